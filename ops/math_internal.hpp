@@ -1,0 +1,4 @@
+// Element functions over vectors.
+#pragma once
+
+#include <gradloom/ops/kernel_internal.hpp>
