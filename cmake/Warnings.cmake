@@ -10,7 +10,7 @@ function(gradloom_warnings target)
     -Wno-sign-conversion    # ...but not each index into a vector
     -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wunused -Wformat=2 -Wimplicit-fallthrough -Wvla
     -Wmissing-declarations  # a function without a header is static, or forgotten
-    $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op -Wuseless-cast -Wsuggest-override>
+    $<$<CXX_COMPILER_ID:GNU>:-Wduplicated-cond -Wlogical-op -Wsuggest-override>
     $<$<CXX_COMPILER_ID:Clang>:-Winconsistent-missing-override>
     # Designated initialisers leave members to their defaults on purpose.
     -Wno-missing-field-initializers
