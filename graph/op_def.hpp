@@ -21,6 +21,7 @@ class KernelRequest;
 struct KernelPlan;
 struct PointwiseTable;
 struct Sample;
+struct OpDef;
 
 /// The type of a value: what a shape rule takes and returns.
 struct TensorType {

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <gradloom/graph/tensor.hpp>
-#include <gradloom/graph/op_def.hpp>
 
 namespace gradloom::inline v0 {
+
+struct OpDef;
 
 GRADLOOM_API extern const OpDef add_def;
 GRADLOOM_API extern const OpDef sub_def;

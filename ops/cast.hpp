@@ -1,9 +1,10 @@
 #pragma once
 
 #include <gradloom/graph/tensor.hpp>
-#include <gradloom/graph/op_def.hpp>
 
 namespace gradloom::inline v0 {
+
+struct OpDef;
 
 /// One op per target: what is known at compile time stays out of the attributes.
 GRADLOOM_API extern const OpDef to_boolean_def;

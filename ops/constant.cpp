@@ -9,6 +9,7 @@
 
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/graph/node.hpp>
 #include <gradloom/ops/movement.hpp>
 
 namespace gradloom::inline v0 {
@@ -47,6 +48,8 @@ const OpDef constant_def{.name = "constant",
                          .shape = shape,
                          .no_gradient = "a constant has no inputs"};
 
+bool is_constant(const Node& node) { return node.op == &constant_def; }
+
 const Literal& literal_of(const Node& constant) {
   return *constant.attributes.get<std::shared_ptr<const Literal>>("literal");
 }
@@ -68,6 +71,11 @@ bool is_constant(const Tensor& tensor, double value) {
 
 Tensor constant(Graph& graph, Literal literal, SourceLocation location) {
   return graph.add(constant_def, {}, {{"literal", std::make_shared<const Literal>(std::move(literal))}}, location);
+}
+
+Tensor constant(Graph& graph, DType dtype, std::span<const int64_t> sizes, std::span<const std::byte> bytes,
+                SourceLocation location) {
+  return constant(graph, Literal{dtype, {sizes.begin(), sizes.end()}, {bytes.begin(), bytes.end()}}, location);
 }
 
 Tensor constant(Graph& graph, double value, DType dtype, SourceLocation location) {

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include <gradloom/graph/op_def.hpp>
 #include <gradloom/graph/tensor.hpp>
 
 namespace gradloom::inline v0 {

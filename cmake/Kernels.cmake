@@ -1,0 +1,43 @@
+# gradloom_add_kernels(TARGET SOURCE...): compiles each source once per instruction set, with GRADLOOM_KERNEL_ISA naming
+# it, and links the objects into TARGET. Installed with the package, for ops of one's own.
+#
+# -ffp-contract=off: whether a multiply and an add fuse must not depend on which ops share a kernel; see
+# ops/kernel_internal.hpp. Always -O3: xsimd's always_inline functions do not even compile without optimisation.
+set(GRADLOOM_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-exceptions)
+set(GRADLOOM_KERNEL_FLAGS_baseline -march=x86-64-v2)
+set(GRADLOOM_KERNEL_FLAGS_avx2 -march=x86-64-v3)
+set(GRADLOOM_KERNEL_FLAGS_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+
+function(gradloom_add_kernels target)
+  foreach(isa baseline avx2 avx512)
+    set(objects ${target}_${isa})
+    add_library(${objects} OBJECT ${ARGN})
+    target_compile_definitions(${objects} PRIVATE GRADLOOM_KERNEL_ISA=${isa})
+    target_compile_options(${objects} PRIVATE ${GRADLOOM_KERNEL_FLAGS} ${GRADLOOM_KERNEL_FLAGS_${isa}})
+    target_compile_features(${objects} PRIVATE cxx_std_20)
+    set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    if(TARGET gradloom)
+      target_include_directories(${objects} PRIVATE $<TARGET_PROPERTY:gradloom,INTERFACE_INCLUDE_DIRECTORIES>)
+    else()
+      target_link_libraries(${objects} PRIVATE gradloom::gradloom)
+    endif()
+    target_link_libraries(${objects} PRIVATE xsimd)
+    if(COMMAND gradloom_warnings)
+      gradloom_warnings(${objects})
+    endif()
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
+endfunction()
+
+# gradloom_op_table(TARGET): the table of all ops, as plain constant data, made from the definitions in ops/ and graph/.
+# (Objects that register themselves would be dropped from a static library.)
+function(gradloom_op_table target)
+  set(table ${PROJECT_BINARY_DIR}/generated/op_table.cpp)
+  file(GLOB op_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/ops/*.cpp ${PROJECT_SOURCE_DIR}/graph/builtin_ops.cpp)
+  add_custom_command(
+    OUTPUT ${table}
+    COMMAND ${CMAKE_COMMAND} "-DSOURCES=${op_sources}" -DTABLE=${table} -P ${PROJECT_SOURCE_DIR}/cmake/OpTable.cmake
+    DEPENDS ${op_sources} ${PROJECT_SOURCE_DIR}/cmake/OpTable.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${table})
+endfunction()

@@ -1,0 +1,115 @@
+#include <gradloom/runtime/node_kernel_internal.hpp>
+
+#include <cassert>
+#include <cstring>
+#include <new>
+
+#include <fmt/format.h>
+
+#include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/pointwise_table.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+struct PointwiseParams {
+  PointwiseLoop loop = nullptr;
+  int64_t count = 0;
+  int inputs = 0;
+  size_t input_bytes[3] = {};
+  size_t output_bytes = 0;
+};
+
+void run_pointwise(const KernelCall& call) {
+  const auto& params = *static_cast<const PointwiseParams*>(call.params);
+  const int64_t begin = chunk_begin(params.count, call.chunks, call.chunk);
+  const int64_t end = chunk_begin(params.count, call.chunks, call.chunk + 1);
+  const void* inputs[3];
+  for (int i = 0; i < params.inputs; ++i) {
+    inputs[i] = static_cast<const std::byte*>(call.inputs[i]) + static_cast<size_t>(begin) * params.input_bytes[i];
+  }
+  params.loop(inputs, static_cast<std::byte*>(call.outputs[0]) + static_cast<size_t>(begin) * params.output_bytes, end - begin);
+}
+
+KernelPlan plan_pointwise(const KernelRequest& request) {
+  const Node& node = request.node();
+  const int last = request.input_count() - 1;
+  const PointwiseTable& table = *node.op->pointwise;
+  auto params = std::make_shared<PointwiseParams>();
+  // An op of a user's own may lack an instruction set; a lower one serves.
+  for (int isa = static_cast<int>(request.isa()); isa >= 0 && params->loop == nullptr; --isa) {
+    if (table.isa[isa] != nullptr) params->loop = table.isa[isa]->loops[static_cast<size_t>(request.input(last).dtype)];
+  }
+  assert(params->loop != nullptr && "the shape rule lets a dtype pass for which there is no kernel");
+  params->count = request.output().shape.element_count().value();
+  params->inputs = last + 1;
+  KernelPlan plan;
+  for (int i = 0; i <= last; ++i) {
+    params->input_bytes[i] = size_of(request.input(i).dtype);
+    if (params->input_bytes[i] == size_of(request.output().dtype)) plan.in_place.emplace_back(i, 0);
+  }
+  params->output_bytes = size_of(request.output().dtype);
+  if (params->count > 0) plan.steps = {{run_pointwise, chunk_count(params->count, pointwise_grain)}};
+  plan.nanoseconds = 10 + 0.5 * static_cast<double>(params->count);
+  plan.params = std::move(params);
+  return plan;
+}
+
+struct CopyParams {
+  size_t bytes = 0;
+};
+
+KernelPlan plan_alias(const KernelRequest& request) {
+  auto params = std::make_shared<CopyParams>();
+  params->bytes = static_cast<size_t>(request.output().shape.element_count().value()) * size_of(request.output().dtype);
+  KernelPlan plan;
+  if (params->bytes > 0) {
+    plan.steps = {{[](const KernelCall& call) {
+                     std::memcpy(call.outputs[0], call.inputs[0], static_cast<const CopyParams*>(call.params)->bytes);
+                   },
+                   1}};
+  }
+  plan.nanoseconds = 10 + 0.05 * static_cast<double>(params->bytes);
+  plan.params = std::move(params);
+  return plan;
+}
+
+}  // namespace
+
+KernelPlan plan_node(const KernelRequest& request) {
+  const OpDef& op = *request.node().op;
+  if (op.properties.alias) return plan_alias(request);
+  if (op.pointwise != nullptr) return plan_pointwise(request);
+  if (op.plan != nullptr) return op.plan(request);
+  throw Error({.problem = "it cannot run: the op has no kernel",
+               .op = std::string(op.name),
+               .node = request.node().name,
+               .location = to_string(request.node().location),
+               .rule = std::string(op.rule)});
+}
+
+void run_plan(const KernelPlan& plan, std::span<const void* const> inputs, std::span<void* const> outputs, const RunInfo& run) {
+  constexpr std::align_val_t alignment{64};
+  const auto make = [](size_t bytes) { return bytes == 0 ? nullptr : ::operator new(bytes, alignment); };
+  struct Freed {
+    void* bytes;
+    ~Freed() { ::operator delete(bytes, alignment); }
+  };
+  const Freed scratch{make(plan.scratch_bytes)}, shared{make(plan.shared_bytes)};
+  for (const KernelStep& step : plan.steps) {
+    for (int64_t chunk = 0; chunk < step.chunks; ++chunk) {
+      step.run({.inputs = inputs.data(),
+                .outputs = outputs.data(),
+                .params = plan.params.get(),
+                .scratch = scratch.bytes,
+                .shared = shared.bytes,
+                .chunk = chunk,
+                .chunks = step.chunks,
+                .run = &run});
+    }
+  }
+}
+
+}  // namespace gradloom::inline v0
