@@ -4,7 +4,7 @@
 
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
-#include <gradloom/runtime/node_kernel_internal.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
 
 namespace gradloom::test {
 

@@ -1,4 +1,4 @@
-#include <gradloom/runtime/node_kernel_internal.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
 
 #include <cassert>
 #include <cstring>
