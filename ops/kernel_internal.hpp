@@ -51,4 +51,46 @@ inline Batch<double> fmadd(Batch<double> a, Batch<double> b, Batch<double> c) {
 #endif
 }
 
+/// c - a * b, rounded like fmadd. xsimd's fnma would cost an extra negation.
+inline Batch<float> fnmadd(Batch<float> a, Batch<float> b, Batch<float> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fnmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fnmadd_ps(a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+
+inline Batch<double> fnmadd(Batch<double> a, Batch<double> b, Batch<double> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fnmadd_pd(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fnmadd_pd(a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+
+/// a * b - c, rounded like fmadd.
+inline Batch<float> fmsub(Batch<float> a, Batch<float> b, Batch<float> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fmsub_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmsub_ps(a, b, c);
+#else
+  return a * b - c;
+#endif
+}
+
+inline Batch<double> fmsub(Batch<double> a, Batch<double> b, Batch<double> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fmsub_pd(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmsub_pd(a, b, c);
+#else
+  return a * b - c;
+#endif
+}
+
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
