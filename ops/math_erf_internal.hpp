@@ -30,9 +30,9 @@ template <class T>
 inline Batch<T> erf(Batch<T> x) {
   const Batch<T> one(T(1));
   const Batch<T> a = clamp_above(abs(x), pick<T>(4, 6));
-  const Batch<T> small = fmadd(a, horner(a * a, erf_table_f32, erf_table_f64), a);
+  const Batch<T> small = fmadd(a, polynomial(a * a, erf_table_f32, erf_table_f64), a);
   // Neither overflow nor denormals here, so e^Q needs neither the clamp nor the two-step scaling of exp.
-  const ExpParts<T> e = exp_parts(horner(a, log_erfc_table_f32, log_erfc_table_f64));
+  const ExpParts<T> e = exp_parts(polynomial(a, log_erfc_table_f32, log_erfc_table_f64));
   const Batch<T> p = power_of_two(e, 0);
   const Batch<T> large = (one - p) - p * e.m;
   return select(a <= one, small, large) | sign_bit(x);

@@ -49,7 +49,7 @@ inline ExpReduced<T> exp_reduce(Batch<T> x) {
 template <class T>
 inline ExpParts<T> exp_parts(Batch<T> x) {
   const ExpReduced<T> a = exp_reduce(x);
-  return {fmadd(a.r * a.r, horner(a.r, exp_table_f32, exp_table_f64), a.r), a.n, a.shifted};
+  return {fmadd(a.r * a.r, polynomial(a.r, exp_table_f32, exp_table_f64), a.r), a.n, a.shifted};
 }
 
 /// 2^(n + plus) for an n that keeps it a normal number.
@@ -103,12 +103,18 @@ inline Batch<T> expm1(Batch<T> x) {
   return select(tiny, x, half + half);
 }
 
-/// tanh x = t / (t + 2) with t = e^2x - 1 (DLMF 4.28), on |x| with the sign put back. 1 from 9.02 (float), 19.07 on.
+constexpr float tanh_table_f32[] = {-0.333333313F, 0.133332223F, -0.0539484471F, 0.0217085835F, -0.00819449499F, 0.00215695403F};
+constexpr double tanh_table_f64[] = {-0.3333333333333333, 0.13333333333333025, -0.05396825396806166, 0.021869488529874463, -0.008863235405854177, 0.003592126433795781, -0.0014558201969350935, 0.0005899390232928385, -0.0002387364992103331, 9.567270399518726e-05, -3.650957997572438e-05, 1.169433610637952e-05, -2.2333049653491592e-06};
+
+/// tanh x = x + x z P(z), z = x^2, up to 5/8; above, t / (t + 2) with t = e^2x - 1 (DLMF 4.28), which near 0 would add up
+/// to 2.4 ULP. On |x|, with the sign put back; 1 from 9.02 (float) and 19.07 (double) on.
 template <class T>
 inline Batch<T> tanh(Batch<T> x) {
   const Batch<T> a = clamp_above(abs(x), pick<T>(10, 20));
+  const Batch<T> z = a * a;
+  const Batch<T> small = fmadd(a * z, polynomial(z, tanh_table_f32, tanh_table_f64), a);
   const Batch<T> h = scaled_expm1<1>(a + a);
-  return (h / (h + Batch<T>(T(1)))) | sign_bit(x);
+  return select(a < Batch<T>(T(0.625)), small, h / (h + Batch<T>(T(1)))) | sign_bit(x);
 }
 
 /// sinh x = (t + t / (t + 1)) / 2 with t = e^x - 1, on |x| with the sign put back.
@@ -131,12 +137,18 @@ inline Batch<T> cosh(Batch<T> x) {
   return half_exp + Batch<T>(T(0.25)) / half_exp;
 }
 
-/// 1 / (1 + e^-x), from e^-|x| so that nothing overflows and the left tail underflows gradually.
+/// 1 / (1 + e^-x) = c / (c + c e^-x), c = 2^-32 (float) or 2^-64: so scaled, e^-x does not overflow before the quotient
+/// has underflown, gradually, to 0. With c e^-x = s (1 + m) the denominator is (c + s) + s m: one rounding of its size,
+/// where adding up a rounded e^-x would be two. (c + s is exact but around e^-x = 2^24, where c is its last bit.)
 template <class T>
 inline Batch<T> sigmoid(Batch<T> x) {
-  const Batch<T> one(T(1));
-  const Batch<T> e = exp(-abs(x));
-  return select(x < Batch<T>(T(0)), e, one) / (one + e);
+  constexpr int k = pick<T>(32, 64);
+  const Batch<T> c(T(1) / T(std::uint64_t(1) << (k / 2)) / T(std::uint64_t(1) << (k / 2)));
+  const ExpParts<T> e = exp_parts(clamp(-x, pick<T>(-30, -50), pick<T>(105, 746)));
+  const Batch<T> s = power_of_two(e, -k);
+  const Batch<T> sum = c + s;
+  const Batch<T> lost = c - (sum - s);
+  return c / (sum + fmadd(s, e.m, lost));
 }
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math

@@ -59,11 +59,11 @@ inline Batch<T> log_of_parts(Batch<T> e, Batch<T> f) {
   const Batch<T> half_square = f * f * Batch<T>(T(0.5));
   Batch<T> tail;  // log(1 + f) - f
   if constexpr (std::is_same_v<T, float>) {
-    tail = fmsub(f * f * f, horner(f, log_table_f32, log_table_f64), half_square);
+    tail = fmsub(f * f * f, polynomial(f, log_table_f32, log_table_f64), half_square);
   } else {
     const Batch<T> s = f / (f + Batch<T>(T(2)));
     const Batch<T> z = s * s;
-    tail = fmsub(s, fmadd(z, horner(z, log_table_f32, log_table_f64), half_square), half_square);
+    tail = fmsub(s, fmadd(z, polynomial(z, log_table_f32, log_table_f64), half_square), half_square);
   }
   tail = fmadd(e, Batch<T>(ln2_lo), tail);
   return fmadd(e, Batch<T>(ln2_hi), f + tail);
@@ -95,45 +95,40 @@ inline Batch<T> log(Batch<T> x) {
   return log_specials(x, log_of_parts(p.e, p.m - Batch<T>(T(1))));
 }
 
-/// log(1 + x) for finite x > -1, not tiny: log of u = 1 + x rounded, with the rounding error c, scaled, added to f.
+/// log(1 + x): log of u = 1 + x rounded, with the rounding error c, scaled by 2^-e, added to f.
 template <class T>
-inline Batch<T> log1p_positive(Batch<T> x, Batch<T> u) {
+inline Batch<T> log1p(Batch<T> x) {
   const Batch<T> one(T(1));
-  // Exact (Knuth's two-sum, with 1 first or x first as the larger).
+  const Batch<T> u = x + one;
   const Batch<T> x_rounded = u - one;
-  const Batch<T> c = (one - (u - x_rounded)) + (x - x_rounded);
+  const Batch<T> c = (one - (u - x_rounded)) + (x - x_rounded);  // exact: Knuth's two-sum
   const LogParts<T> p = log_parts(u);
   Batch<T> scaled_c;
 #if defined(__AVX512BW__)
-  const Batch<T> minus_e = -p.e;
   if constexpr (sizeof(T) == 4) {
-    scaled_c = _mm512_scalef_ps(c, minus_e);
+    scaled_c = _mm512_scalef_ps(c, -p.e);
   } else {
-    scaled_c = _mm512_scalef_pd(c, minus_e);
+    scaled_c = _mm512_scalef_pd(c, -p.e);
   }
 #else
   // 2^-e, or 0 for the last e, where c is too small to matter.
   const Batch<T> biased = xsimd::max(Batch<T>(T(exponent_bias<T>)) - p.e, Batch<T>(T(0)));
   scaled_c = c * from_bits(bits(biased + Batch<T>(round_magic<T>)) << mantissa_bits<T>);
 #endif
-  return log_of_parts(p.e, (p.m - one) + scaled_c);
-}
-
-/// log(1 + x).
-template <class T>
-inline Batch<T> log1p(Batch<T> x) {
-  const Batch<T> u = x + Batch<T>(T(1));
-  const Batch<T> y = log_specials(u, log1p_positive(x, u));
+  const Batch<T> y = log_specials(u, log_of_parts(p.e, (p.m - one) + scaled_c));
+  // Tiny x is its own result; the sum above would lose the sign of -0.
   return select(abs(x) < Batch<T>(pick<T>(0x1p-25F, 0x1p-54)), x, y);
 }
 
-/// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, and the left tail is e^x down to its denormals.
+/// log(1 + e^x) = max(x, 0) + log(1 + e), e = e^-|x|: no overflow, and the left tail is e^x down to its denormals. As
+/// 1 + e is in [1, 2], its parts need no log_parts and no rounding: 2^0 (1 + e), or from 3/2 on 2^1 (1 + (e - 1) / 2).
 template <class T>
 inline Batch<T> softplus(Batch<T> x) {
+  const Batch<T> zero(T(0)), half(T(0.5)), one(T(1));
   const Batch<T> e = exp(-abs(x));
-  const Batch<T> tail = log1p_positive(e, e + Batch<T>(T(1)));
-  // The hardware's max returns its second operand if one is nan.
-  return xsimd::max(Batch<T>(T(0)), x) + select(e < Batch<T>(pick<T>(0x1p-25F, 0x1p-54)), e, tail);
+  const Mask<T> upper = e > half;
+  const Batch<T> y = log_of_parts(select(upper, one, zero), select(upper, (e - one) * half, e));
+  return xsimd::max(zero, x) + y;  // the hardware's max returns its second operand if one is nan
 }
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math

@@ -54,11 +54,11 @@ inline Batch<double> pow_positive_float(Batch<double> a, Batch<double> y) {
   const D f = p.m - D(1.0);
   const D s = f / (f + D(2.0));
   const D z = s * s;
-  const D log_m = fmadd(s * z, horner_steps(z, pow_log_table), s + s);
+  const D log_m = fmadd(s * z, polynomial(z, pow_log_table), s + s);
   const D log_a = fmadd(p.e, D(0.6931471805599453), log_m);
   // Past +-120 a float result is 0 or inf; inside, the double has no need of gradual underflow.
   const ExpReduced<double> r = exp_reduce(clamp(y * log_a, -120.0, 120.0));
-  const D m = fmadd(r.r * r.r, horner_steps(r.r, pow_exp_table), r.r);
+  const D m = fmadd(r.r * r.r, polynomial(r.r, pow_exp_table), r.r);
   const ExpParts<double> e{m, r.n, r.shifted};
   const D power = power_of_two(e, 0);
   return fmadd(power, m, power);
@@ -93,7 +93,7 @@ inline Pair<double> log_pair(Batch<double> a) {
   const Pair<double> ss = two_product(s, s);
   const D z = ss.hi, z_low = fmadd(s + s, s_low, ss.lo);
   // c = 1/3 + tail
-  const Pair<double> c = fast_two_sum(D(0x1.5555555555555p-2), z * horner_steps(z, log_pair_table));
+  const Pair<double> c = fast_two_sum(D(0x1.5555555555555p-2), z * polynomial(z, log_pair_table));
   const D c_low = c.lo + D(0x1.5555555555555p-56);
   // w = z c, then s w
   const Pair<double> zc = two_product(z, c.hi);
@@ -120,7 +120,7 @@ inline Batch<double> pow_positive(Batch<double> a, Batch<double> y) {
   const D clamped = clamp(t.hi, -746.0, 710.0);
   ExpReduced<double> r = exp_reduce(clamped);
   r.r = r.r + select(clamped == t.hi, t_low, D(0.0));
-  const D m = fmadd(r.r * r.r, horner(r.r, exp_table_f32, exp_table_f64), r.r);
+  const D m = fmadd(r.r * r.r, polynomial(r.r, exp_table_f32, exp_table_f64), r.r);
   return scale(D(1.0) + m, ExpParts<double>{m, r.n, r.shifted});
 }
 

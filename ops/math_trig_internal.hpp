@@ -37,24 +37,28 @@ inline TrigParts<T> trig_parts(Batch<T> a) {
     r = fnmadd(n, Batch<T>(pick<T>(-0x1.777a5cp-25F, 0x1.1a62633145c07p-54)), r);
     r = fnmadd(n, Batch<T>(pick<T>(-0x1.ee59dap-50F, -0x1.f1976b7ed8fbcp-110)), r);
   } else {
-    r = fnmadd(n, Batch<T>(pick<T>(0x1.9218p+0F, 0x1.921fb544p+0)), a);
-    r = fnmadd(n, Batch<T>(pick<T>(0x1.ed5p-14F, 0x1.0b4611a6p-34)), r);
-    r = fnmadd(n, Batch<T>(pick<T>(0x1.10ap-30F, 0x1.3198a2ep-69)), r);
-    r = fnmadd(n, Batch<T>(pick<T>(0x1.4611a6p-42F, 0x1.b839a252049c1p-104)), r);
+    const Batch<T> first = fnmadd(n, Batch<T>(pick<T>(0x1.9218p+0F, 0x1.921fb544p+0)), a);
+    const Batch<T> step = n * Batch<T>(pick<T>(0x1.ed5p-14F, 0x1.0b4611a6p-34));
+    const Batch<T> second = first - step;
+    // Away from a multiple of pi/2 each step would round at the size of r; what the second lost joins the smaller ones.
+    Batch<T> rest = (first - second) - step;
+    rest = fnmadd(n, Batch<T>(pick<T>(0x1.10ap-30F, 0x1.3198a2ep-69)), rest);
+    rest = fnmadd(n, Batch<T>(pick<T>(0x1.4611a6p-42F, 0x1.b839a252049c1p-104)), rest);
+    r = second + rest;
   }
   return {r, bits(shifted)};
 }
 
 template <class T>
 inline Batch<T> sin_on_quadrant(Batch<T> r, Batch<T> z) {
-  return fmadd(r * z, horner(z, sin_table_f32, sin_table_f64), r);
+  return fmadd(r * z, polynomial(z, sin_table_f32, sin_table_f64), r);
 }
 
 template <class T>
 inline Batch<T> cos_on_quadrant(Batch<T> z) {
   const Batch<T> half_z = Batch<T>(T(0.5)) * z;
   const Batch<T> w = Batch<T>(T(1)) - half_z;
-  const Batch<T> tail = z * z * horner(z, cos_table_f32, cos_table_f64);
+  const Batch<T> tail = z * z * polynomial(z, cos_table_f32, cos_table_f64);
   if constexpr (std::is_same_v<T, float>) {
     return w + tail;
   } else {
@@ -146,7 +150,7 @@ inline AsinParts<T> asin_parts(Batch<T> x) {
   const Mask<T> folded = a > half;
   const Batch<T> z = select(folded, (Batch<T>(T(1)) - a) * half, a * a);
   const Batch<T> s = select(folded, sqrt(z), a);
-  return {folded, s, s * z * horner(z, asin_table_f32, asin_table_f64)};
+  return {folded, s, s * z * polynomial(z, asin_table_f32, asin_table_f64)};
 }
 
 template <class T>
@@ -189,7 +193,7 @@ inline Batch<T> atan(Batch<T> x) {
   const Batch<T> denominator = select(high, a, select(middle, a + one, one));
   const Batch<T> t = numerator / denominator;
   const Batch<T> z = t * t;
-  const Batch<T> tail = t * z * horner(z, atan_table_f32, atan_table_f64);
+  const Batch<T> tail = t * z * polynomial(z, atan_table_f32, atan_table_f64);
   const Batch<T> quarter_pi(half_pi<T> / 2), quarter_pi_low(half_pi_low<T> / 2);
   const Batch<T> base = select(high, Batch<T>(half_pi<T>), select(middle, quarter_pi, zero));
   const Batch<T> base_low = select(high, Batch<T>(half_pi_low<T>), select(middle, quarter_pi_low, zero));

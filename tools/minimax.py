@@ -7,7 +7,7 @@ absorbed by the terms above it. Needs mpmath. Usage: tools/minimax.py [name]
 """
 import struct
 import sys
-from mpmath import mp, mpf, matrix, lu_solve, cos, pi, exp, expm1, log, sin, asin, atan, erf, erfc, sqrt
+from mpmath import mp, mpf, matrix, lu_solve, cos, pi, exp, expm1, log, sin, asin, atan, erf, erfc, sqrt, tanh
 
 mp.dps = 60
 
@@ -50,6 +50,8 @@ third = mpf(1) / 3
 TABLES = {
     # e^r = 1 + r + r^2 P(r); weighted for expm1, which needs more than exp does near 0.
     "exp": (series(lambda r: (expm1(r) - r) / r**2, mpf(1) / 2), lambda r: abs(r) + mpf("1e-3"), -ln2 / 2, ln2 / 2, 4, 10),
+    # tanh x = x + x z P(z), z = x^2, up to 5/8
+    "tanh": (series(lambda z: (tanh(sqrt(z)) / sqrt(z) - 1) / z, -third), lambda z: z + mpf("1e-3"), 0, 0.625**2 * 1.001, 5, 12),
     # log(1 + f) = f - f^2/2 + f^3 P(f)
     "log": (series(lambda f: (log(1 + f) - f + f * f / 2) / f**3, third), lambda f: f * f + mpf("1e-4"), -0.25, 0.5, 8, 18),
     # log((1 + s)/(1 - s)) = 2 s + s z P(z), z = s^2
