@@ -65,6 +65,8 @@ inline Batch<double> pow_positive_float(Batch<double> a, Batch<double> y) {
 }
 
 inline Batch<float> pow_positive(Batch<float> a, Batch<float> y) {
+  // inf log 1 would be nan; any a but 1 goes over the edge well before.
+  y = clamp(y, -0x1p60F, 0x1p60F);
   return narrow(pow_positive_float(widen_low(a), widen_low(y)), pow_positive_float(widen_high(a), widen_high(y)));
 }
 

@@ -52,7 +52,7 @@ W sigmoid(W x) {
 
 template <class W>
 W softplus(W x) {
-  return std::max(x, W(0)) + std::log1p(std::exp(-std::fabs(x))) + 0 * x;
+  return (x < 0 ? W(0) : x) + std::log1p(std::exp(-std::fabs(x)));
 }
 
 template <class W>
@@ -97,9 +97,9 @@ inline constexpr UnaryReference unary_references[] = {
     GRADLOOM_REFERENCE("acos", std::acos(x), -1, 1, 4),
     GRADLOOM_REFERENCE("atan", std::atan(x), -5, 5, 4),
     GRADLOOM_REFERENCE("erf", std::erf(x), -3, 3, 4),
-    GRADLOOM_REFERENCE("sqrt", std::sqrt(x), 0.01, 100, 0.5),
+    GRADLOOM_REFERENCE("sqrt", std::sqrt(x), 0.01, 100, 0.501),
     GRADLOOM_REFERENCE("rsqrt", 1 / std::sqrt(x), 0.01, 100, 1.5),
-    GRADLOOM_REFERENCE("reciprocal", 1 / x, 0.01, 100, 0.5),
+    GRADLOOM_REFERENCE("reciprocal", 1 / x, 0.01, 100, 0.501),
     GRADLOOM_REFERENCE("floor", std::floor(x), -100, 100, 0),
     GRADLOOM_REFERENCE("ceil", std::ceil(x), -100, 100, 0),
     GRADLOOM_REFERENCE("round", std::nearbyint(x), -100, 100, 0),
@@ -112,7 +112,7 @@ inline constexpr UnaryReference unary_references[] = {
 inline constexpr BinaryReference binary_references[] = {
     {"pow", [](long double x, long double y) { return std::pow(x, y); }, 4},
     {"fmod", [](long double x, long double y) { return std::fmod(x, y); }, 0},
-    {"mod", reference::mod, 0.5},
+    {"mod", reference::mod, 0.501},
     {"maximum", reference::maximum, 0},
     {"minimum", reference::minimum, 0},
     {"copysign", [](long double x, long double y) { return std::copysign(x, y); }, 0},
