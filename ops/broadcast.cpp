@@ -1,0 +1,75 @@
+// broadcast: repeats axes of size 1. Its gradient sums over the repeated axes.
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/sample.hpp>
+#include <gradloom/ops/strided_copy.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+std::vector<TensorType> shape(const ShapeContext& context) {
+  const Shape& from = context.shape(0);
+  const Shape& to = context.attributes().get<Shape>("shape");
+  if (from.rank() > to.rank()) context.fail("the shape " + to.to_string() + " has too few axes");
+  for (int axis = 1; axis <= from.rank(); ++axis) {
+    if (from[-axis] != Dim(1)) (void)context.require_equal(from[-axis], to[-axis], "the sizes of axis " + std::to_string(-axis));
+  }
+  for (const Dim& dim : to) {
+    if (dim.known() && dim.value() < 0) context.fail("the shape " + to.to_string() + " has a negative size");
+  }
+  return {{context.dtype(0), to}};
+}
+
+Gradients vjp(const Vjp& v) {
+  const Shape& from = v.input(0).shape();
+  const int added = v.output().rank() - from.rank();
+  std::vector<int64_t> missing, stretched;
+  for (int axis = 0; axis < added; ++axis) missing.push_back(axis);
+  for (int axis = 0; axis < from.rank(); ++axis) {
+    if (from[axis] == Dim(1) && v.output().dim(axis + added) != Dim(1)) stretched.push_back(axis);
+  }
+  Tensor gradient = v.cotangent();
+  if (!missing.empty()) gradient = sum(gradient, {.axes = missing});
+  if (!stretched.empty()) gradient = sum(gradient, {.axes = stretched, .keepdims = true});
+  return {gradient};
+}
+
+KernelPlan plan(const KernelRequest& request) {
+  const std::vector<int64_t> from = request.input_sizes(0), to = request.output_sizes();
+  const std::vector<int64_t> own = row_major_strides(from);
+  std::vector<int64_t> strides(to.size(), 0);
+  for (size_t axis = 0; axis < from.size(); ++axis) {
+    const size_t target = axis + to.size() - from.size();
+    strides[target] = from[axis] == 1 ? 0 : own[axis];
+  }
+  return plan_strided_copy(to, strides, 0, size_of(request.output().dtype));
+}
+
+std::vector<Sample> samples() {
+  return {{.inputs = {{{1}}}, .attributes = {{"shape", Shape{5}}}},
+          {.inputs = {{{3, 1, 2}}}, .attributes = {{"shape", Shape{2, 3, 4, 2}}}},
+          {.inputs = {{{}}}, .attributes = {{"shape", Shape{3, 2}}}}};
+}
+
+}  // namespace
+
+extern const OpDef broadcast_def;
+const OpDef broadcast_def{.name = "broadcast",
+                          .inputs = {"x"},
+                          .rule = "broadcast repeats axes that are a literal 1, aligned at the right, and keeps all others",
+                          .shape = shape,
+                          .vjp = vjp,
+                          .plan = plan,
+                          .samples = samples};
+
+Tensor broadcast(const Operand& x, const Shape& shape) {
+  const SourceScope scope(x, "broadcast");
+  if (x.tensor().shape() == shape) return x.tensor();
+  const Tensor inputs[] = {x.tensor()};
+  return x.tensor().graph().add(broadcast_def, inputs, {{"shape", shape}}, x.location());
+}
+
+}  // namespace gradloom::inline v0

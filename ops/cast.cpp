@@ -1,0 +1,118 @@
+// cast: element conversion, one op per target dtype.
+#include <gradloom/ops/pointwise_internal.hpp>
+
+#ifdef GRADLOOM_KERNEL_ISA
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+namespace {
+
+template <class To, class From>
+To convert(From x) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return x != From{0};
+  } else if constexpr (is_float_v<From> && std::is_integral_v<To>) {
+    // The limits as From: the lower one is exact, the upper one rounds up to a power of two for wide integers, hence >=.
+    constexpr int bits = static_cast<int>(sizeof(To)) * 8 - (std::is_signed_v<To> ? 1 : 0);
+    constexpr From above = static_cast<From>(uint64_t{1} << (bits - 1)) * 2;
+    constexpr From below = std::is_signed_v<To> ? -above : From{0};
+    constexpr To highest = static_cast<To>((uint64_t{1} << (bits - 1)) - 1 + (uint64_t{1} << (bits - 1)));
+    constexpr To lowest = std::is_signed_v<To> ? static_cast<To>(-highest - 1) : To{0};
+    if (!(x == x)) return 0;
+    return x >= above ? highest : x <= below ? lowest : static_cast<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class To, class From>
+void convert_loop(const void* const* inputs, void* output, int64_t n) {
+  const From* x = static_cast<const From*>(inputs[0]);
+  To* y = static_cast<To*>(output);
+  for (int64_t i = 0; i < n; ++i) y[i] = convert<To>(x[i]);
+}
+
+template <class To, class... From>
+constexpr PointwiseKernels conversions_to(Types<From...>) {
+  PointwiseKernels kernels;
+  ((kernels.loops[dtype_index<From>] = convert_loop<To, From>), ...);
+  return kernels;
+}
+
+}  // namespace
+
+extern const PointwiseKernels to_boolean_kernels, to_u8_kernels, to_i32_kernels, to_i64_kernels, to_f32_kernels,
+    to_f64_kernels;
+const PointwiseKernels to_boolean_kernels = conversions_to<bool>(all_types);
+const PointwiseKernels to_u8_kernels = conversions_to<uint8_t>(all_types);
+const PointwiseKernels to_i32_kernels = conversions_to<int32_t>(all_types);
+const PointwiseKernels to_i64_kernels = conversions_to<int64_t>(all_types);
+const PointwiseKernels to_f32_kernels = conversions_to<float>(all_types);
+const PointwiseKernels to_f64_kernels = conversions_to<double>(all_types);
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
+
+#else
+
+#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/pointwise.hpp>
+
+GRADLOOM_POINTWISE(to_boolean, , )
+GRADLOOM_POINTWISE(to_u8, , )
+GRADLOOM_POINTWISE(to_i32, , )
+GRADLOOM_POINTWISE(to_i64, , )
+GRADLOOM_POINTWISE(to_f32, , )
+GRADLOOM_POINTWISE(to_f64, , )
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+template <DType to>
+std::vector<TensorType> shape(const ShapeContext& context) {
+  return {{to, context.shape(0)}};
+}
+
+Gradients vjp(const Vjp& v) {
+  if (!is_float(v.input(0).dtype())) return {Gradient::none()};
+  return {cast(v.cotangent(), v.input(0).dtype())};
+}
+
+std::vector<Sample> samples() { return pointwise_samples(1, -3, 3); }
+std::vector<Sample> whole_samples() { return pointwise_samples(1, 0, 3, false); }
+
+constexpr std::string_view rule = "a cast needs one tensor";
+constexpr std::string_view no_gradient = "its result is not a float";
+
+}  // namespace
+
+const OpDef to_boolean_def{.name = "to_boolean", .inputs = {"x"}, .rule = rule, .shape = shape<DType::boolean>,
+                           .no_gradient = no_gradient, .pointwise = &to_boolean_table,
+                           .reference = [](const double* x) { return x[0] != 0 ? 1.0 : 0.0; }, .samples = samples};
+const OpDef to_u8_def{.name = "to_u8", .inputs = {"x"}, .rule = rule, .shape = shape<DType::u8>,
+                      .no_gradient = no_gradient, .pointwise = &to_u8_table,
+                      .reference = [](const double* x) { return static_cast<double>(static_cast<uint8_t>(x[0])); },
+                      .samples = whole_samples};
+const OpDef to_i32_def{.name = "to_i32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i32>,
+                       .no_gradient = no_gradient, .pointwise = &to_i32_table,
+                       .reference = [](const double* x) { return static_cast<double>(static_cast<int32_t>(x[0])); },
+                       .samples = samples};
+const OpDef to_i64_def{.name = "to_i64", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i64>,
+                       .no_gradient = no_gradient, .pointwise = &to_i64_table,
+                       .reference = [](const double* x) { return static_cast<double>(static_cast<int64_t>(x[0])); },
+                       .samples = samples};
+const OpDef to_f32_def{.name = "to_f32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::f32>, .vjp = vjp,
+                       .pointwise = &to_f32_table, .reference = [](const double* x) { return x[0]; }, .samples = samples};
+const OpDef to_f64_def{.name = "to_f64", .inputs = {"x"}, .rule = rule, .shape = shape<DType::f64>, .vjp = vjp,
+                       .pointwise = &to_f64_table, .reference = [](const double* x) { return x[0]; }, .samples = samples};
+
+Tensor cast(const Operand& x, DType dtype) {
+  const SourceScope scope(x, "cast");
+  if (x.tensor().dtype() == dtype) return x.tensor();
+  const OpDef* const targets[dtype_count] = {&to_boolean_def, &to_u8_def, &to_i32_def, &to_i64_def, &to_f32_def, &to_f64_def};
+  return pointwise(*targets[static_cast<size_t>(dtype)], {x});
+}
+
+}  // namespace gradloom::inline v0
+
+#endif

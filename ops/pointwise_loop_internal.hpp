@@ -1,0 +1,170 @@
+// From a functor over vectors to loops over arrays. Floats go through xsimd vectors, with the tail padded in a buffer, so
+// that an element's bits never depend on where it stands. Integers, booleans and bytes go one by one through the same
+// functor, which the compiler vectorises by itself.
+#pragma once
+
+#include <gradloom/ops/kernel_internal.hpp>
+#include <gradloom/ops/pointwise_table.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+template <class... T>
+struct Types {};
+
+inline constexpr Types<float, double> floats;
+inline constexpr Types<float, double, int32_t, int64_t> signed_numbers;
+inline constexpr Types<float, double, int32_t, int64_t, uint8_t> numbers;
+inline constexpr Types<bool> booleans;
+inline constexpr Types<float, double, int32_t, int64_t, uint8_t, bool> all_types;
+inline constexpr Types<int32_t, int64_t, uint8_t> integers;
+
+template <class T>
+inline constexpr int dtype_index = std::is_same_v<T, bool>      ? 0
+                                   : std::is_same_v<T, uint8_t> ? 1
+                                   : std::is_same_v<T, int32_t> ? 2
+                                   : std::is_same_v<T, int64_t> ? 3
+                                   : std::is_same_v<T, float>   ? 4
+                                                                : 5;
+
+template <class T>
+using Mask = xsimd::batch_bool<T, Arch>;
+
+template <class T>
+inline constexpr int lanes = static_cast<int>(Batch<T>::size);
+
+/// Bytes 0 or 1 to a mask of T's lanes.
+template <class T>
+inline Mask<T> load_mask(const bool* from) {
+  return Mask<T>::load_unaligned(from);
+}
+
+template <class T>
+inline Batch<T> load(const T* from) {
+  return Batch<T>::load_unaligned(from);
+}
+
+template <class T>
+inline void store(T* to, Batch<T> value) {
+  value.store_unaligned(to);
+}
+template <class T>
+inline void store(bool* to, Mask<T> value) {
+  value.store_unaligned(to);
+}
+
+/// The first n < lanes elements, the others filled with the last one (a value the functor is meant for).
+template <class T>
+inline Batch<T> load_part(const T* from, int64_t n) {
+  T padded[lanes<T>];
+  for (int64_t i = 0; i < lanes<T>; ++i) padded[i] = from[i < n ? i : n - 1];
+  return load(padded);
+}
+template <class T>
+inline Mask<T> load_mask_part(const bool* from, int64_t n) {
+  bool padded[lanes<T>];
+  for (int64_t i = 0; i < lanes<T>; ++i) padded[i] = from[i < n ? i : n - 1];
+  return load_mask<T>(padded);
+}
+template <class R, class V>
+inline void store_part(R* to, V value, int64_t n) {
+  R padded[64];  // at least the lanes of any vector
+  store(padded, value);
+  for (int64_t i = 0; i < n; ++i) to[i] = padded[i];
+}
+
+/// The functor over `T`: f(x), f(x, y), f(x, y, z), or f(mask, x, y) if it declares a member `selects`.
+template <class F, class T>
+struct PointwiseLoopOf {
+  using V = std::conditional_t<is_float_v<T>, Batch<T>, T>;
+
+  static constexpr bool selects = requires { F::selects; };
+  static constexpr int arity = std::is_invocable_v<F, V> ? 1 : std::is_invocable_v<F, V, V> ? 2 : 3;
+
+  static void run(const void* const* inputs, void* output, int64_t n) {
+    if constexpr (is_float_v<T>) {
+      run_vectors(inputs, output, n);
+    } else {
+      run_scalars(inputs, output, n);
+    }
+  }
+
+ private:
+  static void run_scalars(const void* const* inputs, void* output, int64_t n) {
+    const F f{};
+    if constexpr (arity == 1) {
+      const T* x = static_cast<const T*>(inputs[0]);
+      using R = decltype(f(x[0]));
+      R* y = static_cast<R*>(output);
+      for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
+    } else if constexpr (arity == 2) {
+      const T *a = static_cast<const T*>(inputs[0]), *b = static_cast<const T*>(inputs[1]);
+      using R = std::remove_cv_t<decltype(f(a[0], b[0]))>;
+      R* y = static_cast<R*>(output);
+      for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
+    } else {
+      using First = std::conditional_t<selects, bool, T>;
+      const First* c = static_cast<const First*>(inputs[0]);
+      const T *a = static_cast<const T*>(inputs[1]), *b = static_cast<const T*>(inputs[2]);
+      T* y = static_cast<T*>(output);
+      for (int64_t i = 0; i < n; ++i) y[i] = f(c[i], a[i], b[i]);
+    }
+  }
+
+  static void run_vectors(const void* const* inputs, void* output, int64_t n) {
+    const F f{};
+    constexpr int64_t width = lanes<T>;
+    if constexpr (arity == 1) {
+      const T* x = static_cast<const T*>(inputs[0]);
+      using R = element_of<decltype(f(load(x)))>;
+      R* y = static_cast<R*>(output);
+      int64_t i = 0;
+      for (; i + width <= n; i += width) store(y + i, f(load(x + i)));
+      if (i < n) store_part(y + i, f(load_part(x + i, n - i)), n - i);
+    } else if constexpr (arity == 2) {
+      const T *a = static_cast<const T*>(inputs[0]), *b = static_cast<const T*>(inputs[1]);
+      using R = element_of<decltype(f(load(a), load(b)))>;
+      R* y = static_cast<R*>(output);
+      int64_t i = 0;
+      for (; i + width <= n; i += width) store(y + i, f(load(a + i), load(b + i)));
+      if (i < n) store_part(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
+    } else if constexpr (selects) {
+      const bool* c = static_cast<const bool*>(inputs[0]);
+      const T *a = static_cast<const T*>(inputs[1]), *b = static_cast<const T*>(inputs[2]);
+      T* y = static_cast<T*>(output);
+      int64_t i = 0;
+      for (; i + width <= n; i += width) store(y + i, f(load_mask<T>(c + i), load(a + i), load(b + i)));
+      if (i < n) {
+        store_part(y + i, f(load_mask_part<T>(c + i, n - i), load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
+      }
+    } else {
+      const T *c = static_cast<const T*>(inputs[0]), *a = static_cast<const T*>(inputs[1]),
+              *b = static_cast<const T*>(inputs[2]);
+      T* y = static_cast<T*>(output);
+      int64_t i = 0;
+      for (; i + width <= n; i += width) store(y + i, f(load(c + i), load(a + i), load(b + i)));
+      if (i < n) {
+        store_part(y + i, f(load_part(c + i, n - i), load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
+      }
+    }
+  }
+
+  template <class V2>
+  struct Element {
+    using type = T;
+  };
+  template <class U>
+  struct Element<xsimd::batch_bool<U, Arch>> {
+    using type = bool;
+  };
+  template <class V2>
+  using element_of = typename Element<std::remove_cvref_t<V2>>::type;
+};
+
+template <class F, class... T>
+constexpr PointwiseKernels make_pointwise_kernels(Types<T...>) {
+  PointwiseKernels kernels;
+  ((kernels.loops[dtype_index<T>] = PointwiseLoopOf<F, T>::run), ...);
+  return kernels;
+}
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
