@@ -3,10 +3,11 @@
 // never mix copies. It includes nothing else: no containers, no exceptions, no allocation.
 #pragma once
 
+#include <xsimd/xsimd.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <xsimd/xsimd.hpp>
 
 #ifndef GRADLOOM_KERNEL_ISA
 #error "kernel sources are compiled per instruction set: the build must define GRADLOOM_KERNEL_ISA"

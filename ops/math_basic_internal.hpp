@@ -7,7 +7,8 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math {
 
 enum class Rounding { nearest_even = 0, floor = 1, ceil = 2, trunc = 3 };
 
-/// x rounded to an integer in the direction given, whatever the thread's rounding mode; the sign of a zero result is x's.
+/// x rounded to an integer in the direction given, whatever the thread's rounding mode; the sign of a zero result is
+/// x's.
 template <Rounding R, class T>
 inline Batch<T> round_to(Batch<T> x) {
   constexpr int mode = int(R) | _MM_FROUND_NO_EXC;
@@ -130,7 +131,8 @@ inline Batch<T> fmod(Batch<T> x, Batch<T> y) {
     const Batch<T> r = fnmadd(q, b, a);
     // Small quotients of finite numbers; q <= limit is false for nan, and y = inf has q = 0 but 0 inf = nan.
     const Mask<T> direct = (q < Batch<T>(T(Bits<T>(1) << mantissa_bits<T>))) & (b < Batch<T>(infinity<T>));
-    if (!xsimd::all(direct)) [[unlikely]] return fmod_with_library(x, y);
+    if (!xsimd::all(direct)) [[unlikely]]
+      return fmod_with_library(x, y);
     return copysign(select(r < Batch<T>(T(0)), r + b, r), x);
   }
 }

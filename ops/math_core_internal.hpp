@@ -2,9 +2,9 @@
 // products. Private to ops/math_*_internal.hpp. Everything is lane-wise: a lane's result never depends on another lane.
 #pragma once
 
-#include <limits>
-
 #include <gradloom/ops/kernel_internal.hpp>
+
+#include <limits>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math {
 
@@ -37,8 +37,8 @@ inline constexpr T infinity = std::numeric_limits<T>::infinity();
 template <class T>
 inline constexpr T nan = std::numeric_limits<T>::quiet_NaN();
 
-/// Adding it to |x| < 2^(mantissa_bits - 2) rounds x to an integer, half to even, which then sits in the low bits of the
-/// sum in two's complement: one addition in place of a conversion, and the only one for int64 before AVX-512.
+/// Adding it to |x| < 2^(mantissa_bits - 2) rounds x to an integer, half to even, which then sits in the low bits of
+/// the sum in two's complement: one addition in place of a conversion, and the only one for int64 before AVX-512.
 template <class T>
 inline constexpr T round_magic = T(1.5) * T(Bits<T>(1) << mantissa_bits<T>);
 
@@ -118,8 +118,8 @@ inline Batch<T> horner_steps(Batch<T> x, const T (&c)[N]) {
   }
 }
 
-/// c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule: few instructions and few live registers, and the loops around these
-/// functions have other registers to work on meanwhile. Long tables as even and odd terms, two chains of half the
+/// c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule: few instructions and few live registers, and the loops around
+/// these functions have other registers to work on meanwhile. Long tables as even and odd terms, two chains of half the
 /// latency for one multiplication more: erf of double
 /// went from 1.54 to 1.14 ns on AVX-512, and shorter tables gained nothing.
 template <class T, std::size_t N>

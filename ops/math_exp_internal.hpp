@@ -1,8 +1,8 @@
 // e^x and the functions made of it: exp, expm1, sinh, cosh, tanh, sigmoid.
 //
 // Range reduction (Cody & Waite 1980, ch. 6): x = n ln 2 + r, |r| <= ln 2 / 2, with ln 2 in two parts, the first short
-// enough that n times it is exact. Then e^x = 2^n (1 + m), m = e^r - 1 = r + r^2 P(r), P near-minimax (tools/minimax.py).
-// Keeping m apart from the 1 is what makes expm1, sinh and tanh exact near 0.
+// enough that n times it is exact. Then e^x = 2^n (1 + m), m = e^r - 1 = r + r^2 P(r), P near-minimax
+// (tools/minimax.py). Keeping m apart from the 1 is what makes expm1, sinh and tanh exact near 0.
 #pragma once
 
 #include <gradloom/ops/math_core_internal.hpp>
@@ -103,11 +103,16 @@ inline Batch<T> expm1(Batch<T> x) {
   return select(tiny, x, half + half);
 }
 
-constexpr float tanh_table_f32[] = {-0.333333313F, 0.133332223F, -0.0539484471F, 0.0217085835F, -0.00819449499F, 0.00215695403F};
-constexpr double tanh_table_f64[] = {-0.3333333333333333, 0.13333333333333025, -0.05396825396806166, 0.021869488529874463, -0.008863235405854177, 0.003592126433795781, -0.0014558201969350935, 0.0005899390232928385, -0.0002387364992103331, 9.567270399518726e-05, -3.650957997572438e-05, 1.169433610637952e-05, -2.2333049653491592e-06};
+constexpr float tanh_table_f32[] = {-0.333333313F, 0.133332223F,    -0.0539484471F,
+                                    0.0217085835F, -0.00819449499F, 0.00215695403F};
+constexpr double tanh_table_f64[] = {-0.3333333333333333,    0.13333333333333025,    -0.05396825396806166,
+                                     0.021869488529874463,   -0.008863235405854177,  0.003592126433795781,
+                                     -0.0014558201969350935, 0.0005899390232928385,  -0.0002387364992103331,
+                                     9.567270399518726e-05,  -3.650957997572438e-05, 1.169433610637952e-05,
+                                     -2.2333049653491592e-06};
 
-/// tanh x = x + x z P(z), z = x^2, up to 5/8; above, t / (t + 2) with t = e^2x - 1 (DLMF 4.28), which near 0 would add up
-/// to 2.4 ULP. On |x|, with the sign put back; 1 from 9.02 (float) and 19.07 (double) on.
+/// tanh x = x + x z P(z), z = x^2, up to 5/8; above, t / (t + 2) with t = e^2x - 1 (DLMF 4.28), which near 0 would add
+/// up to 2.4 ULP. On |x|, with the sign put back; 1 from 9.02 (float) and 19.07 (double) on.
 template <class T>
 inline Batch<T> tanh(Batch<T> x) {
   const Batch<T> a = clamp_above(abs(x), pick<T>(10, 20));
@@ -142,8 +147,8 @@ inline Batch<T> cosh(Batch<T> x) {
 /// where adding up a rounded e^-x would be two. (c + s is exact but around e^-x = 2^24, where c is its last bit.)
 template <class T>
 inline Batch<T> sigmoid(Batch<T> x) {
-  constexpr int k = pick<T>(32, 64);
-  const Batch<T> c(T(1) / T(std::uint64_t(1) << (k / 2)) / T(std::uint64_t(1) << (k / 2)));
+  constexpr int k = std::is_same_v<T, float> ? 32 : 64;
+  const Batch<T> c(pick<T>(0x1p-32F, 0x1p-64));
   const ExpParts<T> e = exp_parts(clamp(-x, pick<T>(-30, -50), pick<T>(105, 746)));
   const Batch<T> s = power_of_two(e, -k);
   const Batch<T> sum = c + s;

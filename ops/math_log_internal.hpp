@@ -1,8 +1,8 @@
 // Natural logarithms: log, log1p, and softplus, which is a log1p.
 //
-// Reduction: x = 2^e m with m in [3/4, 3/2), f = m - 1 (exact), log x = e ln 2 + log(1 + f), ln 2 in two parts, the first
-// short enough that e times it is exact. In float log(1 + f) = f - f^2/2 + f^3 P(f); in double, which would need 19
-// terms, the classical s = f / (2 + f), log(1 + f) = f - (f^2/2 - s (f^2/2 + s^2 R(s^2))) (Ng's variant of the atanh
+// Reduction: x = 2^e m with m in [3/4, 3/2), f = m - 1 (exact), log x = e ln 2 + log(1 + f), ln 2 in two parts, the
+// first short enough that e times it is exact. In float log(1 + f) = f - f^2/2 + f^3 P(f); in double, which would need
+// 19 terms, the classical s = f / (2 + f), log(1 + f) = f - (f^2/2 - s (f^2/2 + s^2 R(s^2))) (Ng's variant of the atanh
 // series 2 (s + s^3/3 + ...)), where a division replaces eleven of them. P and R near-minimax (tools/minimax.py).
 #pragma once
 
@@ -42,7 +42,7 @@ inline LogParts<T> log_parts(Batch<T> x) {
   const Batch<Bits<T>> three_quarters = bits(Batch<T>(T(0.75)));
   const Batch<Bits<T>> biased_bits = (bits(normal) - three_quarters) + bits(Batch<T>(T(1)));
   const Batch<Bits<T>> biased = biased_bits >> mantissa_bits<T>;  // e + bias >= 0: a logical shift does
-  const Batch<T> m = from_bits(bits(normal) - (biased << mantissa_bits<T>) + bits(Batch<T>(T(1))));
+  const Batch<T> m = from_bits(bits(normal) - (biased << mantissa_bits<T>)+bits(Batch<T>(T(1))));
   // An integer below 2^mantissa_bits becomes a float by writing it under the exponent of 2^mantissa_bits.
   const Batch<T> unit(T(Bits<T>(1) << mantissa_bits<T>));
   const Batch<T> e = from_bits(biased | bits(unit)) - (unit + Batch<T>(T(exponent_bias<T>)));

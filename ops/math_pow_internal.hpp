@@ -1,8 +1,9 @@
 // pow(x, y) = x^y, with the special cases of IEEE 754-2019 9.2.1.
 //
 // |x|^y = e^(y log |x|), where y log |x| may reach 2^10: its absolute error is the result's relative error, so log |x|
-// needs 10 bits more than the result has. In float all is computed in double, to about 2^-40: also exact where the result
-// is a float, as for small integers. In double the logarithm is a Pair, a sum of two doubles, good to about 2^-64.
+// needs 10 bits more than the result has. In float all is computed in double, to about 2^-40: also exact where the
+// result is a float, as for small integers. In double the logarithm is a Pair, a sum of two doubles, good to about
+// 2^-64.
 #pragma once
 
 #include <gradloom/ops/math_basic_internal.hpp>
@@ -11,8 +12,9 @@
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math {
 
-constexpr double pow_exp_table[] = {0.4999999999959083,   0.16666666789898074,   0.04166666699460194, 0.008333280547276343,
-                                    0.001388880687008253, 0.0001990962565133392, 2.488256047800849e-05};
+constexpr double pow_exp_table[] = {0.4999999999959083,   0.16666666789898074,  0.04166666699460194,
+                                    0.008333280547276343, 0.001388880687008253, 0.0001990962565133392,
+                                    2.488256047800849e-05};
 constexpr double pow_log_table[] = {0.6666666666615884, 0.4000000024746135, 0.28571388591389824,
                                     0.2222518071522432, 0.1807176017987228, 0.17372762750139026};
 

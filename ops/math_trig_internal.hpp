@@ -1,10 +1,11 @@
 // sin, cos, tan; asin, acos, atan.
 //
-// Range reduction of the first three (Cody & Waite 1980, ch. 8): |x| = n pi/2 + r, |r| <= pi/4, pi/2 in several parts so
-// that r keeps a small *relative* error next to a multiple of pi/2. With FMA a part may fill the mantissa: n times the
-// first part cancels exactly, and each later step rounds once, relative to what is left. Without FMA n times each part
-// but the last must be exact, so the parts are shorter, there are four, and n is bounded tighter. Beyond the bound the
-// lane is computed by the C library in double, which reduces by Payne & Hanek's method: right for any argument, slow.
+// Range reduction of the first three (Cody & Waite 1980, ch. 8): |x| = n pi/2 + r, |r| <= pi/4, pi/2 in several parts
+// so that r keeps a small *relative* error next to a multiple of pi/2. With FMA a part may fill the mantissa: n times
+// the first part cancels exactly, and each later step rounds once, relative to what is left. Without FMA n times each
+// part but the last must be exact, so the parts are shorter, there are four, and n is bounded tighter. Beyond the bound
+// the lane is computed by the C library in double, which reduces by Payne & Hanek's method: right for any argument,
+// slow.
 #pragma once
 
 #include <gradloom/ops/math_basic_internal.hpp>
@@ -12,9 +13,13 @@
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math {
 
 constexpr float sin_table_f32[] = {-0.166666672F, 0.00833337288F, -0.000198502603F, 2.8036643e-06F};
-constexpr double sin_table_f64[] = {-0.16666666666666666, 0.008333333333333099, -0.00019841269841054958, 2.7557319128340037e-06, -2.5052085795389897e-08, 1.605623573480483e-10, -7.484668895269431e-13};
+constexpr double sin_table_f64[] = {-0.16666666666666666,   0.008333333333333099,    -0.00019841269841054958,
+                                    2.7557319128340037e-06, -2.5052085795389897e-08, 1.605623573480483e-10,
+                                    -7.484668895269431e-13};
 constexpr float cos_table_f32[] = {0.0416666456F, -0.00138873083F, 2.44320254e-05F};
-constexpr double cos_table_f64[] = {0.041666666666666664, -0.0013888888888888438, 2.4801587301248478e-05, -2.75573190954872e-07, 2.087673058350535e-09, -1.1467881202600181e-11, 4.639739080027358e-14};
+constexpr double cos_table_f64[] = {0.041666666666666664,  -0.0013888888888888438, 2.4801587301248478e-05,
+                                    -2.75573190954872e-07, 2.087673058350535e-09,  -1.1467881202600181e-11,
+                                    4.639739080027358e-14};
 
 /// The largest |x| reduced here: n below 2^16 and 2^30 with FMA, 2^10 and 2^20 without.
 template <class T>
@@ -116,16 +121,16 @@ inline Batch<T> tan(Batch<T> x) {
 
 constexpr float asin_table_f32[] = {0.166667491F, 0.0749541968F, 0.0454561934F, 0.0242453795F, 0.0420600623F};
 constexpr double asin_table_f64[] = {
-    0.16666666666665764,  0.07500000000270568,  0.04464285687473202,  0.030381957456406233,
-    0.022371794289366545, 0.017359205204102907, 0.013889800167169349, 0.012141232064215855,
+    0.16666666666665764,  0.07500000000270568,  0.04464285687473202,   0.030381957456406233,
+    0.022371794289366545, 0.017359205204102907, 0.013889800167169349,  0.012141232064215855,
     0.006641762760427377, 0.019233731868803866, -0.015784975397546384, 0.031624922287797036,
 };
 
 constexpr float atan_table_f32[] = {-0.333333164F, 0.199985281F, -0.142443806F, 0.105990037F, -0.060894236F};
 constexpr double atan_table_f64[] = {
-    -0.33333333333333237, 0.19999999999962206,   -0.14285714280897344, 0.11111110812946105,
-    -0.09090898491145687, 0.07692071721117313,   -0.06663221083424063, 0.058486598545486185,
-    -0.05042474429628375, 0.038138620420069755,  -0.017982246810858686,
+    -0.33333333333333237, 0.19999999999962206,  -0.14285714280897344,  0.11111110812946105,
+    -0.09090898491145687, 0.07692071721117313,  -0.06663221083424063,  0.058486598545486185,
+    -0.05042474429628375, 0.038138620420069755, -0.017982246810858686,
 };
 
 template <class T>

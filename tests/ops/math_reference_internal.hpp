@@ -2,6 +2,8 @@
 // arguments that reach every magnitude. Shared by tests/ops/math_test.cpp and bench/ulp_functions.cpp.
 #pragma once
 
+#include "math_kernels_internal.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -10,12 +12,10 @@
 #include <string_view>
 #include <type_traits>
 
-#include <gradloom/tests/ops/math_kernels_internal.hpp>
-
 namespace gradloom::inline v0 {
 
-/// |got - expected| in units of the spacing of T at `expected`. Both nan is no error, nor is a value that T rounds to inf;
-/// else a mismatch of nan, inf or the sign of zero is an infinite error.
+/// |got - expected| in units of the spacing of T at `expected`. Both nan is no error, nor is a value that T rounds to
+/// inf; else a mismatch of nan, inf or the sign of zero is an infinite error.
 template <class T, class Wide>
 double ulp_error(T got, Wide expected) {
   constexpr double infinite = std::numeric_limits<double>::infinity();
@@ -33,8 +33,8 @@ struct UnaryReference {
   std::string_view name;
   double (*f64)(double);
   long double (*f80)(long double);
-  double lo, hi;       // typical arguments, for timing
-  double ulps;         // the bound the tests hold both types to
+  double lo, hi;  // typical arguments, for timing
+  double ulps;    // the bound the tests hold both types to
 };
 
 struct BinaryReference {
@@ -77,8 +77,10 @@ inline long double minimum(long double a, long double b) { return -maximum(-a, -
 }  // namespace reference
 
 // A lambda per width, because std's overload sets have no address.
-#define GRADLOOM_REFERENCE(NAME, F, LO, HI, ULPS) \
-  UnaryReference { NAME, [](double x) { return double(F); }, [](long double x) { return (F); }, LO, HI, ULPS }
+#define GRADLOOM_REFERENCE(NAME, F, LO, HI, ULPS)                                             \
+  UnaryReference {                                                                            \
+    NAME, [](double x) { return double(F); }, [](long double x) { return (F); }, LO, HI, ULPS \
+  }
 
 inline constexpr UnaryReference unary_references[] = {
     GRADLOOM_REFERENCE("exp", std::exp(x), -10, 10, 2),
@@ -149,10 +151,14 @@ class RandomValues {
         std::memcpy(&x, &b, sizeof(T));
         return x;
       }
-      case 2: return uniform(T(-1), T(1));
-      case 3: return uniform(T(-30), T(30));
-      case 4: return T(1) + uniform(T(-0.01), T(0.01));
-      default: return T(std::int64_t(bits() % 41) - 20) / 2;
+      case 2:
+        return uniform(T(-1), T(1));
+      case 3:
+        return uniform(T(-30), T(30));
+      case 4:
+        return T(1) + uniform(T(-0.01), T(0.01));
+      default:
+        return T(std::int64_t(bits() % 41) - 20) / 2;
     }
   }
 

@@ -1,13 +1,15 @@
 // The element functions on every instruction set of this machine: special values, sampled errors, independent lanes.
 // bench/ulp_functions.cpp measures over all floats; here a sample keeps the test under two seconds.
+#include "math_reference_internal.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <cstdio>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <vector>
-
-#include <gradloom/tests/ops/math_reference_internal.hpp>
 
 namespace gradloom {
 namespace {
@@ -22,8 +24,9 @@ template <class T>
 std::vector<T> special_values() {
   using Limits = std::numeric_limits<T>;
   std::vector<T> positive = {0, Limits::denorm_min(), Limits::min(), Limits::epsilon(), T(0.25), T(0.41421356), T(0.5),
-                             T(0.625), T(0.75), 1, T(1.5), 2, T(2.41421356), T(2.5), 3, 4, 6, 8388607, 8388608, 33554432,
-                             T(1.57079632679489662), T(3.14159265358979324), 1600, 1e5F, T(1.6e6), T(1e9), 1e10F,
+                             T(0.625), T(0.75), 1, T(1.5), 2, T(2.41421356), T(2.5), 3, 4, 6, 8388607, 8388608,
+                             33554432, T(1.57079632679489662), T(3.14159265358979324), 1600, 1e5F, T(1.6e6), T(1e9),
+                             1e10F,
                              // where exp, expm1, tanh, sinh and erf saturate, in float and in double
                              T(17.33), T(9.02), T(3.92), T(88.72283), T(88.72284), T(89.41598), T(89.416), T(103.278),
                              T(103.972), T(103.973), T(37.5), T(19.1), T(5.92), T(709.782712), T(709.782713),
@@ -190,6 +193,8 @@ void check_lanes(const MathKernels& kernels) {
   }
 }
 
+BOOST_AUTO_TEST_SUITE(ops_math)
+
 BOOST_AUTO_TEST_CASE(errors_stay_within_their_bounds) {
   for (const MathKernels* kernels : runnable_math_kernels()) {
     check_errors<float>(*kernels);
@@ -257,6 +262,8 @@ BOOST_AUTO_TEST_CASE(pow_of_special_and_integer_arguments) {
     }
   }
 }
+
+BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
 }  // namespace gradloom

@@ -1,6 +1,6 @@
 // Compiled once per instruction set, as every kernel source.
+#include "math_kernels_internal.hpp"
 #include <gradloom/ops/math_internal.hpp>
-#include <gradloom/tests/ops/math_kernels_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
@@ -20,22 +20,22 @@ void binary_loop(const T* a, const T* b, T* y, long n) {
 }
 
 // A function template as a type, so that it inlines into the loop.
-#define GRADLOOM_UNARY(NAME)                              \
-  struct Call_##NAME {                                    \
-    template <class B>                                    \
-    B operator()(B x) const {                             \
-      return math::NAME(x);                               \
-    }                                                     \
-  };                                                      \
+#define GRADLOOM_UNARY(NAME)  \
+  struct Call_##NAME {        \
+    template <class B>        \
+    B operator()(B x) const { \
+      return math::NAME(x);   \
+    }                         \
+  };                          \
   constexpr UnaryMathKernel kernel_##NAME = {#NAME, unary_loop<float, Call_##NAME>, unary_loop<double, Call_##NAME>};
 
-#define GRADLOOM_BINARY(NAME)                             \
-  struct Call_##NAME {                                    \
-    template <class B>                                    \
-    B operator()(B a, B b) const {                        \
-      return math::NAME(a, b);                            \
-    }                                                     \
-  };                                                      \
+#define GRADLOOM_BINARY(NAME)      \
+  struct Call_##NAME {             \
+    template <class B>             \
+    B operator()(B a, B b) const { \
+      return math::NAME(a, b);     \
+    }                              \
+  };                               \
   constexpr BinaryMathKernel kernel_##NAME = {#NAME, binary_loop<float, Call_##NAME>, binary_loop<double, Call_##NAME>};
 
 GRADLOOM_UNARY(exp)
@@ -74,10 +74,10 @@ GRADLOOM_BINARY(copysign)
 #undef GRADLOOM_BINARY
 
 constexpr UnaryMathKernel unary[] = {
-    kernel_exp, kernel_expm1, kernel_sinh, kernel_cosh,  kernel_tanh,       kernel_sigmoid, kernel_log,
-    kernel_log1p, kernel_softplus, kernel_sin, kernel_cos, kernel_tan,      kernel_asin,    kernel_acos,
-    kernel_atan, kernel_erf,  kernel_sqrt, kernel_rsqrt, kernel_reciprocal, kernel_floor,   kernel_ceil,
-    kernel_round, kernel_trunc, kernel_abs, kernel_sign,
+    kernel_exp,   kernel_expm1,    kernel_sinh, kernel_cosh,  kernel_tanh,       kernel_sigmoid, kernel_log,
+    kernel_log1p, kernel_softplus, kernel_sin,  kernel_cos,   kernel_tan,        kernel_asin,    kernel_acos,
+    kernel_atan,  kernel_erf,      kernel_sqrt, kernel_rsqrt, kernel_reciprocal, kernel_floor,   kernel_ceil,
+    kernel_round, kernel_trunc,    kernel_abs,  kernel_sign,
 };
 constexpr BinaryMathKernel binary[] = {kernel_pow,     kernel_fmod,    kernel_mod,
                                        kernel_maximum, kernel_minimum, kernel_copysign};
@@ -87,6 +87,6 @@ constexpr BinaryMathKernel binary[] = {kernel_pow,     kernel_fmod,    kernel_mo
 
 }  // namespace
 
-extern const MathKernels math_kernels = {GRADLOOM_TEXT_OF(GRADLOOM_KERNEL_ISA), unary, binary};
+const MathKernels math_kernels = {GRADLOOM_TEXT_OF(GRADLOOM_KERNEL_ISA), unary, binary};
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
