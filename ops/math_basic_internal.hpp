@@ -10,7 +10,7 @@ enum class Rounding { nearest_even = 0, floor = 1, ceil = 2, trunc = 3 };
 /// x rounded to an integer in the direction given, whatever the thread's rounding mode; the sign of a zero result is
 /// x's.
 template <Rounding R, class T>
-inline Batch<T> round_to(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> round_to(Batch<T> x) {
   constexpr int mode = int(R) | _MM_FROUND_NO_EXC;
 #if defined(__AVX512BW__)
   if constexpr (sizeof(T) == 4) {
@@ -34,29 +34,29 @@ inline Batch<T> round_to(Batch<T> x) {
 }
 
 template <class T>
-inline Batch<T> floor(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> floor(Batch<T> x) {
   return round_to<Rounding::floor>(x);
 }
 
 template <class T>
-inline Batch<T> ceil(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> ceil(Batch<T> x) {
   return round_to<Rounding::ceil>(x);
 }
 
 template <class T>
-inline Batch<T> trunc(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> trunc(Batch<T> x) {
   return round_to<Rounding::trunc>(x);
 }
 
 /// The nearest integer, half to even as in Python and NumPy.
 template <class T>
-inline Batch<T> round(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> round(Batch<T> x) {
   return round_to<Rounding::nearest_even>(x);
 }
 
 /// Correctly rounded (IEEE 754).
 template <class T>
-inline Batch<T> sqrt(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> sqrt(Batch<T> x) {
 #if defined(__AVX512BW__)
   if constexpr (sizeof(T) == 4) {
     return _mm512_sqrt_ps(x);
@@ -70,26 +70,26 @@ inline Batch<T> sqrt(Batch<T> x) {
 
 /// 1 / x, correctly rounded: the hardware's estimate would differ between makers.
 template <class T>
-inline Batch<T> reciprocal(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> reciprocal(Batch<T> x) {
   return Batch<T>(T(1)) / x;
 }
 
 /// 1 / sqrt(x), two roundings (1 ULP); -inf at -0, as IEEE 754 has it.
 template <class T>
-inline Batch<T> rsqrt(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> rsqrt(Batch<T> x) {
   return reciprocal(sqrt(x));
 }
 
 /// 1, -1; 0, -0 and nan are their own sign.
 template <class T>
-inline Batch<T> sign(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> sign(Batch<T> x) {
   return select(abs(x) > Batch<T>(T(0)), copysign(Batch<T>(T(1)), x), x);
 }
 
 /// The larger; nan if either is nan; 0 and not -0. Symmetric, so a graph may swap the operands: the hardware's max
 /// returns its second operand for nan and for equal zeros, hence both orders and an `and` of their bits.
 template <class T>
-inline Batch<T> maximum(Batch<T> a, Batch<T> b) {
+GRADLOOM_INLINE Batch<T> maximum(Batch<T> a, Batch<T> b) {
   const Batch<T> sum = a + b;  // not nan: the operands are ordered, or inf and -inf
   const Batch<T> larger = xsimd::max(a, b) & xsimd::max(b, a);
   return select(is_nan(a) | is_nan(b), sum, larger);
@@ -97,7 +97,7 @@ inline Batch<T> maximum(Batch<T> a, Batch<T> b) {
 
 /// The smaller; nan if either is nan; -0 and not 0.
 template <class T>
-inline Batch<T> minimum(Batch<T> a, Batch<T> b) {
+GRADLOOM_INLINE Batch<T> minimum(Batch<T> a, Batch<T> b) {
   const Batch<T> smaller = xsimd::min(a, b) | xsimd::min(b, a);
   return select(is_nan(a) | is_nan(b), a + b, smaller);
 }
@@ -120,7 +120,7 @@ template <class T>
 
 /// The exact remainder of x / y with the sign of x, as C's fmod.
 template <class T>
-inline Batch<T> fmod(Batch<T> x, Batch<T> y) {
+GRADLOOM_INLINE Batch<T> fmod(Batch<T> x, Batch<T> y) {
   if constexpr (!has_fma) {
     return fmod_with_library(x, y);
   } else {
@@ -139,7 +139,7 @@ inline Batch<T> fmod(Batch<T> x, Batch<T> y) {
 
 /// Remainder with the sign of y, as Python's % (x - y floor(x / y), but exact; a zero has the sign of y too).
 template <class T>
-inline Batch<T> mod(Batch<T> x, Batch<T> y) {
+GRADLOOM_INLINE Batch<T> mod(Batch<T> x, Batch<T> y) {
   const Batch<T> zero(T(0));
   const Batch<T> r = fmod(x, y);
   const Batch<T> moved = select((r < zero) == (y < zero), r, r + y);

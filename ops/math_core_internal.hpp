@@ -6,6 +6,10 @@
 
 #include <limits>
 
+/// Of all element functions but pow: a call spills every live vector register (the System V ABI preserves none), and on
+/// AVX-512 GCC 12 would call even exp where a handler applies it to eight registers.
+#define GRADLOOM_INLINE [[gnu::always_inline]] inline
+
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math {
 
 #if defined(__AVX512BW__)
@@ -48,16 +52,16 @@ constexpr T pick(float for_float, double for_double) {
 }
 
 template <class T>
-inline Batch<Bits<T>> bits(Batch<T> x) {
+GRADLOOM_INLINE Batch<Bits<T>> bits(Batch<T> x) {
   return xsimd::bitwise_cast<Batch<Bits<T>>>(x);
 }
 
-inline Batch<float> from_bits(Batch<std::uint32_t> x) { return xsimd::bitwise_cast<Batch<float>>(x); }
-inline Batch<double> from_bits(Batch<std::uint64_t> x) { return xsimd::bitwise_cast<Batch<double>>(x); }
+GRADLOOM_INLINE Batch<float> from_bits(Batch<std::uint32_t> x) { return xsimd::bitwise_cast<Batch<float>>(x); }
+GRADLOOM_INLINE Batch<double> from_bits(Batch<std::uint64_t> x) { return xsimd::bitwise_cast<Batch<double>>(x); }
 
 /// Where the low bit of an integer is set.
 template <class T>
-inline Mask<T> low_bit(Batch<Bits<T>> x) {
+GRADLOOM_INLINE Mask<T> low_bit(Batch<Bits<T>> x) {
 #if defined(__AVX512BW__)
   if constexpr (sizeof(T) == 4) {
     return _mm512_test_epi32_mask(x, _mm512_set1_epi32(1));
@@ -72,45 +76,45 @@ inline Mask<T> low_bit(Batch<Bits<T>> x) {
 }
 
 template <class T>
-inline Batch<T> select(Mask<T> m, Batch<T> a, Batch<T> b) {
+GRADLOOM_INLINE Batch<T> select(Mask<T> m, Batch<T> a, Batch<T> b) {
   return xsimd::select(m, a, b);
 }
 
 template <class T>
-inline Mask<T> is_nan(Batch<T> x) {
+GRADLOOM_INLINE Mask<T> is_nan(Batch<T> x) {
   return xsimd::isnan(x);
 }
 
 template <class T>
-inline Batch<T> sign_bit(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> sign_bit(Batch<T> x) {
   return x & Batch<T>(T(-0.0));
 }
 
 template <class T>
-inline Batch<T> abs(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> abs(Batch<T> x) {
   return from_bits(bits(x) & Batch<Bits<T>>(~Bits<T>(0) >> 1));
 }
 
 /// |x| with the sign of y.
 template <class T>
-inline Batch<T> copysign(Batch<T> x, Batch<T> y) {
+GRADLOOM_INLINE Batch<T> copysign(Batch<T> x, Batch<T> y) {
   return abs(x) | sign_bit(y);
 }
 
 /// x held in [lo, hi]; nan stays nan, because min and max of the hardware return their *second* operand then.
 template <class T>
-inline Batch<T> clamp(Batch<T> x, T lo, T hi) {
+GRADLOOM_INLINE Batch<T> clamp(Batch<T> x, T lo, T hi) {
   return xsimd::min(Batch<T>(hi), xsimd::max(Batch<T>(lo), x));
 }
 
 template <class T>
-inline Batch<T> clamp_above(Batch<T> x, T hi) {
+GRADLOOM_INLINE Batch<T> clamp_above(Batch<T> x, T hi) {
   return xsimd::min(Batch<T>(hi), x);
 }
 
 /// c[K] + c[K + S] x + c[K + 2 S] x^2 + ...
 template <std::size_t K, std::size_t S, class T, std::size_t N>
-inline Batch<T> horner_steps(Batch<T> x, const T (&c)[N]) {
+GRADLOOM_INLINE Batch<T> horner_steps(Batch<T> x, const T (&c)[N]) {
   if constexpr (K + S >= N) {
     return Batch<T>(c[K]);
   } else {
@@ -123,7 +127,7 @@ inline Batch<T> horner_steps(Batch<T> x, const T (&c)[N]) {
 /// latency for one multiplication more: erf of double
 /// went from 1.54 to 1.14 ns on AVX-512, and shorter tables gained nothing.
 template <class T, std::size_t N>
-inline Batch<T> polynomial(Batch<T> x, const T (&c)[N]) {
+GRADLOOM_INLINE Batch<T> polynomial(Batch<T> x, const T (&c)[N]) {
   if constexpr (N < 8) {
     return horner_steps<0, 1>(x, c);
   } else {
@@ -134,7 +138,7 @@ inline Batch<T> polynomial(Batch<T> x, const T (&c)[N]) {
 
 /// The same with the table of x's type.
 template <class T, std::size_t N, std::size_t M>
-inline Batch<T> polynomial(Batch<T> x, const float (&for_float)[N], const double (&for_double)[M]) {
+GRADLOOM_INLINE Batch<T> polynomial(Batch<T> x, const float (&for_float)[N], const double (&for_double)[M]) {
   if constexpr (std::is_same_v<T, float>) {
     return polynomial(x, for_float);
   } else {
@@ -150,14 +154,14 @@ struct Pair {
 
 /// a + b exactly, if |a| >= |b| or a = 0 (Dekker 1971).
 template <class T>
-inline Pair<T> fast_two_sum(Batch<T> a, Batch<T> b) {
+GRADLOOM_INLINE Pair<T> fast_two_sum(Batch<T> a, Batch<T> b) {
   const Batch<T> s = a + b;
   return {s, b - (s - a)};
 }
 
 /// a * b exactly, but for overflow and underflow: one FMA, or Dekker's splitting (Veltkamp) without it.
 template <class T>
-inline Pair<T> two_product(Batch<T> a, Batch<T> b) {
+GRADLOOM_INLINE Pair<T> two_product(Batch<T> a, Batch<T> b) {
   const Batch<T> p = a * b;
   if constexpr (has_fma) {
     return {p, fmsub(a, b, p)};

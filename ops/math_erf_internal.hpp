@@ -27,7 +27,7 @@ constexpr double log_erfc_table_f64[] = {
 /// erf x: x + x P(x^2) up to 1, then 1 - e^Q(x) with Q near log erfc. There erf > 0.84 and only the absolute error of
 /// erfc counts, so one polynomial serves up to where erf rounds to 1 (3.92 in float, 5.92 in double).
 template <class T>
-inline Batch<T> erf(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> erf(Batch<T> x) {
   const Batch<T> one(T(1));
   const Batch<T> a = clamp_above(abs(x), pick<T>(4, 6));
   const Batch<T> small = fmadd(a, polynomial(a * a, erf_table_f32, erf_table_f64), a);

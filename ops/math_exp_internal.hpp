@@ -37,7 +37,7 @@ struct ExpParts {
 };
 
 template <class T>
-inline ExpReduced<T> exp_reduce(Batch<T> x) {
+GRADLOOM_INLINE ExpReduced<T> exp_reduce(Batch<T> x) {
   // 16 bits (float) and 42 bits (double) of ln 2, and the rest.
   constexpr T ln2_hi = pick<T>(0x1.62e4p-1F, 0x1.62e42fefa38p-1);
   constexpr T ln2_lo = pick<T>(0x1.7f7d1cp-20F, 0x1.ef35793c7673p-45);
@@ -47,14 +47,14 @@ inline ExpReduced<T> exp_reduce(Batch<T> x) {
 }
 
 template <class T>
-inline ExpParts<T> exp_parts(Batch<T> x) {
+GRADLOOM_INLINE ExpParts<T> exp_parts(Batch<T> x) {
   const ExpReduced<T> a = exp_reduce(x);
   return {fmadd(a.r * a.r, polynomial(a.r, exp_table_f32, exp_table_f64), a.r), a.n, a.shifted};
 }
 
 /// 2^(n + plus) for an n that keeps it a normal number.
 template <class T>
-inline Batch<T> power_of_two(const ExpParts<T>& e, int plus) {
+GRADLOOM_INLINE Batch<T> power_of_two(const ExpParts<T>& e, int plus) {
   const Batch<Bits<T>> biased = bits(e.shifted) + Batch<Bits<T>>(Bits<T>(exponent_bias<T> + plus));
   return from_bits(biased << mantissa_bits<T>);
 }
@@ -62,7 +62,7 @@ inline Batch<T> power_of_two(const ExpParts<T>& e, int plus) {
 /// 2^n y, overflowing to inf and underflowing gradually. Without AVX-512's instruction for it in two steps, because 2^n
 /// itself may be out of range: the first product is exact, the second rounds once.
 template <class T>
-inline Batch<T> scale(Batch<T> y, const ExpParts<T>& e) {
+GRADLOOM_INLINE Batch<T> scale(Batch<T> y, const ExpParts<T>& e) {
 #if defined(__AVX512BW__)
   if constexpr (sizeof(T) == 4) {
     return _mm512_scalef_ps(y, e.n);
@@ -79,7 +79,7 @@ inline Batch<T> scale(Batch<T> y, const ExpParts<T>& e) {
 
 /// e^x.
 template <class T>
-inline Batch<T> exp(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> exp(Batch<T> x) {
   // Past these bounds the result is 0 or inf; inside, n is small enough for the steps above.
   const ExpParts<T> e = exp_parts(clamp(x, pick<T>(-105, -746), pick<T>(89, 710)));
   return scale(Batch<T>(T(1)) + e.m, e);
@@ -88,7 +88,7 @@ inline Batch<T> exp(Batch<T> x) {
 /// (e^x - 1) / 2^K, for x not below -20 (float) or -40 (double), where e^x - 1 is -1 already, and with n <= K +
 /// exponent_bias. The division puts off the overflow; with K = 1 it is exact down to denormals if the caller doubled x.
 template <int K, class T>
-inline Batch<T> scaled_expm1(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> scaled_expm1(Batch<T> x) {
   const ExpParts<T> e = exp_parts(x);
   const Batch<T> s = power_of_two(e, -K);
   return fmadd(s, e.m, s - Batch<T>(T(1) / T(1 << K)));
@@ -96,7 +96,7 @@ inline Batch<T> scaled_expm1(Batch<T> x) {
 
 /// e^x - 1.
 template <class T>
-inline Batch<T> expm1(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> expm1(Batch<T> x) {
   const Batch<T> half = scaled_expm1<1>(clamp(x, pick<T>(-20, -40), pick<T>(89, 710)));
   // Tiny x is its own result (x + x^2/2): halving would lose the last bit of a denormal, and -0 its sign.
   const Mask<T> tiny = abs(x) < Batch<T>(pick<T>(0x1p-25F, 0x1p-54));
@@ -114,7 +114,7 @@ constexpr double tanh_table_f64[] = {-0.3333333333333333,    0.13333333333333025
 /// tanh x = x + x z P(z), z = x^2, up to 5/8; above, t / (t + 2) with t = e^2x - 1 (DLMF 4.28), which near 0 would add
 /// up to 2.4 ULP. On |x|, with the sign put back; 1 from 9.02 (float) and 19.07 (double) on.
 template <class T>
-inline Batch<T> tanh(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> tanh(Batch<T> x) {
   const Batch<T> a = clamp_above(abs(x), pick<T>(10, 20));
   const Batch<T> z = a * a;
   const Batch<T> small = fmadd(a * z, polynomial(z, tanh_table_f32, tanh_table_f64), a);
@@ -124,7 +124,7 @@ inline Batch<T> tanh(Batch<T> x) {
 
 /// sinh x = (t + t / (t + 1)) / 2 with t = e^x - 1, on |x| with the sign put back.
 template <class T>
-inline Batch<T> sinh(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> sinh(Batch<T> x) {
   const Batch<T> a = abs(x);
   const Batch<T> quarter = scaled_expm1<2>(clamp_above(a, pick<T>(89.7F, 710.7)));
   const Batch<T> h = quarter + quarter;  // t / 2, inf only where sinh is
@@ -136,7 +136,7 @@ inline Batch<T> sinh(Batch<T> x) {
 
 /// cosh x = E + 1 / (4 E) with E = e^|x| / 2.
 template <class T>
-inline Batch<T> cosh(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> cosh(Batch<T> x) {
   const ExpParts<T> e = exp_parts(clamp_above(abs(x), pick<T>(90, 711)));
   const Batch<T> half_exp = scale(fmadd(Batch<T>(T(0.5)), e.m, Batch<T>(T(0.5))), e);
   return half_exp + Batch<T>(T(0.25)) / half_exp;
@@ -146,7 +146,7 @@ inline Batch<T> cosh(Batch<T> x) {
 /// has underflown, gradually, to 0. With c e^-x = s (1 + m) the denominator is (c + s) + s m: one rounding of its size,
 /// where adding up a rounded e^-x would be two. (c + s is exact but around e^-x = 2^24, where c is its last bit.)
 template <class T>
-inline Batch<T> sigmoid(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> sigmoid(Batch<T> x) {
   constexpr int k = std::is_same_v<T, float> ? 32 : 64;
   const Batch<T> c(pick<T>(0x1p-32F, 0x1p-64));
   const ExpParts<T> e = exp_parts(clamp(-x, pick<T>(-30, -50), pick<T>(105, 746)));

@@ -23,7 +23,7 @@ struct LogParts {
 
 /// The parts of a positive, finite x; of others, garbage that the caller replaces.
 template <class T>
-inline LogParts<T> log_parts(Batch<T> x) {
+GRADLOOM_INLINE LogParts<T> log_parts(Batch<T> x) {
 #if defined(__AVX512BW__)
   // The instructions know denormals. getexp(m) is -1 where the mantissa was halved to stay below 3/2.
   if constexpr (sizeof(T) == 4) {
@@ -52,7 +52,7 @@ inline LogParts<T> log_parts(Batch<T> x) {
 
 /// e ln 2 + log(1 + f), f in [-1/4, 1/2].
 template <class T>
-inline Batch<T> log_of_parts(Batch<T> e, Batch<T> f) {
+GRADLOOM_INLINE Batch<T> log_of_parts(Batch<T> e, Batch<T> f) {
   // 15 bits (float) and 42 bits (double) of ln 2, and the rest.
   constexpr T ln2_hi = pick<T>(0x1.62e4p-1F, 0x1.62e42fefa38p-1);
   constexpr T ln2_lo = pick<T>(0x1.7f7d1cp-20F, 0x1.ef35793c7673p-45);
@@ -71,7 +71,7 @@ inline Batch<T> log_of_parts(Batch<T> e, Batch<T> f) {
 
 /// The logarithm's special cases: `y` where x is positive and finite, else inf, -inf at 0, nan below.
 template <class T>
-inline Batch<T> log_specials(Batch<T> x, Batch<T> y) {
+GRADLOOM_INLINE Batch<T> log_specials(Batch<T> x, Batch<T> y) {
 #if defined(__AVX512BW__)
   // One instruction looks up the answer by the class of x, 4 bits per class from the lowest: quiet nan, signalling nan,
   // zero, one, -inf, inf, negative, positive. 0 keeps y, 1 is x, 2 is x made quiet, 3 nan, 4 -inf, 5 inf.
@@ -90,14 +90,14 @@ inline Batch<T> log_specials(Batch<T> x, Batch<T> y) {
 
 /// log x.
 template <class T>
-inline Batch<T> log(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> log(Batch<T> x) {
   const LogParts<T> p = log_parts(x);
   return log_specials(x, log_of_parts(p.e, p.m - Batch<T>(T(1))));
 }
 
 /// log(1 + x): log of u = 1 + x rounded, with the rounding error c, scaled by 2^-e, added to f.
 template <class T>
-inline Batch<T> log1p(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> log1p(Batch<T> x) {
   const Batch<T> one(T(1));
   const Batch<T> u = x + one;
   const Batch<T> x_rounded = u - one;
@@ -123,7 +123,7 @@ inline Batch<T> log1p(Batch<T> x) {
 /// log(1 + e^x) = max(x, 0) + log(1 + e), e = e^-|x|: no overflow, and the left tail is e^x down to its denormals. As
 /// 1 + e is in [1, 2], its parts need no log_parts and no rounding: 2^0 (1 + e), or from 3/2 on 2^1 (1 + (e - 1) / 2).
 template <class T>
-inline Batch<T> softplus(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> softplus(Batch<T> x) {
   const Batch<T> zero(T(0)), half(T(0.5)), one(T(1));
   const Batch<T> e = exp(-abs(x));
   const Mask<T> upper = e > half;

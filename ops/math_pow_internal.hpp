@@ -49,6 +49,8 @@ inline Batch<float> narrow(Batch<double> low, Batch<double> high) {
 #endif
 }
 
+// Not forced inline: the arithmetic outweighs a call, and eight copies in a handler would crowd the instruction cache.
+
 /// a^y to about 2^-40, for doubles that are positive, finite floats.
 inline Batch<double> pow_positive_float(Batch<double> a, Batch<double> y) {
   using D = Batch<double>;

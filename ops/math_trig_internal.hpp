@@ -33,7 +33,7 @@ struct TrigParts {
 };
 
 template <class T>
-inline TrigParts<T> trig_parts(Batch<T> a) {
+GRADLOOM_INLINE TrigParts<T> trig_parts(Batch<T> a) {
   const Batch<T> shifted = fmadd(a, Batch<T>(pick<T>(0.636619772F, 0.6366197723675814)), Batch<T>(round_magic<T>));
   const Batch<T> n = shifted - Batch<T>(round_magic<T>);
   Batch<T> r;
@@ -55,12 +55,12 @@ inline TrigParts<T> trig_parts(Batch<T> a) {
 }
 
 template <class T>
-inline Batch<T> sin_on_quadrant(Batch<T> r, Batch<T> z) {
+GRADLOOM_INLINE Batch<T> sin_on_quadrant(Batch<T> r, Batch<T> z) {
   return fmadd(r * z, polynomial(z, sin_table_f32, sin_table_f64), r);
 }
 
 template <class T>
-inline Batch<T> cos_on_quadrant(Batch<T> z) {
+GRADLOOM_INLINE Batch<T> cos_on_quadrant(Batch<T> z) {
   const Batch<T> half_z = Batch<T>(T(0.5)) * z;
   const Batch<T> w = Batch<T>(T(1)) - half_z;
   const Batch<T> tail = z * z * polynomial(z, cos_table_f32, cos_table_f64);
@@ -73,12 +73,12 @@ inline Batch<T> cos_on_quadrant(Batch<T> z) {
 
 /// Bit 1 of the quadrant as the sign bit.
 template <class T>
-inline Batch<T> half_turn_sign(Batch<Bits<T>> quadrant) {
+GRADLOOM_INLINE Batch<T> half_turn_sign(Batch<Bits<T>> quadrant) {
   return from_bits((quadrant >> 1) << (8 * int(sizeof(T)) - 1));
 }
 
 template <class T>
-inline Batch<T> sin(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> sin(Batch<T> x) {
   const Batch<T> a = abs(x);
   const TrigParts<T> p = trig_parts(a);
   const Batch<T> z = p.r * p.r;
@@ -91,7 +91,7 @@ inline Batch<T> sin(Batch<T> x) {
 }
 
 template <class T>
-inline Batch<T> cos(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> cos(Batch<T> x) {
   const Batch<T> a = abs(x);
   const TrigParts<T> p = trig_parts(a);
   const Batch<T> z = p.r * p.r;
@@ -105,7 +105,7 @@ inline Batch<T> cos(Batch<T> x) {
 
 /// sin / cos, and -cos / sin in odd quadrants.
 template <class T>
-inline Batch<T> tan(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> tan(Batch<T> x) {
   const Batch<T> a = abs(x);
   const TrigParts<T> p = trig_parts(a);
   const Batch<T> z = p.r * p.r;
@@ -149,7 +149,7 @@ struct AsinParts {
 };
 
 template <class T>
-inline AsinParts<T> asin_parts(Batch<T> x) {
+GRADLOOM_INLINE AsinParts<T> asin_parts(Batch<T> x) {
   const Batch<T> half(T(0.5));
   const Batch<T> a = abs(x);
   const Mask<T> folded = a > half;
@@ -159,7 +159,7 @@ inline AsinParts<T> asin_parts(Batch<T> x) {
 }
 
 template <class T>
-inline Batch<T> asin(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> asin(Batch<T> x) {
   const AsinParts<T> p = asin_parts(x);
   const Batch<T> two(T(2));
   // The large terms subtract first, the small ones are added to the difference.
@@ -171,7 +171,7 @@ inline Batch<T> asin(Batch<T> x) {
 
 /// pi/2 - asin x up to 1/2; above, 2 asin s; below -1/2, pi - 2 asin s.
 template <class T>
-inline Batch<T> acos(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> acos(Batch<T> x) {
   const AsinParts<T> p = asin_parts(x);
   const Batch<T> negative = sign_bit(x);
   const Batch<T> twice = Batch<T>(T(2)) * p.s + Batch<T>(T(2)) * p.correction;
@@ -189,7 +189,7 @@ inline Batch<T> acos(Batch<T> x) {
 /// atan |x| = atan t + 0, pi/4 or pi/2, with t = |x| up to sqrt(2) - 1, (|x| - 1) / (|x| + 1) up to sqrt(2) + 1, then
 /// -1 / |x| (DLMF 4.24): |t| <= sqrt(2) - 1 throughout.
 template <class T>
-inline Batch<T> atan(Batch<T> x) {
+GRADLOOM_INLINE Batch<T> atan(Batch<T> x) {
   const Batch<T> zero(T(0)), one(T(1));
   const Batch<T> a = abs(x);
   const Mask<T> middle = a > Batch<T>(T(0.41421356237309503));
