@@ -1,0 +1,52 @@
+// How a matrix product is cut into blocks.
+#include <gradloom/ops/gemm.hpp>
+
+#include <algorithm>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+/// Multiply-adds that are worth a block: 8 to 20 us at the speed of one core with 256 to 512 bit vectors.
+constexpr int64_t kBlockWork = int64_t{1} << 20;
+constexpr int64_t kMostBlocks = 16;
+/// Columns are cut at multiples of a cache line of floats, rows at multiples of the tallest tile: no block has ragged
+/// tiles inside C, and no two blocks of a contiguous C write to one line.
+constexpr int64_t kColUnit = 16, kRowUnit = 8;
+
+constexpr int64_t units(int64_t size, int64_t unit) { return (size + unit - 1) / unit; }
+
+/// The first units % parts ranges are one unit longer than the others.
+GemmRange range_of(int64_t size, int64_t unit, int64_t parts, int64_t i) {
+  const int64_t all = units(size, unit), each = all / parts, longer = all % parts;
+  const int64_t begin = std::min(size, (i * each + std::min(i, longer)) * unit);
+  const int64_t end = std::min(size, ((i + 1) * each + std::min(i + 1, longer)) * unit);
+  return {begin, end - begin};
+}
+
+}  // namespace
+
+GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k) noexcept {
+  GemmGrid grid{1, 1};
+  if (m <= 0 || n <= 0 || k <= 0) return grid;
+  // Doubling keeps the count a power of two, and cutting the longer side of a block keeps the operands it has to
+  // read (and pack) few: rows + columns are least for square blocks.
+  while (2 * grid.rows * grid.cols <= kMostBlocks) {
+    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+    if (work < static_cast<double>(2 * grid.rows * grid.cols * kBlockWork)) break;
+    const bool rows_fit = units(m, kRowUnit) >= 4 * grid.rows, cols_fit = units(n, kColUnit) >= 6 * grid.cols;
+    if (!rows_fit && !cols_fit) break;
+    if (rows_fit && (!cols_fit || m * grid.cols >= n * grid.rows)) {
+      grid.rows *= 2;
+    } else {
+      grid.cols *= 2;
+    }
+  }
+  return grid;
+}
+
+GemmRange gemm_grid_rows(GemmGrid grid, int64_t m, int64_t i) noexcept { return range_of(m, kRowUnit, grid.rows, i); }
+
+GemmRange gemm_grid_cols(GemmGrid grid, int64_t n, int64_t j) noexcept { return range_of(n, kColUnit, grid.cols, j); }
+
+}  // namespace gradloom::inline v0
