@@ -7,8 +7,8 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-/// Multiply-adds that are worth a block: 8 to 20 us at the speed of one core with 256 to 512 bit vectors.
-constexpr int64_t kBlockWork = int64_t{1} << 20;
+/// Multiply-adds that are worth a block: 15 us at the speed of two 512-bit FMA units, 30 at that of two 256-bit ones.
+constexpr int64_t kBlockWork = int64_t{1} << 21;
 constexpr int64_t kMostBlocks = 16;
 /// Columns are cut at multiples of a cache line of floats, rows at multiples of the tallest tile: no block has ragged
 /// tiles inside C, and no two blocks of a contiguous C write to one line.

@@ -27,9 +27,10 @@ struct Parts {
 
 /// The only constant that results depend on: k is cut into ceil(k / kChunk) equal chunks, each summed on its own.
 inline constexpr int64_t kChunk = 512;
-/// A block of packed A takes 256 KiB, so that it stays in an L2 cache of 512 KiB or more beside a panel of B.
+/// A block of packed A may take 1 MiB, more than many L2 caches: a tile needs so little of it (8 rows for 48 columns) that
+/// L3 delivers it in time, while fewer blocks of rows read the panels of B fewer times.
 template <class T>
-inline constexpr int64_t kRowBlock = 512 / static_cast<int64_t>(sizeof(T));
+inline constexpr int64_t kRowBlock = 2048 / static_cast<int64_t>(sizeof(T));
 inline constexpr int64_t kColBlock = 2048;
 
 template <class T>
@@ -58,48 +59,42 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
 }
 
 /// Rows times one vector, A contiguous along k. Transposing in registers gives every row a lane, so that its sum is the
-/// same chain as in a tile; at three loads for every multiply-add memory is still slower.
+/// same chain as in a tile.
 template <class T>
 inline void multiply_vector(const GemmArgs<T>& g) {
-  constexpr int64_t lanes = kLanes<T>, piece = kPiece<T>;
+  constexpr int64_t lanes = kLanes<T>, groups = 2;  // chains enough to cover part of the latency
   const Parts chunks(g.k, kChunk);
-  for (int64_t i = 0; i < g.m; i += 2 * lanes) {  // two chains, to cover some of the latency
-    const int64_t rows = g.m - i < 2 * lanes ? g.m - i : 2 * lanes;
-    const int64_t rows0 = rows < lanes ? rows : lanes, rows1 = rows > lanes ? rows - lanes : 1;
-    Batch<T> total0(T{0}), total1(T{0});
+  for (int64_t i = 0; i < g.m; i += groups * lanes) {
+    Batch<T> total[groups];
     for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
       const int64_t k = chunks.size_of(chunk);
-      const T* a = g.a + i * g.a_row + chunks.begin_of(chunk);
+      const T* a = g.a + chunks.begin_of(chunk);
       const T* b = g.b + chunks.begin_of(chunk) * g.b_row;
-      const ColumnReader<T> reader0(a, g.a_row, rows0), reader1(rows > lanes ? a + lanes * g.a_row : a, g.a_row, rows1);
-      Batch<T> x[piece], y[piece], sum0(T{0}), sum1(T{0});
+      const int64_t i1 = i + lanes < g.m ? i + lanes : i;  // with one group left, it is done twice
+      const ColumnReader<T> readers[groups] = {{a + i * g.a_row, g.a_row, g.m - i}, {a + i1 * g.a_row, g.a_row, g.m - i1}};
+      Batch<T> sum[groups] = {Batch<T>(T{0}), Batch<T>(T{0})}, x[lanes];
       int64_t p = 0;
-      for (; p + piece <= k; p += piece) {
-        reader0.read(p, x);
-        reader1.read(p, y);
-#pragma GCC unroll 4
-        for (int64_t r = 0; r < piece; ++r) {
-          const Batch<T> factor(b[(p + r) * g.b_row]);
-          sum0 = fmadd(x[r], factor, sum0);
-          sum1 = fmadd(y[r], factor, sum1);
+      for (; p + lanes <= k; p += lanes) {
+#pragma GCC unroll 2
+        for (int64_t group = 0; group < groups; ++group) {
+          readers[group].read(p, x);
+#pragma GCC unroll 16
+          for (int64_t r = 0; r < lanes; ++r) sum[group] = fmadd(x[r], Batch<T>(b[(p + r) * g.b_row]), sum[group]);
         }
       }
-      if (p < k) {
-        reader0.read_rest(p, k - p, x);
-        reader1.read_rest(p, k - p, y);
-        for (int64_t r = 0; r < k - p; ++r) {
-          const Batch<T> factor(b[(p + r) * g.b_row]);
-          sum0 = fmadd(x[r], factor, sum0);
-          sum1 = fmadd(y[r], factor, sum1);
-        }
+      for (int64_t group = 0; group < groups && p < k; ++group) {
+        readers[group].read_rest(p, k - p, x);
+        for (int64_t r = 0; r < k - p; ++r) sum[group] = fmadd(x[r], Batch<T>(b[(p + r) * g.b_row]), sum[group]);
       }
-      total0 = chunk == 0 ? sum0 : total0 + sum0;
-      total1 = chunk == 0 ? sum1 : total1 + sum1;
+      for (int64_t group = 0; group < groups; ++group) {
+        total[group] = chunk == 0 ? sum[group] : total[group] + sum[group];
+      }
     }
-    alignas(64) T out[2 * lanes];
-    total0.store_aligned(out);
-    total1.store_aligned(out + lanes);
-    for (int64_t r = 0; r < rows; ++r) g.c[(i + r) * g.c_row] = out[r];
+    for (int64_t group = 0; group < groups; ++group) {
+      alignas(64) T out[lanes];
+      total[group].store_aligned(out);
+      for (int64_t r = 0; r < lanes && i + group * lanes + r < g.m; ++r) g.c[(i + group * lanes + r) * g.c_row] = out[r];
+    }
   }
 }
 
@@ -112,8 +107,9 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
 
   const bool big = (g.m * g.k + g.k * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
   const bool must_pack_a = g.a_row != 1 && g.a_col != 1, must_pack_b = g.b_col != 1;
-  const bool packs_a = must_pack_a || (big && g.n >= 4 * kPanel<T>);
-  const bool packs_b = must_pack_b || (big && g.m >= 8 * kTileRows);
+  const int64_t page = 2048;
+  const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col != 1 && g.a_col * bytes >= page)));
+  const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || g.b_row * bytes >= page));
   const bool scatters = g.c_col != 1;
 
   T* const packed_a = workspace;
@@ -189,7 +185,8 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   if (g.n == 1) g.b_col = g.c_col = 1;
   if (g.n == 1 && g.a_row != 1 && g.a_col == 1) return multiply_vector(g);
   if (g.m == 1 && g.b_col != 1 && g.b_row == 1) return multiply_vector(transposed(g));
-  const bool natural = g.b_col == 1 && g.c_col == 1 && g.n >= kLanes<T>;
+  // Tiny products are over before the better orientation is found.
+  const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n >= kLanes<T>) || g.m * g.n * g.k < 2048);
   if (!natural) {
     const GemmArgs<T> t = transposed(g);
     if (estimated_cycles(t) < estimated_cycles(g)) g = t;

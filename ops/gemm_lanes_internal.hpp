@@ -84,16 +84,17 @@ inline void store_lanes(T* p, Batch<T> x, LaneMask<T> mask) {
 
 /// A piece is 128 bits of a row. Transposing works on one piece of each of `size` rows: vector r gathers the pieces of
 /// rows r, r + kPiece, r + 2 kPiece, ..., so that an in-lane transposition (the cheap kind) leaves whole columns in
-/// order. Gathering with inserts from memory halves the shuffles of the usual log2(size) rounds.
+/// order. Gathering from memory halves the shuffles of the usual log2(size) rounds, and masked broadcasts, unlike inserts,
+/// leave the shuffle units alone.
 template <class T>
 inline constexpr int64_t kPiece = 16 / static_cast<int64_t>(sizeof(T));
 
 inline Batch<float> gather_pieces(const float* const* rows, int64_t col) {
 #if defined(__AVX512BW__)
   __m512 x = _mm512_castps128_ps512(_mm_loadu_ps(rows[0] + col));
-  x = _mm512_insertf32x4(x, _mm_loadu_ps(rows[4] + col), 1);
-  x = _mm512_insertf32x4(x, _mm_loadu_ps(rows[8] + col), 2);
-  return _mm512_insertf32x4(x, _mm_loadu_ps(rows[12] + col), 3);
+  x = _mm512_mask_broadcast_f32x4(x, 0x00f0, _mm_loadu_ps(rows[4] + col));
+  x = _mm512_mask_broadcast_f32x4(x, 0x0f00, _mm_loadu_ps(rows[8] + col));
+  return _mm512_mask_broadcast_f32x4(x, 0xf000, _mm_loadu_ps(rows[12] + col));
 #elif defined(__AVX2__)
   return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows[0] + col)), _mm_loadu_ps(rows[4] + col), 1);
 #else
@@ -104,9 +105,9 @@ inline Batch<float> gather_pieces(const float* const* rows, int64_t col) {
 inline Batch<double> gather_pieces(const double* const* rows, int64_t col) {
 #if defined(__AVX512BW__)
   __m512d x = _mm512_castpd128_pd512(_mm_loadu_pd(rows[0] + col));
-  x = _mm512_insertf64x2(x, _mm_loadu_pd(rows[2] + col), 1);
-  x = _mm512_insertf64x2(x, _mm_loadu_pd(rows[4] + col), 2);
-  return _mm512_insertf64x2(x, _mm_loadu_pd(rows[6] + col), 3);
+  x = _mm512_mask_broadcast_f64x2(x, 0x0c, _mm_loadu_pd(rows[2] + col));
+  x = _mm512_mask_broadcast_f64x2(x, 0x30, _mm_loadu_pd(rows[4] + col));
+  return _mm512_mask_broadcast_f64x2(x, 0xc0, _mm_loadu_pd(rows[6] + col));
 #elif defined(__AVX2__)
   return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(rows[0] + col)), _mm_loadu_pd(rows[2] + col), 1);
 #else
@@ -147,46 +148,54 @@ inline void transpose_in_lanes(Batch<double> (&x)[2]) {
   x[0] = low;
 }
 
-/// Reads a block of `rows` rows by columns: lane i of a vector is row i. Lanes from `rows` on repeat the last row, which
-/// spares masks: nobody looks at them.
+/// Reads blocks of `rows` rows, rows <= lanes, as columns: lane i of a vector is row i. Lanes from `rows` on repeat the
+/// last row, which spares masks: nobody looks at them.
 template <class T>
 struct ColumnReader {
+  static constexpr int64_t pieces = kLanes<T> / kPiece<T>;
   const T* row[kLanes<T>];
 
   ColumnReader(const T* src, int64_t src_row, int64_t rows) {
     for (int64_t i = 0; i < kLanes<T>; ++i) row[i] = src + (i < rows ? i : rows - 1) * src_row;
   }
 
-  /// Columns col to col + kPiece - 1.
-  void read(int64_t col, Batch<T> (&x)[kPiece<T>]) const {
+  /// Columns col to col + lanes - 1. All pieces of a row are read together: with rows a multiple of 4 KiB apart, which
+  /// share one set of the L1 cache, a row's cache line would be gone before its next piece.
+  void read(int64_t col, Batch<T> (&x)[kLanes<T>]) const {
+    Batch<T> y[pieces][kPiece<T>];
 #pragma GCC unroll 4
-    for (int64_t r = 0; r < kPiece<T>; ++r) x[r] = gather_pieces(row + r, col);
-    transpose_in_lanes(x);
+    for (int64_t r = 0; r < kPiece<T>; ++r) {
+#pragma GCC unroll 4
+      for (int64_t q = 0; q < pieces; ++q) y[q][r] = gather_pieces(row + r, col + q * kPiece<T>);
+    }
+#pragma GCC unroll 4
+    for (int64_t q = 0; q < pieces; ++q) {
+      transpose_in_lanes(y[q]);
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < kPiece<T>; ++r) x[q * kPiece<T> + r] = y[q][r];
+    }
   }
 
-  /// Columns col to col + count - 1, count < kPiece: reading a whole piece could leave the memory of the rows.
-  void read_rest(int64_t col, int64_t count, Batch<T> (&x)[kPiece<T>]) const {
-    T rest[kLanes<T>][kPiece<T>] = {};
-    const T* rest_row[kLanes<T>];
-    for (int64_t i = 0; i < kLanes<T>; ++i) {
-      for (int64_t r = 0; r < count; ++r) rest[i][r] = row[i][col + r];
-      rest_row[i] = rest[i];
-    }
-    for (int64_t r = 0; r < kPiece<T>; ++r) x[r] = gather_pieces(rest_row + r, 0);
-    transpose_in_lanes(x);
+  /// Columns col to col + count - 1, count < lanes, without touching memory behind them; the others are zeros.
+  void read_rest(int64_t col, int64_t count, Batch<T> (&x)[kLanes<T>]) const {
+    alignas(64) T rest[kLanes<T>][kLanes<T>];
+    const LaneMask<T> mask(count);
+    for (int64_t i = 0; i < kLanes<T>; ++i) load_lanes(row[i] + col, mask).store_aligned(rest[i]);
+    ColumnReader(rest[0], kLanes<T>, kLanes<T>).read(0, x);
   }
 };
 
 /// Hands the columns of a block of rows x cols, rows <= lanes, to `use(column, vector)` in rising order.
 template <class T, class Use>
 inline void for_each_column(const T* src, int64_t src_row, int64_t rows, int64_t cols, Use use) {
+  constexpr int64_t lanes = kLanes<T>;
   const ColumnReader<T> reader(src, src_row, rows);
-  Batch<T> x[kPiece<T>];
+  Batch<T> x[lanes];
   int64_t col = 0;
-  for (; col + kPiece<T> <= cols; col += kPiece<T>) {
+  for (; col + lanes <= cols; col += lanes) {
     reader.read(col, x);
-#pragma GCC unroll 4
-    for (int64_t r = 0; r < kPiece<T>; ++r) use(col + r, x[r]);
+#pragma GCC unroll 16
+    for (int64_t r = 0; r < lanes; ++r) use(col + r, x[r]);
   }
   if (col == cols) return;
   reader.read_rest(col, cols - col, x);
