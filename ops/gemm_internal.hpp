@@ -27,10 +27,10 @@ struct Parts {
 
 /// The only constant that results depend on: k is cut into ceil(k / kChunk) equal chunks, each summed on its own.
 inline constexpr int64_t kChunk = 512;
-/// A block of packed A may take 1 MiB, more than many L2 caches: a tile needs so little of it (8 rows for 48 columns) that
-/// L3 delivers it in time, while fewer blocks of rows read the panels of B fewer times.
+/// A block of packed A may take 512 KiB: it stays in an L2 cache of 1 MiB beside a panel of B, and where L2 is smaller,
+/// a tile needs so little of it (8 rows for 48 columns) that L3 delivers it in time.
 template <class T>
-inline constexpr int64_t kRowBlock = 2048 / static_cast<int64_t>(sizeof(T));
+inline constexpr int64_t kRowBlock = 1024 / static_cast<int64_t>(sizeof(T));
 inline constexpr int64_t kColBlock = 2048;
 
 template <class T>
@@ -54,7 +54,8 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
   double cycles = m * k * static_cast<double>(vectors) * (vectors == 1 ? 0.8 : 0.5);
   if (g.b_col != 1) cycles += k * n * (g.b_row == 1 ? transposing : 1.5);
   if (g.a_row != 1 && g.a_col != 1) cycles += m * k * 1.5;
-  if (g.c_col != 1) cycles += m * n * (g.c_row == 1 ? transposing : 1.5);
+  // A tile of C written column by column touches a cache line for every few elements, and once for each chunk of k.
+  if (g.c_col != 1) cycles += m * n * static_cast<double>((g.k + kChunk - 1) / kChunk) * (g.c_row == 1 ? 1 : 2);
   return cycles;
 }
 
@@ -107,7 +108,7 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
 
   const bool big = (g.m * g.k + g.k * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
   const bool must_pack_a = g.a_row != 1 && g.a_col != 1, must_pack_b = g.b_col != 1;
-  const int64_t page = 2048;
+  const int64_t page = 4096;
   const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col != 1 && g.a_col * bytes >= page)));
   const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || g.b_row * bytes >= page));
   const bool scatters = g.c_col != 1;
