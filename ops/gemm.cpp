@@ -13,6 +13,7 @@ constexpr int64_t kMostBlocks = 16;
 /// Columns are cut at multiples of a cache line of floats, rows at multiples of the tallest tile: no block has ragged
 /// tiles inside C, and no two blocks of a contiguous C write to one line.
 constexpr int64_t kColUnit = 16, kRowUnit = 8;
+constexpr int64_t kLeastCols = 48, kLeastRows = 32;
 
 constexpr int64_t units(int64_t size, int64_t unit) { return (size + unit - 1) / unit; }
 
@@ -29,17 +30,17 @@ GemmRange range_of(int64_t size, int64_t unit, int64_t parts, int64_t i) {
 GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k) noexcept {
   GemmGrid grid{1, 1};
   if (m <= 0 || n <= 0 || k <= 0) return grid;
-  // Doubling keeps the count a power of two, and cutting the longer side of a block keeps the operands it has to
-  // read (and pack) few: rows + columns are least for square blocks.
+  // Doubling keeps the count a power of two. Cutting columns is better as long as blocks stay wide enough for whole
+  // tiles: then no part of B is read (and packed) twice, and the panels of B serve many rows.
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   while (2 * grid.rows * grid.cols <= kMostBlocks) {
-    const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
     if (work < static_cast<double>(2 * grid.rows * grid.cols * kBlockWork)) break;
-    const bool rows_fit = units(m, kRowUnit) >= 4 * grid.rows, cols_fit = units(n, kColUnit) >= 6 * grid.cols;
+    const bool rows_fit = m >= 2 * kLeastRows * grid.rows, cols_fit = n >= 2 * kLeastCols * grid.cols;
     if (!rows_fit && !cols_fit) break;
-    if (rows_fit && (!cols_fit || m * grid.cols >= n * grid.rows)) {
-      grid.rows *= 2;
-    } else {
+    if (cols_fit && (!rows_fit || 4 * n * grid.rows >= m * grid.cols)) {
       grid.cols *= 2;
+    } else {
+      grid.rows *= 2;
     }
   }
   return grid;

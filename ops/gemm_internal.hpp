@@ -108,7 +108,7 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
 
   const bool big = (g.m * g.k + g.k * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
   const bool must_pack_a = g.a_row != 1 && g.a_col != 1, must_pack_b = g.b_col != 1;
-  const int64_t page = 4096;
+  const int64_t page = 4096;  // rows this far apart share a set of the L1 cache
   const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col != 1 && g.a_col * bytes >= page)));
   const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || g.b_row * bytes >= page));
   const bool scatters = g.c_col != 1;
