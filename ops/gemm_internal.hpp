@@ -49,7 +49,7 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
   constexpr int64_t lanes = kLanes<T>;
   const int64_t vectors = (g.n + lanes - 1) / lanes;
   const double m = static_cast<double>(g.m), n = static_cast<double>(g.n), k = static_cast<double>(g.k);
-  const double transposing = 2.5 / lanes;  // per element, with register transposes; one by one takes 1.5
+  const double transposing = 3.5 / lanes;  // per element, with register transposes; one by one takes 1.5
   // A single vector of columns means a load for every multiply-add.
   double cycles = m * k * static_cast<double>(vectors) * (vectors == 1 ? 0.8 : 0.5);
   if (g.b_col != 1) cycles += k * n * (g.b_row == 1 ? transposing : 1.5);
@@ -107,11 +107,12 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
   const Parts col_blocks((g.n + lanes - 1) / lanes, kColBlock / lanes);
 
   const bool big = (g.m * g.k + g.k * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
-  const bool must_pack_a = g.a_row != 1 && g.a_col != 1, must_pack_b = g.b_col != 1;
+  const bool must_pack_a = g.a_row != 1 && g.a_col != 1;
+  // Packed panels are padded, so that only the tile has to be cut, once and not for each k.
+  const bool must_pack_b = g.b_col != 1 || (kMaskIsSlow && g.n % lanes != 0);
   const int64_t page = 4096;  // rows this far apart share a set of the L1 cache
   const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col != 1 && g.a_col * bytes >= page)));
   const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || g.b_row * bytes >= page));
-  const bool scatters = g.c_col != 1;
 
   T* const packed_a = workspace;
   const int64_t largest_rows = row_blocks.size_of(0), largest_chunk = chunks.size_of(0);
@@ -143,14 +144,16 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
           T* const panel = packed_b + (keeps_panels ? panels.begin_of(jr) * lanes * k : 0);
           if (packs_b && ic == 0) pack_b(b, g.b_row, g.b_col, k, cols, panel);
 
+          const bool ragged = cols < vectors * lanes;
+          const bool scatters = g.c_col != 1 || (kMaskIsSlow && ragged);
           Tile<T> tile;
           tile.k = k;
           tile.b = packs_b ? panel : b;
           tile.b_row = packs_b ? vectors * lanes : g.b_row;
-          tile.last_lanes = cols - (vectors - 1) * lanes;
+          tile.last_lanes = packs_b && scatters ? lanes : cols - (vectors - 1) * lanes;
           tile.c_row = scatters ? vectors * lanes : g.c_row;
           tile.add = pc > 0 && !scatters;
-          const TileKernel<T>(*const by_rows)[kTileVectors] = kernels[tile.last_lanes < lanes];
+          const TileKernel<T>(*const by_rows)[kTileVectors] = kernels[ragged && !(packs_b && scatters)];
           for (int64_t ir = 0; ir < tiles.count; ++ir) {
             const int64_t row = tiles.begin_of(ir), rows = tiles.size_of(ir);
             if (packs_a) {
@@ -187,7 +190,7 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   if (g.n == 1 && g.a_row != 1 && g.a_col == 1) return multiply_vector(g);
   if (g.m == 1 && g.b_col != 1 && g.b_row == 1) return multiply_vector(transposed(g));
   // Tiny products are over before the better orientation is found.
-  const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n >= kLanes<T>) || g.m * g.n * g.k < 2048);
+  const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n > 3 * kLanes<T>) || g.m * g.n * g.k < 2048);
   if (!natural) {
     const GemmArgs<T> t = transposed(g);
     if (estimated_cycles(t) < estimated_cycles(g)) g = t;

@@ -14,7 +14,7 @@ inline constexpr int64_t kLanes = static_cast<int64_t>(Batch<T>::size);
 #if defined(__AVX512BW__)
 
 /// AVX-512 masks cost nothing, so there the masked kernels serve full vectors too.
-inline constexpr bool kMaskIsFree = true;
+inline constexpr bool kMaskIsFree = true, kMaskIsSlow = false;
 
 /// Selects the first `lanes` lanes of a vector, 0 < lanes <= size.
 template <class T>
@@ -38,7 +38,7 @@ inline void store_lanes(double* p, Batch<double> x, LaneMask<double> mask) {
 
 #elif defined(__AVX2__)
 
-inline constexpr bool kMaskIsFree = false;
+inline constexpr bool kMaskIsFree = false, kMaskIsSlow = false;
 
 template <class T>
 struct LaneMask {
@@ -59,7 +59,7 @@ inline void store_lanes(double* p, Batch<double> x, LaneMask<double> mask) { _mm
 
 #else
 
-inline constexpr bool kMaskIsFree = false;
+inline constexpr bool kMaskIsFree = false, kMaskIsSlow = true;  // there are none: element by element
 
 template <class T>
 struct LaneMask {
