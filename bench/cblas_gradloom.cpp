@@ -3,8 +3,6 @@
 // process and spins between products, as the workers of the peers do; the blocks are those of gemm_grid.
 //
 //   g++ -std=c++20 -O2 -fPIC -shared ... -o libcblas_gradloom.so
-#include <gradloom/ops/gemm.hpp>
-
 #include <immintrin.h>
 #include <sys/mman.h>
 
@@ -12,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <gradloom/ops/gemm.hpp>
 #include <new>
 #include <thread>
 #include <vector>
@@ -21,8 +20,8 @@ namespace gl = gradloom;
 namespace {
 
 const gl::GemmKernels& best_kernels() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
     return gl::avx512::gemm_kernels;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return gl::avx2::gemm_kernels;
@@ -94,8 +93,7 @@ class Team {
 
   void work(size_t thread) {
     const gl::GemmRange rows = gl::gemm_grid_rows(grid_, args_.m, 0), cols = gl::gemm_grid_cols(grid_, args_.n, 0);
-    void* workspace =
-        scratch_[thread].at_least(kernels_.workspace_bytes(rows.size, cols.size, args_.k, sizeof(float)));
+    void* workspace = scratch_[thread].at_least(kernels_.workspace_bytes(rows.size, cols.size, args_.k, sizeof(float)));
     for (;;) {
       const int64_t block = next_.fetch_add(1, std::memory_order_relaxed);
       if (block >= grid_.rows * grid_.cols) break;

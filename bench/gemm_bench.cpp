@@ -5,8 +5,6 @@
 // operand with a row stride of a page or more otherwise measures the TLB.
 //
 //   gemm_bench [--isa avx512] [--dtype f32] [--shape 128x784x512]   (m x k x n)
-#include <gradloom/ops/gemm.hpp>
-
 #include <immintrin.h>
 #include <sys/mman.h>
 
@@ -15,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <gradloom/ops/gemm.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +22,7 @@ namespace gl = gradloom;
 
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 volatile float sink;
 
@@ -81,10 +78,10 @@ struct Shape {
 };
 
 constexpr Shape kShapes[] = {
-    {128, 784, 512}, {512, 512, 512}, {128, 784, 256},  {784, 128, 256}, {16, 128, 128},   {128, 16, 128},
-    {128, 256, 10},  {128, 10, 256},  {256, 128, 10},   {32, 2, 4},      {4, 4, 4},        {64, 64, 64},
-    {100, 100, 100}, {256, 256, 256}, {256, 1024, 1024}, {256, 2048, 2048}, {1024, 1024, 1024}, {1, 784, 512},
-    {784, 512, 1},   {2048, 64, 2048},
+    {128, 784, 512},   {512, 512, 512},    {128, 784, 256}, {784, 128, 256}, {16, 128, 128},
+    {128, 16, 128},    {128, 256, 10},     {128, 10, 256},  {256, 128, 10},  {32, 2, 4},
+    {4, 4, 4},         {64, 64, 64},       {100, 100, 100}, {256, 256, 256}, {256, 1024, 1024},
+    {256, 2048, 2048}, {1024, 1024, 1024}, {1, 784, 512},   {784, 512, 1},   {2048, 64, 2048},
 };
 
 template <class T>
@@ -124,9 +121,11 @@ void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b) {
   const Memory<T> a = allocate<T>(static_cast<size_t>(s.m * s.k)), b = allocate<T>(static_cast<size_t>(s.k * s.n));
   const Memory<T> c = allocate<T>(static_cast<size_t>(s.m * s.n));
   const Memory<T> workspace = allocate<T>(isa.kernels->workspace_bytes(s.m, s.n, s.k, sizeof(T)) / sizeof(T));
-  Case<T> product{{s.m, s.n, s.k, a.get(), transpose_a ? 1 : s.k, transpose_a ? s.m : 1, b.get(),
-                   transpose_b ? 1 : s.n, transpose_b ? s.k : 1, c.get(), s.n, 1},
-                  nullptr, workspace.get(), gl::gemm_grid(s.m, s.n, s.k)};
+  Case<T> product{{s.m, s.n, s.k, a.get(), transpose_a ? 1 : s.k, transpose_a ? s.m : 1, b.get(), transpose_b ? 1 : s.n,
+                   transpose_b ? s.k : 1, c.get(), s.n, 1},
+                  nullptr,
+                  workspace.get(),
+                  gl::gemm_grid(s.m, s.n, s.k)};
   if constexpr (sizeof(T) == 4) {
     product.kernel = isa.kernels->f32;
   } else {

@@ -1,7 +1,6 @@
 // How a matrix product is cut into blocks.
-#include <gradloom/ops/gemm.hpp>
-
 #include <algorithm>
+#include <gradloom/ops/gemm.hpp>
 
 namespace gradloom::inline v0 {
 

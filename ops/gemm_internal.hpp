@@ -1,8 +1,9 @@
 // The matrix product C = A B: which orientation, what to pack, and the loops around the microkernel.
 //
 // The loop nest is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). Two
-// things differ. Packing is optional, since an operand that fits the caches is read in place at the same speed. And every
-// dimension is cut into equal parts, never into full blocks and a small rest, which would run at the speed of the rest.
+// things differ. Packing is optional, since an operand that fits the caches is read in place at the same speed. And
+// every dimension is cut into equal parts, never into full blocks and a small rest, which would run at the speed of the
+// rest.
 #pragma once
 
 #include <gradloom/ops/gemm.hpp>
@@ -34,7 +35,7 @@ inline constexpr int64_t kRowBlock = 1024 / static_cast<int64_t>(sizeof(T));
 inline constexpr int64_t kColBlock = 2048;
 
 template <class T>
-inline constexpr int64_t kPanel = kTileVectors * kLanes<T>;
+inline constexpr int64_t kPanel = kTileVectors* kLanes<T>;
 
 inline int64_t round_up(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
 
@@ -72,7 +73,8 @@ inline void multiply_vector(const GemmArgs<T>& g) {
       const T* a = g.a + chunks.begin_of(chunk);
       const T* b = g.b + chunks.begin_of(chunk) * g.b_row;
       const int64_t i1 = i + lanes < g.m ? i + lanes : i;  // with one group left, it is done twice
-      const ColumnReader<T> readers[groups] = {{a + i * g.a_row, g.a_row, g.m - i}, {a + i1 * g.a_row, g.a_row, g.m - i1}};
+      const ColumnReader<T> readers[groups] = {{a + i * g.a_row, g.a_row, g.m - i},
+                                               {a + i1 * g.a_row, g.a_row, g.m - i1}};
       Batch<T> sum[groups] = {Batch<T>(T{0}), Batch<T>(T{0})}, x[lanes];
       int64_t p = 0;
       for (; p + lanes <= k; p += lanes) {
@@ -94,7 +96,8 @@ inline void multiply_vector(const GemmArgs<T>& g) {
     for (int64_t group = 0; group < groups; ++group) {
       alignas(64) T out[lanes];
       total[group].store_aligned(out);
-      for (int64_t r = 0; r < lanes && i + group * lanes + r < g.m; ++r) g.c[(i + group * lanes + r) * g.c_row] = out[r];
+      for (int64_t r = 0; r < lanes && i + group * lanes + r < g.m; ++r)
+        g.c[(i + group * lanes + r) * g.c_row] = out[r];
     }
   }
 }
@@ -134,7 +137,8 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
         if (packs_a) {
           for (int64_t ir = 0; ir < tiles.count; ++ir) {
             const int64_t row = tiles.begin_of(ir);
-            pack_a(g.a + (i0 + row) * g.a_row + k0 * g.a_col, g.a_row, g.a_col, tiles.size_of(ir), k, packed_a + row * k);
+            pack_a(g.a + (i0 + row) * g.a_row + k0 * g.a_col, g.a_row, g.a_col, tiles.size_of(ir), k,
+                   packed_a + row * k);
           }
         }
         for (int64_t jr = 0; jr < panels.count; ++jr) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <gradloom/ops/kernel_internal.hpp>
-
 #include <utility>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -84,8 +83,8 @@ inline void store_lanes(T* p, Batch<T> x, LaneMask<T> mask) {
 
 /// A piece is 128 bits of a row. Transposing works on one piece of each of `size` rows: vector r gathers the pieces of
 /// rows r, r + kPiece, r + 2 kPiece, ..., so that an in-lane transposition (the cheap kind) leaves whole columns in
-/// order. Gathering from memory halves the shuffles of the usual log2(size) rounds, and masked broadcasts, unlike inserts,
-/// leave the shuffle units alone.
+/// order. Gathering from memory halves the shuffles of the usual log2(size) rounds, and masked broadcasts, unlike
+/// inserts, leave the shuffle units alone.
 template <class T>
 inline constexpr int64_t kPiece = 16 / static_cast<int64_t>(sizeof(T));
 
@@ -115,13 +114,15 @@ inline Batch<double> gather_pieces(const double* const* rows, int64_t col) {
 #endif
 }
 
-/// Takes elements in groups of `Group` alternately from x and y, within each 128-bit lane: the lower halves of the lanes
-/// or the upper ones. Vector built-ins, because g++ 12 warns of uninitialized variables inside the AVX-512 intrinsics.
+/// Takes elements in groups of `Group` alternately from x and y, within each 128-bit lane: the lower halves of the
+/// lanes or the upper ones. Vector built-ins, because g++ 12 warns of uninitialized variables inside the AVX-512
+/// intrinsics.
 template <class T, int Group, bool Upper, class Register, size_t... I>
 inline Register interleave_in_lanes(Register x, Register y, std::index_sequence<I...>) {
   constexpr size_t piece = static_cast<size_t>(kPiece<T>), size = sizeof...(I);
-  return __builtin_shufflevector(x, y, (I / piece * piece + (Upper ? piece / 2 : 0) + I % piece / (2 * Group) * Group +
-                                        I % Group + (I / Group % 2) * size)...);
+  return __builtin_shufflevector(x, y,
+                                 (I / piece * piece + (Upper ? piece / 2 : 0) + I % piece / (2 * Group) * Group +
+                                  I % Group + (I / Group % 2) * size)...);
 }
 
 template <class T, int Group, bool Upper>

@@ -95,7 +95,7 @@ struct TileTable {
   template <ALayout Layout, bool Masked, int Rows, int Vectors = 1>
   constexpr void fill() {
     constexpr int layout = static_cast<int>(Layout);
-    kernels[layout][Masked][Rows - 1][Vectors - 1] = compute_tile<T, Rows, Vectors, Layout, Masked || kMaskIsFree>;
+    kernels[layout][Masked][Rows - 1][Vectors - 1] = compute_tile < T, Rows, Vectors, Layout, Masked || kMaskIsFree > ;
     if constexpr (Vectors < kTileVectors) {
       fill<Layout, Masked, Rows, Vectors + 1>();
     } else if constexpr (Rows < kTileRows) {

@@ -21,7 +21,8 @@ inline void pack_b(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t 
   } else if (b_row == 1) {
     for (int64_t j = 0; j < cols; j += lanes) {
       const int64_t rows = cols - j < lanes ? cols - j : lanes;
-      for_each_column(b + j * b_col, b_col, rows, k, [&](int64_t p, Batch<T> x) { x.store_aligned(out + p * width + j); });
+      for_each_column(b + j * b_col, b_col, rows, k,
+                      [&](int64_t p, Batch<T> x) { x.store_aligned(out + p * width + j); });
     }
   } else {
     for (int64_t p = 0; p < k; ++p) {
@@ -39,7 +40,8 @@ inline void pack_a(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64
     // The last vector first: it spills into the first rows of the next column, which the first vector then sets right.
     for (int64_t i = (rows - 1) / lanes * lanes; i >= 0; i -= lanes) {
       const int64_t count = rows - i < lanes ? rows - i : lanes;
-      for_each_column(a + i * a_row, a_row, count, k, [&](int64_t p, Batch<T> x) { x.store_unaligned(out + p * rows + i); });
+      for_each_column(a + i * a_row, a_row, count, k,
+                      [&](int64_t p, Batch<T> x) { x.store_unaligned(out + p * rows + i); });
     }
   } else if (a_row == 1) {
     const int64_t full = rows / lanes * lanes;

@@ -1,13 +1,11 @@
 // The matrix product kernels against the summation order that gemm.hpp promises (bit for bit, so every path, block and
 // layout agrees with every other) and against a sum in long double.
 #define BOOST_TEST_MODULE gemm
-#include <gradloom/ops/gemm.hpp>
-
-#include <boost/test/unit_test.hpp>
-
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstring>
+#include <gradloom/ops/gemm.hpp>
 #include <limits>
 #include <memory>
 #include <new>
@@ -47,12 +45,24 @@ struct Matrix {
 
   Matrix(int64_t row_count, int64_t col_count, Layout layout) : rows(row_count), cols(col_count) {
     switch (layout) {
-      case Layout::row_major: row = cols, col = 1; break;
-      case Layout::col_major: row = 1, col = rows; break;
-      case Layout::padded_rows: row = cols + 5, col = 1; break;
-      case Layout::padded_cols: row = 1, col = rows + 3; break;
-      case Layout::strided: row = 2 * cols + 1, col = 2; break;
-      case Layout::backward: row = -(cols + 2), col = 1; break;
+      case Layout::row_major:
+        row = cols, col = 1;
+        break;
+      case Layout::col_major:
+        row = 1, col = rows;
+        break;
+      case Layout::padded_rows:
+        row = cols + 5, col = 1;
+        break;
+      case Layout::padded_cols:
+        row = 1, col = rows + 3;
+        break;
+      case Layout::strided:
+        row = 2 * cols + 1, col = 2;
+        break;
+      case Layout::backward:
+        row = -(cols + 2), col = 1;
+        break;
     }
     const int64_t last_row = std::max<int64_t>(rows - 1, 0), last_col = std::max<int64_t>(cols - 1, 0);
     origin = row < 0 ? -row * last_row : 0;
@@ -75,13 +85,13 @@ struct Matrix {
 };
 
 struct FreeAligned {
-  void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{64}); }
+  void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
 
 /// 64-byte aligned, exactly as large as asked for, full of nan.
 class Workspace {
  public:
-  explicit Workspace(size_t bytes) : bytes_(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{64}))) {
+  explicit Workspace(size_t bytes) : bytes_(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64}))) {
     std::memset(bytes_.get(), 0xff, bytes);
   }
   void* data() { return bytes_.get(); }
@@ -212,8 +222,8 @@ BOOST_AUTO_TEST_CASE(several_chunks_and_blocks) {
   });
 }
 
-// Large enough for packing everything and for several blocks of rows and columns; too many sums to do one by one, so the
-// other layouts and the grid are compared with the first result, and a sample of that with the promised order.
+// Large enough for packing everything and for several blocks of rows and columns; too many sums to do one by one, so
+// the other layouts and the grid are compared with the first result, and a sample of that with the promised order.
 BOOST_AUTO_TEST_CASE(large_products_agree_in_every_layout_and_grid) {
   std::mt19937 random(5);
   const int64_t m = 301, n = 2085, k = 521;
