@@ -2,7 +2,7 @@
 //
 // Range reduction (Cody & Waite 1980, ch. 6): x = n ln 2 + r, |r| <= ln 2 / 2, with ln 2 in two parts, the first short
 // enough that n times it is exact. Then e^x = 2^n (1 + m), m = e^r - 1 = r + r^2 P(r), P near-minimax
-// (tools/minimax.py). Keeping m apart from the 1 is what makes expm1, sinh and tanh exact near 0.
+// (bench/minimax.py). Keeping m apart from the 1 is what makes expm1, sinh and tanh exact near 0.
 #pragma once
 
 #include <gradloom/ops/math_core_internal.hpp>

@@ -3,7 +3,7 @@
 // Reduction: x = 2^e m with m in [3/4, 3/2), f = m - 1 (exact), log x = e ln 2 + log(1 + f), ln 2 in two parts, the
 // first short enough that e times it is exact. In float log(1 + f) = f - f^2/2 + f^3 P(f); in double, which would need
 // 19 terms, the classical s = f / (2 + f), log(1 + f) = f - (f^2/2 - s (f^2/2 + s^2 R(s^2))) (Ng's variant of the atanh
-// series 2 (s + s^3/3 + ...)), where a division replaces eleven of them. P and R near-minimax (tools/minimax.py).
+// series 2 (s + s^3/3 + ...)), where a division replaces eleven of them. P and R near-minimax (bench/minimax.py).
 #pragma once
 
 #include <gradloom/ops/math_exp_internal.hpp>

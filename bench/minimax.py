@@ -3,7 +3,7 @@
 
 Method: weighted least squares on Chebyshev nodes in 60-digit arithmetic (within a small factor of the minimax error),
 then coefficients are rounded one at a time from the lowest order up and the rest is refitted, so that each rounding is
-absorbed by the terms above it. Needs mpmath. Usage: tools/minimax.py [name]
+absorbed by the terms above it. Needs mpmath. Usage: bench/minimax.py [name]
 """
 import struct
 import sys
