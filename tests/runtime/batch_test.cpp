@@ -23,7 +23,7 @@ BOOST_AUTO_TEST_CASE(arrays_are_found_by_name) {
 
 BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   const Batch batch = {{"image", Array({2})}, {"label", Array({2})}};
-  BOOST_TEST(message_of([&] { (void)batch["lable"]; }) == "the Batch has no \"lable\"\n  did you mean \"label\"?");
+  BOOST_TEST(message_of([&] { (void)batch["lebel"]; }) == "the Batch has no \"lebel\"\n  did you mean \"label\"?");
   BOOST_TEST(message_of([&] { (void)batch["weight"]; }) == "the Batch has no \"weight\"\n  it has image, label");
   BOOST_TEST(message_of([&] { (void)Batch()["x"]; }) == "the Batch has no \"x\"\n  it is empty");
   BOOST_TEST(message_of([] { Batch({{"x", Array()}, {"x", Array()}}); }) == "a Batch is given \"x\" twice");
