@@ -1,6 +1,5 @@
 // The matrix product kernels against the summation order that gemm.hpp promises (bit for bit, so every path, block and
 // layout agrees with every other) and against a sum in long double.
-#define BOOST_TEST_MODULE gemm
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
