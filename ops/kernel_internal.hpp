@@ -3,10 +3,11 @@
 // never mix copies. It includes nothing else: no containers, no exceptions, no allocation.
 #pragma once
 
+#include <xsimd/xsimd.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <xsimd/xsimd.hpp>
 
 #ifndef GRADLOOM_KERNEL_ISA
 #error "kernel sources are compiled per instruction set: the build must define GRADLOOM_KERNEL_ISA"
@@ -48,6 +49,48 @@ inline Batch<double> fmadd(Batch<double> a, Batch<double> b, Batch<double> c) {
   return _mm256_fmadd_pd(a, b, c);
 #else
   return a * b + c;
+#endif
+}
+
+/// c - a * b, rounded like fmadd. xsimd's fnma would cost an extra negation.
+inline Batch<float> fnmadd(Batch<float> a, Batch<float> b, Batch<float> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fnmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fnmadd_ps(a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+
+inline Batch<double> fnmadd(Batch<double> a, Batch<double> b, Batch<double> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fnmadd_pd(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fnmadd_pd(a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+
+/// a * b - c, rounded like fmadd.
+inline Batch<float> fmsub(Batch<float> a, Batch<float> b, Batch<float> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fmsub_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmsub_ps(a, b, c);
+#else
+  return a * b - c;
+#endif
+}
+
+inline Batch<double> fmsub(Batch<double> a, Batch<double> b, Batch<double> c) {
+#if defined(__AVX512BW__)
+  return _mm512_fmsub_pd(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmsub_pd(a, b, c);
+#else
+  return a * b - c;
 #endif
 }
 
