@@ -15,6 +15,7 @@
 
 namespace gradloom::inline v0 {
 
+class Node;
 class Vjp;
 class Gradients;
 class KernelRequest;
@@ -81,6 +82,12 @@ struct OpDef {
   /// For other ops: how to run a node whose sizes are known. Null for pointwise and for alias ops.
   KernelPlan (*plan)(const KernelRequest&) = nullptr;
   OpProperties properties{};
+  /// A simpler equivalent of a node with these inputs (which are in `graph`), or an empty Tensor: x + 0 -> x. What it
+  /// returns may differ in bits only where the op's doc says so.
+  Tensor (*simplify)(Graph& graph, const Node& node, std::span<const Tensor> inputs) = nullptr;
+  /// An equivalent that does not overflow or cancel where this one does, or an empty Tensor: log(1 + exp(x)) ->
+  /// softplus(x).
+  Tensor (*stabilize)(Graph& graph, const Node& node, std::span<const Tensor> inputs) = nullptr;
   /// For the conformance test: inputs, attributes, ranges.
   std::vector<Sample> (*samples)() = nullptr;
 };

@@ -1,0 +1,36 @@
+// The passes from a user's graph to one that is planned, in their order. Each takes a Module and returns an equivalent
+// one; `explain()` prints the graph after each, and each but the first three can be left out by name.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gradloom/runtime/module_internal.hpp>
+#include <gradloom/runtime/program.hpp>
+
+namespace gradloom::inline v0 {
+
+struct PassOptions {
+  Mode mode = Mode::training;
+  Isa isa = Isa::baseline;
+  const State* constants = nullptr;
+};
+
+/// What the options ask for, copied out of the user's graph, with the graph's side updates in training mode.
+[[nodiscard]] Module snapshot(const CompileOptions& options);
+/// by_mode nodes become the input of their mode.
+[[nodiscard]] Module select_mode(const Module& module, Mode mode);
+/// Parameters that `constants` has become constants.
+[[nodiscard]] Module bake_constants(const Module& module, const State& constants);
+/// Every symbol replaced by its value, so that every size is a number.
+[[nodiscard]] Module specialize(const Module& module, std::span<const SymbolBinding> bindings);
+/// Formulas that overflow become ones that do not (OpDef::stabilize).
+[[nodiscard]] Module stabilize(const Module& module);
+/// Identities (OpDef::simplify), constants folded, equal nodes merged.
+[[nodiscard]] Module simplify(const Module& module, const PassOptions& options);
+/// Pointwise nodes that share an iteration space become one region, broadcasts of its operands included.
+[[nodiscard]] Module fuse(const Module& module);
+
+}  // namespace gradloom::inline v0
