@@ -59,6 +59,7 @@ struct OpProperties {
   bool may_throw = false;    ///< the kernel checks values (indices): it runs before anything in the State is written
   bool random = false;       ///< draws from a stream: never merged with an equal node, never folded
   bool per_run = false;      ///< depends on the State's step or seed: never folded
+  bool by_mode = false;      ///< is input 0 in training and input 1 in inference: a pass picks
   bool alias = false;        ///< output 0 is input 0's bytes under another shape: no kernel runs
 };
 

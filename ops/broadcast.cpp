@@ -56,7 +56,6 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-extern const OpDef broadcast_def;
 const OpDef broadcast_def{.name = "broadcast",
                           .inputs = {"x"},
                           .rule = "broadcast repeats axes that are a literal 1, aligned at the right, and keeps all others",

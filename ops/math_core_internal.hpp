@@ -13,13 +13,10 @@
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA::math {
 
 #if defined(__AVX512BW__)
-inline constexpr bool has_avx512 = true;
 inline constexpr bool has_fma = true;
 #elif defined(__FMA__)
-inline constexpr bool has_avx512 = false;
 inline constexpr bool has_fma = true;
 #else
-inline constexpr bool has_avx512 = false;
 inline constexpr bool has_fma = false;
 #endif
 

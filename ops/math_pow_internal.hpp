@@ -130,6 +130,7 @@ inline Batch<double> pow_positive(Batch<double> a, Batch<double> y) {
   return scale(D(1.0) + m, ExpParts<double>{m, r.n, r.shifted});
 }
 
+/// Error: 0.51 ULP in float, 1.57 in double.
 template <class T>
 inline Batch<T> pow(Batch<T> x, Batch<T> y) {
   using B = Batch<T>;

@@ -11,6 +11,9 @@
 
 namespace gradloom::inline v0 {
 
+struct OpDef;
+GRADLOOM_API extern const OpDef broadcast_def;
+
 /// x stretched to `shape` by NumPy's rules: axes are aligned at the right, and an axis of x that is a literal 1, or
 /// missing, is repeated. Throws Error if another axis differs. Returns x itself if the shape is x's.
 [[nodiscard]] GRADLOOM_API Tensor broadcast(const Operand& x, const Shape& shape);

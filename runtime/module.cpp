@@ -2,17 +2,17 @@
 
 namespace gradloom::inline v0 {
 
-std::vector<bool> needed_nodes(const Module& module) {
-  std::vector<bool> needed(static_cast<size_t>(module.graph.node_count()), false);
+std::vector<bool> needed_nodes(const Graph& graph, std::span<const Tensor> outputs, std::span<const Update> updates) {
+  std::vector<bool> needed(static_cast<size_t>(graph.node_count()), false);
   const auto want = [&](const Tensor& tensor) { needed[static_cast<size_t>(tensor.node_id())] = true; };
-  for (const Tensor& output : module.outputs) want(output);
-  for (const Update& update : module.updates) {
+  for (const Tensor& output : outputs) want(output);
+  for (const Update& update : updates) {
     want(update.parameter);
     want(update.value);
   }
-  for (int id = module.graph.node_count() - 1; id >= 0; --id) {
+  for (int id = graph.node_count() - 1; id >= 0; --id) {
     if (!needed[static_cast<size_t>(id)]) continue;
-    for (const Value& value : module.graph.node(id).inputs) needed[static_cast<size_t>(value.node)] = true;
+    for (const Value& value : graph.node(id).inputs) needed[static_cast<size_t>(value.node)] = true;
   }
   return needed;
 }
@@ -29,23 +29,23 @@ std::vector<Tensor> Rewriter::rewrite(const Node& node, std::span<const Tensor> 
 }
 
 Module Rewriter::run() {
-  const std::vector<bool> needed = needed_nodes(from_);
+  const std::vector<bool> needed = needed_nodes(from_, outputs_, updates_);
   std::vector<std::vector<Tensor>> made(needed.size());
   const auto moved = [&](const Tensor& tensor) {
     return made[static_cast<size_t>(tensor.node_id())][static_cast<size_t>(tensor.output())];
   };
   std::vector<Tensor> inputs;
-  for (int id = 0; id < from_.graph.node_count(); ++id) {
+  for (int id = 0; id < from_.node_count(); ++id) {
     if (!needed[static_cast<size_t>(id)]) continue;
-    const Node& node = from_.graph.node(id);
+    const Node& node = from_.node(id);
     inputs.clear();
     for (const Value& value : node.inputs) {
       inputs.push_back(made[static_cast<size_t>(value.node)][static_cast<size_t>(value.output)]);
     }
     made[static_cast<size_t>(id)] = rewrite(node, inputs);
   }
-  for (const Tensor& output : from_.outputs) to_.outputs.push_back(moved(output));
-  for (const Update& update : from_.updates) to_.updates.push_back({moved(update.parameter), moved(update.value)});
+  for (const Tensor& output : outputs_) to_.outputs.push_back(moved(output));
+  for (const Update& update : updates_) to_.updates.push_back({moved(update.parameter), moved(update.value)});
   return std::move(to_);
 }
 

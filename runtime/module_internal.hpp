@@ -22,7 +22,9 @@ struct Module {
 /// becomes of a node. What is not needed is not copied: every pass removes dead code.
 class Rewriter {
  public:
-  explicit Rewriter(const Module& from) : from_(from) {}
+  explicit Rewriter(const Module& from) : Rewriter(from.graph, from.outputs, from.updates) {}
+  Rewriter(const Graph& graph, std::span<const Tensor> outputs, std::span<const Update> updates)
+      : from_(graph), outputs_(outputs), updates_(updates) {}
   virtual ~Rewriter() = default;
 
   [[nodiscard]] Module run();
@@ -31,15 +33,20 @@ class Rewriter {
   /// The outputs, in the new graph, of a node whose inputs are there already. The default copies it.
   virtual std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs);
   [[nodiscard]] std::vector<Tensor> copy(const Node& node, std::span<const Tensor> inputs, const Attributes& attributes);
-  [[nodiscard]] const Module& from() const { return from_; }
+  [[nodiscard]] std::span<const Update> updates() const { return updates_; }
   [[nodiscard]] Graph& graph() { return to_.graph; }
 
  private:
-  const Module& from_;
+  const Graph& from_;
+  std::span<const Tensor> outputs_;
+  std::span<const Update> updates_;
   Module to_;
 };
 
-/// Which nodes of a graph the module's outputs and updates (the updated parameters included) need.
-[[nodiscard]] std::vector<bool> needed_nodes(const Module& module);
+/// Which nodes of a graph these outputs and updates (the updated parameters included) need.
+[[nodiscard]] std::vector<bool> needed_nodes(const Graph& graph, std::span<const Tensor> outputs, std::span<const Update> updates);
+[[nodiscard]] inline std::vector<bool> needed_nodes(const Module& module) {
+  return needed_nodes(module.graph, module.outputs, module.updates);
+}
 
 }  // namespace gradloom::inline v0

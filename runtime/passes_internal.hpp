@@ -22,7 +22,7 @@ struct PassOptions {
 [[nodiscard]] Module snapshot(const CompileOptions& options);
 /// by_mode nodes become the input of their mode.
 [[nodiscard]] Module select_mode(const Module& module, Mode mode);
-/// Parameters that `constants` has become constants.
+/// Parameters that `constants` has become constants, unless the module updates them.
 [[nodiscard]] Module bake_constants(const Module& module, const State& constants);
 /// Every symbol replaced by its value, so that every size is a number.
 [[nodiscard]] Module specialize(const Module& module, std::span<const SymbolBinding> bindings);

@@ -1,0 +1,193 @@
+// How fast the matrix product is: GFLOP/s on one thread and percent of the FMA peak, for each shape, form (N plain, T
+// transposed in memory; A then B), instruction set and dtype. The peak is measured in alternation with the product, and
+// each is the best of many runs, so that other load on the machine hits both alike. "grid" runs the blocks of gemm_grid
+// one after the other: what cutting the product costs. Memory is in huge pages, as in an executor's arena: a transposed
+// operand with a row stride of a page or more otherwise measures the TLB.
+//
+//   gemm_bench [--isa avx512] [--dtype f32] [--shape 128x784x512]   (m x k x n)
+#include <immintrin.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <gradloom/ops/gemm.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gl = gradloom;
+
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+volatile float sink;
+
+/// Seconds of about 2 Mflop of nothing but multiply-adds, with enough chains to cover their latency.
+constexpr int kChains = 12, kRounds = 5000;
+
+__attribute__((target("avx512f"))) void peak_avx512() {
+  __m512 sum[kChains];
+  for (int i = 0; i < kChains; ++i) sum[i] = _mm512_set1_ps(0.5f + 0.01f * static_cast<float>(i));
+  const __m512 scale = _mm512_set1_ps(0.999f), shift = _mm512_set1_ps(0.001f);
+  for (int r = 0; r < kRounds; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) sum[i] = _mm512_fmadd_ps(sum[i], scale, shift);
+  }
+  for (int i = 1; i < kChains; ++i) sum[0] = _mm512_add_ps(sum[0], sum[i]);
+  sink = _mm512_cvtss_f32(sum[0]);
+}
+
+__attribute__((target("avx2,fma"))) void peak_avx2() {
+  __m256 sum[kChains];
+  for (int i = 0; i < kChains; ++i) sum[i] = _mm256_set1_ps(0.5f + 0.01f * static_cast<float>(i));
+  const __m256 scale = _mm256_set1_ps(0.999f), shift = _mm256_set1_ps(0.001f);
+  for (int r = 0; r < kRounds; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) sum[i] = _mm256_fmadd_ps(sum[i], scale, shift);
+  }
+  for (int i = 1; i < kChains; ++i) sum[0] = _mm256_add_ps(sum[0], sum[i]);
+  sink = _mm256_cvtss_f32(sum[0]);
+}
+
+void peak_baseline() {
+  __m128 sum[kChains];
+  for (int i = 0; i < kChains; ++i) sum[i] = _mm_set1_ps(0.5f + 0.01f * static_cast<float>(i));
+  const __m128 scale = _mm_set1_ps(0.999f), shift = _mm_set1_ps(0.001f);
+  for (int r = 0; r < kRounds; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) sum[i] = _mm_add_ps(_mm_mul_ps(sum[i], scale), shift);
+  }
+  for (int i = 1; i < kChains; ++i) sum[0] = _mm_add_ps(sum[0], sum[i]);
+  sink = _mm_cvtss_f32(sum[0]);
+}
+
+struct Isa {
+  std::string name;
+  const gl::GemmKernels* kernels;
+  void (*peak)();
+  int lanes;
+  bool supported;
+};
+
+struct Shape {
+  int64_t m, k, n;
+};
+
+constexpr Shape kShapes[] = {
+    {128, 784, 512},   {512, 512, 512},    {128, 784, 256}, {784, 128, 256}, {16, 128, 128},
+    {128, 16, 128},    {128, 256, 10},     {128, 10, 256},  {256, 128, 10},  {32, 2, 4},
+    {4, 4, 4},         {64, 64, 64},       {100, 100, 100}, {256, 256, 256}, {256, 1024, 1024},
+    {256, 2048, 2048}, {1024, 1024, 1024}, {1, 784, 512},   {784, 512, 1},   {2048, 64, 2048},
+};
+
+template <class T>
+struct Case {
+  gl::GemmArgs<T> args;
+  void (*kernel)(const gl::GemmArgs<T>&, void*) noexcept;
+  void* workspace;
+  gl::GemmGrid grid;
+
+  void run(bool by_grid) const {
+    if (!by_grid) return kernel(args, workspace);
+    for (int64_t i = 0; i < grid.rows; ++i) {
+      for (int64_t j = 0; j < grid.cols; ++j) kernel(gl::gemm_block(args, grid, i, j), workspace);
+    }
+  }
+};
+
+struct FreeMemory {
+  void operator()(void* p) const { std::free(p); }
+};
+
+template <class T>
+using Memory = std::unique_ptr<T[], FreeMemory>;
+
+template <class T>
+Memory<T> allocate(size_t count) {
+  constexpr size_t page = size_t{2} << 20;
+  const size_t bytes = (count * sizeof(T) + page) / page * page;
+  T* memory = static_cast<T*>(std::aligned_alloc(page, bytes));
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  for (size_t i = 0; i < bytes / sizeof(T); ++i) memory[i] = static_cast<T>(i * 2654435761U % 1000) / T{1000} - T{0.5};
+  return Memory<T>(memory);
+}
+
+template <class T>
+void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b) {
+  const Memory<T> a = allocate<T>(static_cast<size_t>(s.m * s.k)), b = allocate<T>(static_cast<size_t>(s.k * s.n));
+  const Memory<T> c = allocate<T>(static_cast<size_t>(s.m * s.n));
+  const Memory<T> workspace = allocate<T>(isa.kernels->workspace_bytes(s.m, s.n, s.k, sizeof(T)) / sizeof(T));
+  Case<T> product{{s.m, s.n, s.k, a.get(), transpose_a ? 1 : s.k, transpose_a ? s.m : 1, b.get(), transpose_b ? 1 : s.n,
+                   transpose_b ? s.k : 1, c.get(), s.n, 1},
+                  nullptr,
+                  workspace.get(),
+                  gl::gemm_grid(s.m, s.n, s.k)};
+  if constexpr (sizeof(T) == 4) {
+    product.kernel = isa.kernels->f32;
+  } else {
+    product.kernel = isa.kernels->f64;
+  }
+
+  const double flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+  const int repeats = std::max(1, static_cast<int>(2e6 / flops));
+  double best = 1e9, best_grid = 1e9, best_peak = 1e9;
+  const double end = now() + 0.25;
+  for (int round = 0; round < 12 || now() < end; ++round) {
+    double start = now();
+    isa.peak();
+    best_peak = std::min(best_peak, now() - start);
+    start = now();
+    for (int i = 0; i < repeats; ++i) product.run(false);
+    best = std::min(best, (now() - start) / repeats);
+    start = now();
+    for (int i = 0; i < repeats; ++i) product.run(true);
+    best_grid = std::min(best_grid, (now() - start) / repeats);
+  }
+  const double lanes = isa.lanes * 4.0 / static_cast<double>(sizeof(T));
+  const double peak = 2.0 * lanes * kChains * kRounds / best_peak;
+  std::printf("%-8s f%-2d %4ldx%4ldx%4ld %c%c %8.1f GFLOP/s %6.1f %%  %10.3f us   grid %ldx%ld %6.1f %%\n",
+              isa.name.c_str(), static_cast<int>(8 * sizeof(T)), static_cast<long>(s.m), static_cast<long>(s.k),
+              static_cast<long>(s.n), transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', flops / best * 1e-9,
+              100 * flops / best / peak, best * 1e6, static_cast<long>(product.grid.rows),
+              static_cast<long>(product.grid.cols), 100 * flops / best_grid / peak);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  const Isa isas[] = {{"avx512", &gl::avx512::gemm_kernels, peak_avx512, 16, avx512},
+                      {"avx2", &gl::avx2::gemm_kernels, peak_avx2, 8, avx2},
+                      {"baseline", &gl::baseline::gemm_kernels, peak_baseline, 4, true}};
+  std::string only_isa, only_dtype;
+  std::vector<Shape> shapes(std::begin(kShapes), std::end(kShapes));
+  for (int i = 1; i + 1 < argc; i += 2) {
+    long m = 0, k = 0, n = 0;
+    if (std::strcmp(argv[i], "--isa") == 0) {
+      only_isa = argv[i + 1];
+    } else if (std::strcmp(argv[i], "--dtype") == 0) {
+      only_dtype = argv[i + 1];
+    } else if (std::strcmp(argv[i], "--shape") == 0 && std::sscanf(argv[i + 1], "%ldx%ldx%ld", &m, &k, &n) == 3) {
+      shapes = {{m, k, n}};
+    } else {
+      std::fprintf(stderr, "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN]\n", argv[0]);
+      return 1;
+    }
+  }
+  for (const Isa& isa : isas) {
+    if (!isa.supported || (!only_isa.empty() && only_isa != isa.name)) continue;
+    for (const Shape& shape : shapes) {
+      for (int form = 0; form < 4; ++form) {
+        if (only_dtype != "f64") measure<float>(isa, shape, form & 2, form & 1);
+        if (only_dtype != "f32") measure<double>(isa, shape, form & 2, form & 1);
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// The matrix product C[m, n] = A[m, k] * B[k, n] over strided memory: kernels per instruction set, and how one product
+// is cut into blocks for several threads. Plain declarations; the kernels are in gemm_internal.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gradloom::inline v0 {
+
+/// One product. Strides count elements and may be anything, so a transpose is only another pair of strides; it is
+/// fastest when every operand has a unit stride in one of its dimensions. C must not overlap A or B.
+template <class T>
+struct GemmArgs {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_row, a_col;
+  const T* b;
+  int64_t b_row, b_col;
+  T* c;
+  int64_t c_row, c_col;
+};
+
+/// The kernels of one instruction set.
+///
+/// Every element of C has the same bits whichever way it is reached (block of a larger C, operand strides, packed or
+/// in place, matrix or vector): k is cut into ceil(k / 512) equal chunks (the first ones one longer), each chunk is one
+/// chain of fused multiply-adds in rising k from 0, and the chunks are added in order. Only k, the instruction set
+/// (baseline rounds the product) and the dtype enter, so grids and paths can be retuned without changing a result.
+/// k = 0 gives zeros; m = 0 or n = 0 does nothing; nan and inf propagate.
+struct GemmKernels {
+  /// `workspace` is 64-byte aligned and holds at least `workspace_bytes(m, n, k, sizeof(T))`, contents arbitrary.
+  void (*f32)(const GemmArgs<float>&, void* workspace) noexcept;
+  void (*f64)(const GemmArgs<double>&, void* workspace) noexcept;
+  /// Enough for any strides; never shrinks when m, n or k grow, so the largest block of a grid decides.
+  size_t (*workspace_bytes)(int64_t m, int64_t n, int64_t k, size_t element_size) noexcept;
+};
+
+namespace baseline {
+extern const GemmKernels gemm_kernels;
+}
+namespace avx2 {
+extern const GemmKernels gemm_kernels;
+}
+namespace avx512 {
+extern const GemmKernels gemm_kernels;
+}
+
+/// How one product is cut into independent blocks of C, rows * cols of them.
+struct GemmGrid {
+  int64_t rows, cols;
+};
+
+/// A range of rows or columns.
+struct GemmRange {
+  int64_t begin, size;
+};
+
+/// The grid for a shape. It depends on the shape only, never on the number of threads, and has at most 16 blocks: each
+/// block packs its operands for itself, so more blocks would cost more packing.
+[[nodiscard]] GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k) noexcept;
+
+/// Rows of the i-th row of blocks, columns of the j-th column of blocks.
+[[nodiscard]] GemmRange gemm_grid_rows(GemmGrid grid, int64_t m, int64_t i) noexcept;
+[[nodiscard]] GemmRange gemm_grid_cols(GemmGrid grid, int64_t n, int64_t j) noexcept;
+
+/// The product restricted to block (i, j) of the grid.
+template <class T>
+[[nodiscard]] GemmArgs<T> gemm_block(GemmArgs<T> args, GemmGrid grid, int64_t i, int64_t j) noexcept {
+  const GemmRange rows = gemm_grid_rows(grid, args.m, i);
+  const GemmRange cols = gemm_grid_cols(grid, args.n, j);
+  args.m = rows.size;
+  args.n = cols.size;
+  args.a += rows.begin * args.a_row;
+  args.b += cols.begin * args.b_col;
+  args.c += rows.begin * args.c_row + cols.begin * args.c_col;
+  return args;
+}
+
+}  // namespace gradloom::inline v0

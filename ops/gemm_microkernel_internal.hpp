@@ -1,0 +1,117 @@
+// The innermost part of the matrix product: one tile of C in registers.
+#pragma once
+
+#include <gradloom/ops/gemm_lanes_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+/// The largest tile: rows x vectors of columns. AVX-512 has 32 registers: 8 x 3 accumulators, 3 of B, 1 of A; on a core
+/// with two full 512-bit FMA units 8x3, 9x3, 12x2 and 14x2 all reach the peak, and 8 rows are no more than the ways of
+/// an L1 cache, so that A can be read in place at any row stride. AVX2 and SSE have 16.
+#if defined(__AVX512BW__)
+inline constexpr int64_t kTileRows = 8, kTileVectors = 3;
+#elif defined(__FMA__)
+inline constexpr int64_t kTileRows = 6, kTileVectors = 2;
+#else
+inline constexpr int64_t kTileRows = 4, kTileVectors = 2;  // one register more for the product before it is added
+#endif
+
+/// One chunk of k of one tile. Elements of A lie at a[row * a_stride + p] or a[row + p * a_stride], those of B at
+/// b[p * b_row + column], those of C at c[row * c_row + column].
+template <class T>
+struct Tile {
+  int64_t k;
+  const T* a;
+  int64_t a_stride;
+  const T* b;
+  int64_t b_row;
+  T* c;
+  int64_t c_row;
+  int64_t last_lanes;  // columns in the last vector
+  bool add;            // C += instead of C =
+};
+
+/// Where consecutive elements of A lie: along a row of A (k), or along a column (also the packed form).
+enum class ALayout { along_k, along_rows };
+
+template <class T, int Rows, int Vectors, ALayout Layout, bool Masked>
+void compute_tile(const Tile<T>& t) noexcept {
+  constexpr int64_t lanes = kLanes<T>;
+  const LaneMask<T> mask(t.last_lanes);
+  const T* a = t.a;
+  const T* b = t.b;
+  const int64_t a_stride = t.a_stride, b_row = t.b_row, c_row = t.c_row;
+  T* c = t.c;
+  // C is not needed before the whole chunk is summed: time enough to fetch it.
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < Vectors; ++j) __builtin_prefetch(c + i * c_row + j * lanes, 1);
+  }
+  Batch<T> sum[Rows][Vectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = Batch<T>(T{0});
+  }
+#pragma GCC unroll 4
+  for (int64_t p = 0; p < t.k; ++p) {
+    Batch<T> bv[Vectors];
+#pragma GCC unroll 16
+    for (int j = 0; j < Vectors; ++j) {
+      bv[j] = Masked && j == Vectors - 1 ? load_lanes(b + j * lanes, mask) : Batch<T>::load_unaligned(b + j * lanes);
+    }
+    b += b_row;
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const Batch<T> av(Layout == ALayout::along_k ? a[i * a_stride] : a[i]);
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = fmadd(av, bv[j], sum[i][j]);
+    }
+    a += Layout == ALayout::along_k ? 1 : a_stride;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < Vectors; ++j) {
+      T* out = c + i * c_row + j * lanes;
+      if (Masked && j == Vectors - 1) {
+        store_lanes(out, t.add ? load_lanes(out, mask) + sum[i][j] : sum[i][j], mask);
+      } else {
+        (t.add ? Batch<T>::load_unaligned(out) + sum[i][j] : sum[i][j]).store_unaligned(out);
+      }
+    }
+  }
+}
+
+template <class T>
+using TileKernel = void (*)(const Tile<T>&) noexcept;
+
+/// All tiles up to the largest.
+template <class T>
+struct TileTable {
+  TileKernel<T> kernels[2][2][kTileRows][kTileVectors];  // [layout][masked][rows - 1][vectors - 1]
+
+  template <ALayout Layout, bool Masked, int Rows, int Vectors = 1>
+  constexpr void fill() {
+    constexpr int layout = static_cast<int>(Layout);
+    kernels[layout][Masked][Rows - 1][Vectors - 1] = compute_tile < T, Rows, Vectors, Layout, Masked || kMaskIsFree > ;
+    if constexpr (Vectors < kTileVectors) {
+      fill<Layout, Masked, Rows, Vectors + 1>();
+    } else if constexpr (Rows < kTileRows) {
+      fill<Layout, Masked, Rows + 1>();
+    }
+  }
+
+  constexpr TileTable() : kernels{} {
+    fill<ALayout::along_k, false, 1>();
+    fill<ALayout::along_k, true, 1>();
+    fill<ALayout::along_rows, false, 1>();
+    fill<ALayout::along_rows, true, 1>();
+  }
+};
+
+template <class T>
+inline constexpr TileTable<T> kTiles{};
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -1,0 +1,84 @@
+// Packing for the matrix product: copies of parts of A and B in the order in which the microkernel reads them.
+#pragma once
+
+#include <gradloom/ops/gemm_lanes_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+/// Copies k rows x `cols` columns of B to `out`, row p at out + p * width; width is cols rounded up to whole vectors.
+/// The padding holds zeros or copies of B: it only reaches lanes that are never stored.
+template <class T>
+inline void pack_b(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t cols, T* out) noexcept {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t width = (cols + lanes - 1) / lanes * lanes;
+  if (b_col == 1) {
+    const int64_t full = cols / lanes * lanes;
+    const LaneMask<T> mask(cols - full == 0 ? lanes : cols - full);
+    for (int64_t p = 0; p < k; ++p, b += b_row, out += width) {
+      for (int64_t j = 0; j < full; j += lanes) Batch<T>::load_unaligned(b + j).store_aligned(out + j);
+      if (full < cols) load_lanes(b + full, mask).store_aligned(out + full);
+    }
+  } else if (b_row == 1) {
+    for (int64_t j = 0; j < cols; j += lanes) {
+      const int64_t rows = cols - j < lanes ? cols - j : lanes;
+      for_each_column(b + j * b_col, b_col, rows, k,
+                      [&](int64_t p, Batch<T> x) { x.store_aligned(out + p * width + j); });
+    }
+  } else {
+    for (int64_t p = 0; p < k; ++p) {
+      for (int64_t j = 0; j < width; ++j) out[p * width + j] = j < cols ? b[p * b_row + j * b_col] : T{0};
+    }
+  }
+}
+
+/// Copies `rows` rows x k columns of A to `out`, element (i, p) at out[p * rows + i]. Whole vectors are stored: up to
+/// one vector behind the end is overwritten, so panels are packed in rising order.
+template <class T>
+inline void pack_a(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k, T* out) noexcept {
+  constexpr int64_t lanes = kLanes<T>;
+  if (a_col == 1) {
+    // The last vector first: it spills into the first rows of the next column, which the first vector then sets right.
+    for (int64_t i = (rows - 1) / lanes * lanes; i >= 0; i -= lanes) {
+      const int64_t count = rows - i < lanes ? rows - i : lanes;
+      for_each_column(a + i * a_row, a_row, count, k,
+                      [&](int64_t p, Batch<T> x) { x.store_unaligned(out + p * rows + i); });
+    }
+  } else if (a_row == 1) {
+    const int64_t full = rows / lanes * lanes;
+    const LaneMask<T> mask(rows - full == 0 ? lanes : rows - full);
+    for (int64_t p = 0; p < k; ++p, a += a_col, out += rows) {
+      for (int64_t i = 0; i < full; i += lanes) Batch<T>::load_unaligned(a + i).store_unaligned(out + i);
+      if (full < rows) load_lanes(a + full, mask).store_unaligned(out + full);
+    }
+  } else {
+    for (int64_t p = 0; p < k; ++p) {
+      for (int64_t i = 0; i < rows; ++i) out[p * rows + i] = a[i * a_row + p * a_col];
+    }
+  }
+}
+
+/// Writes a computed tile (row i at tile + i * width) into C of any strides, or adds it.
+template <class T>
+inline void scatter_tile(const T* tile, int64_t width, int64_t rows, int64_t cols, bool add, T* c, int64_t c_row,
+                         int64_t c_col) noexcept {
+  constexpr int64_t lanes = kLanes<T>;
+  if (c_row == 1) {
+    for (int64_t i = 0; i < rows; i += lanes) {
+      const int64_t count = rows - i < lanes ? rows - i : lanes;
+      const LaneMask<T> mask(count);
+      for_each_column(tile + i * width, width, count, cols, [&](int64_t j, Batch<T> x) {
+        T* out = c + i + j * c_col;
+        store_lanes(out, add ? load_lanes(out, mask) + x : x, mask);
+      });
+    }
+  } else {
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < cols; ++j) {
+        T& out = c[i * c_row + j * c_col];
+        out = add ? out + tile[i * width + j] : tile[i * width + j];
+      }
+    }
+  }
+}
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -1,0 +1,223 @@
+// fuse: pointwise nodes that share an iteration space become one region.
+//
+// Groups grow from consumers to producers, so that a node joins the code that needs its result: what only the backward
+// pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
+// path leads from one to the other through a third, which would close a circle.
+#include <algorithm>
+#include <map>
+#include <queue>
+#include <set>
+
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/runtime/passes_internal.hpp>
+#include <gradloom/runtime/region_internal.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+constexpr size_t most_nodes = 64;  // of a region: bounds its scratch and the work lost if a chunk is late
+
+class Fusion {
+ public:
+  explicit Fusion(const Module& module) : module_(module), graph_(module.graph), needed_(needed_nodes(module)) {
+    const size_t n = needed_.size();
+    group_.resize(n);
+    members_.resize(n);
+    users_.resize(n);
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      group_[static_cast<size_t>(id)] = id;
+      if (!needed_[static_cast<size_t>(id)]) continue;
+      members_[static_cast<size_t>(id)] = {id};
+      for (const Value& value : graph_.node(id).inputs) {
+        std::vector<int>& users = users_[static_cast<size_t>(value.node)];
+        if (users.empty() || users.back() != id) users.push_back(id);
+      }
+    }
+  }
+
+  Module run() {
+    for (int id = graph_.node_count() - 1; id >= 0; --id) {
+      if (!needed_[static_cast<size_t>(id)] || !is_pointwise(id)) continue;
+      for (const int user : users_[static_cast<size_t>(id)]) {
+        const int mine = group_[static_cast<size_t>(id)], theirs = group_[static_cast<size_t>(user)];
+        if (mine != theirs && is_pointwise(user) && same_space(id, user) && may_merge(mine, theirs)) merge(mine, theirs);
+      }
+    }
+    return emit();
+  }
+
+ private:
+  bool is_pointwise(int id) const { return graph_.node(id).op->pointwise != nullptr; }
+  bool is_broadcast(int id) const { return graph_.node(id).op == &broadcast_def; }
+  bool same_space(int a, int b) const { return graph_.node(a).outputs[0].shape == graph_.node(b).outputs[0].shape; }
+
+  bool may_merge(int a, int b) const {
+    if (members_[static_cast<size_t>(a)].size() + members_[static_cast<size_t>(b)].size() > most_nodes) return false;
+    return !reaches_around(a, b) && !reaches_around(b, a);
+  }
+
+  // Is there a path from group `from` to group `to` through another group?
+  bool reaches_around(int from, int to) const {
+    // A group whose nodes all come after the target's last node cannot lead to it.
+    const int limit = members_[static_cast<size_t>(to)].back();
+    std::set<int> seen;
+    std::vector<int> stack;
+    const auto push_users = [&](int group, bool direct) {
+      for (const int member : members_[static_cast<size_t>(group)]) {
+        for (const int user : users_[static_cast<size_t>(member)]) {
+          const int next = group_[static_cast<size_t>(user)];
+          if (next == group || (direct && next == to)) continue;
+          if (members_[static_cast<size_t>(next)].front() > limit) continue;
+          if (seen.insert(next).second) stack.push_back(next);
+        }
+      }
+    };
+    push_users(from, true);
+    while (!stack.empty()) {
+      const int group = stack.back();
+      stack.pop_back();
+      if (group == to) return true;
+      push_users(group, false);
+    }
+    return false;
+  }
+
+  void merge(int a, int b) {
+    std::vector<int>& into = members_[static_cast<size_t>(a)];
+    std::vector<int>& from = members_[static_cast<size_t>(b)];
+    for (const int member : from) group_[static_cast<size_t>(member)] = a;
+    std::vector<int> both;
+    std::merge(into.begin(), into.end(), from.begin(), from.end(), std::back_inserter(both));
+    into = std::move(both);
+    from.clear();
+  }
+
+  // What a member of a region reads: a broadcast is read through, its input is the operand.
+  bool absorbs(int group, int producer) const {
+    return is_broadcast(producer) && is_pointwise(members_[static_cast<size_t>(group)][0]);
+  }
+
+  Module emit() {
+    // Groups in topological order, of the ready ones the one that ends first.
+    std::map<int, std::set<int>> before;  // group -> groups it needs
+    std::map<int, std::set<int>> after;
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      if (!needed_[static_cast<size_t>(id)]) continue;
+      const int group = group_[static_cast<size_t>(id)];
+      before[group];
+      for (const Value& value : graph_.node(id).inputs) {
+        const int producer = absorbs(group, value.node) ? graph_.node(value.node).inputs[0].node : value.node;
+        const int other = group_[static_cast<size_t>(producer)];
+        if (other == group) continue;
+        before[group].insert(other);
+        after[other].insert(group);
+      }
+    }
+    std::set<std::pair<int, int>> ready;  // (last member, group)
+    for (const auto& [group, needs] : before) {
+      if (needs.empty()) ready.insert({members_[static_cast<size_t>(group)].back(), group});
+    }
+    while (!ready.empty()) {
+      const int group = ready.begin()->second;
+      ready.erase(ready.begin());
+      emit_group(group);
+      for (const int next : after[group]) {
+        before[next].erase(group);
+        if (before[next].empty()) ready.insert({members_[static_cast<size_t>(next)].back(), next});
+      }
+    }
+    for (const Tensor& output : module_.outputs) result_.outputs.push_back(moved({output.node_id(), output.output()}));
+    for (const Update& update : module_.updates) {
+      result_.updates.push_back({moved({update.parameter.node_id(), 0}), moved({update.value.node_id(), update.value.output()})});
+    }
+    return std::move(result_);
+  }
+
+  Tensor moved(Value value) {
+    // A broadcast that only regions read has not been emitted; whoever else reads it makes it now.
+    const auto made = made_.find(value);
+    if (made != made_.end()) return made->second;
+    const Node& node = graph_.node(value.node);
+    const Tensor input[] = {moved(node.inputs[0])};
+    return made_[value] = result_.graph.add_copy(node, input, node.attributes);
+  }
+
+  void emit_group(int group) {
+    const std::vector<int>& members = members_[static_cast<size_t>(group)];
+    const Node& first = graph_.node(members[0]);
+    if (is_broadcast(first.id)) return;  // made on demand
+    const bool reads_broadcast = std::any_of(first.inputs.begin(), first.inputs.end(),
+                                             [&](const Value& value) { return absorbs(group, value.node); });
+    if (members.size() == 1 && !reads_broadcast) {
+      std::vector<Tensor> inputs;
+      for (const Value& value : first.inputs) inputs.push_back(moved(value));
+      const Tensor made = result_.graph.add_copy(first, inputs, first.attributes);
+      for (int i = 0; i < first.output_count(); ++i) made_[{first.id, i}] = result_.graph.tensor(made.node_id(), i);
+      return;
+    }
+    emit_region(members);
+  }
+
+  void emit_region(const std::vector<int>& members) {
+    auto body = std::make_shared<Subgraph>();
+    const int group = group_[static_cast<size_t>(members[0])];
+    std::vector<Tensor> operands;
+    std::map<Value, Tensor> inside;
+    const auto operand = [&](Value value) {
+      if (const auto known = inside.find(value); known != inside.end()) return known->second;
+      const Tensor outer = moved(value);
+      operands.push_back(outer);
+      return inside[value] = body->graph.input(std::to_string(operands.size() - 1), outer.shape(), outer.dtype(),
+                                               graph_.node(value.node).location);
+    };
+    std::vector<Value> exported;
+    for (const int id : members) {
+      const Node& node = graph_.node(id);
+      std::vector<Tensor> inputs;
+      for (const Value& value : node.inputs) {
+        if (group_[static_cast<size_t>(value.node)] != group && is_broadcast(value.node) && !inside.contains(value)) {
+          const Node& broadcast = graph_.node(value.node);
+          const Tensor source[] = {operand(broadcast.inputs[0])};
+          inside[value] = body->graph.add_copy(broadcast, source, broadcast.attributes);
+        }
+        inputs.push_back(operand(value));
+      }
+      inside[{id, 0}] = body->graph.add_copy(node, inputs, node.attributes);
+      if (leaves(id, group)) {
+        exported.push_back({id, 0});
+        body->outputs.push_back(inside[{id, 0}]);
+      }
+    }
+    Node region = graph_.node(members.back());  // its line and path speak for the region
+    region.op = &region_def;
+    region.name.clear();
+    const Tensor made = result_.graph.add_copy(region, operands, {{"body", std::shared_ptr<const Subgraph>(std::move(body))}});
+    for (size_t i = 0; i < exported.size(); ++i) made_[exported[i]] = result_.graph.tensor(made.node_id(), static_cast<int>(i));
+  }
+
+  // Is the value of a region's node read outside of it?
+  bool leaves(int id, int group) const {
+    const auto is = [&](const Tensor& tensor) { return tensor.node_id() == id; };
+    if (std::any_of(module_.outputs.begin(), module_.outputs.end(), is)) return true;
+    if (std::any_of(module_.updates.begin(), module_.updates.end(), [&](const Update& u) { return is(u.value); })) return true;
+    return std::any_of(users_[static_cast<size_t>(id)].begin(), users_[static_cast<size_t>(id)].end(),
+                       [&](int user) { return group_[static_cast<size_t>(user)] != group; });
+  }
+
+  const Module& module_;
+  const Graph& graph_;
+  std::vector<bool> needed_;
+  std::vector<int> group_;                 // node -> group, named by one of its nodes
+  std::vector<std::vector<int>> members_;  // group -> nodes, sorted
+  std::vector<std::vector<int>> users_;    // node -> nodes that read it
+  Module result_;
+  std::map<Value, Tensor> made_;
+};
+
+}  // namespace
+
+Module fuse(const Module& module) { return Fusion(module).run(); }
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,95 @@
+// simplify: identities that ops state about themselves, constants folded, equal nodes merged. Repeated until nothing
+// changes, for one simplification makes way for the next.
+#include <cstring>
+#include <map>
+
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/constant.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
+#include <gradloom/runtime/passes_internal.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+// Folding must not turn a cheap broadcast into megabytes of constants.
+constexpr size_t most_folded_bytes = 4096;
+
+class Simplifier final : public Rewriter {
+ public:
+  Simplifier(const Module& from, const PassOptions& options) : Rewriter(from), options_(options) {}
+
+ protected:
+  std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
+    if (node.op->simplify != nullptr) {
+      const Tensor simpler = node.op->simplify(graph(), node, inputs);
+      if (simpler.valid()) return {simpler};
+    }
+    const bool pure = !node.op->properties.random && !node.op->properties.per_run && !is_input(node) && !is_parameter(node);
+    if (!pure) return copy(node, inputs, node.attributes);
+    if (foldable(node, inputs)) return {fold(node, inputs)};
+
+    // An equal node is one of the same op, attributes and inputs; keyed by what compares cheaply.
+    std::vector<Value> values;
+    for (const Tensor& input : inputs) values.push_back({input.node_id(), input.output()});
+    if (node.op->properties.commutative && values[1] < values[0]) std::swap(values[0], values[1]);
+    const auto [begin, end] = known_.equal_range({node.op->name, values});
+    for (auto it = begin; it != end; ++it) {
+      const Node& other = graph().node(it->second);
+      if (other.op != node.op || !(other.attributes == node.attributes)) continue;
+      std::vector<Tensor> outputs;
+      for (int i = 0; i < other.output_count(); ++i) outputs.push_back(graph().tensor(other.id, i));
+      return outputs;
+    }
+    std::vector<Tensor> made = copy(node, inputs, node.attributes);
+    known_.emplace(Key{node.op->name, std::move(values)}, made[0].node_id());
+    return made;
+  }
+
+ private:
+  using Key = std::pair<std::string_view, std::vector<Value>>;
+
+  bool foldable(const Node& node, std::span<const Tensor> inputs) const {
+    if (is_constant(node) || node.output_count() != 1 || node.op->properties.may_throw) return false;
+    for (const Tensor& input : inputs) {
+      if (!is_constant(input.node())) return false;
+    }
+    const TensorType& type = node.outputs[0];
+    return type.shape.known() &&
+           static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_folded_bytes;
+  }
+
+  Tensor fold(const Node& node, std::span<const Tensor> inputs) {
+    const TensorType& type = node.outputs[0];
+    Literal literal{type.dtype, type.shape.sizes(), {}};
+    literal.bytes.resize(static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype));
+    // The kernel plan wants the node in its new graph; a node that is then not used is removed by the next pass.
+    const Tensor copied = copy(node, inputs, node.attributes)[0];
+    std::vector<const void*> from;
+    for (const Tensor& input : inputs) from.push_back(literal_of(input.node()).bytes.data());
+    void* const to[] = {literal.bytes.data()};
+    run_plan(plan_node({graph(), copied.node(), options_.isa}), from, to, {});
+    Node folded = node;
+    folded.op = &constant_def;
+    return graph().add_copy(folded, {}, {{"literal", std::make_shared<const Literal>(std::move(literal))}});
+  }
+
+  const PassOptions& options_;
+  std::multimap<Key, int> known_;
+};
+
+}  // namespace
+
+Module simplify(const Module& module, const PassOptions& options) {
+  constexpr int most_rounds = 8;
+  Module result = Simplifier(module, options).run();
+  for (int round = 1; round < most_rounds; ++round) {
+    Module next = Simplifier(result, options).run();
+    const bool settled = next.graph.node_count() == result.graph.node_count();
+    result = std::move(next);
+    if (settled) break;
+  }
+  return result;
+}
+
+}  // namespace gradloom::inline v0

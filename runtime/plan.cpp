@@ -1,0 +1,307 @@
+// From a module to a plan: kernels, storages, the order of writes to the State, memory, tasks.
+#include <gradloom/runtime/plan_internal.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/constant.hpp>
+#include <gradloom/runtime/memory_plan_internal.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
+#include <gradloom/runtime/settle_internal.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+class Planner {
+ public:
+  Planner(Module module, Isa isa) : isa_(isa) {
+    plan_.module = std::move(module);
+    const size_t n = static_cast<size_t>(graph().node_count());
+    plan_.kernels.resize(n);
+    order_.resize(n);
+  }
+
+  Plan run() {
+    plan_kernels();
+    place_lent_values();
+    place_outputs();
+    place_the_rest();
+    record_accesses();
+    connect();
+    place_updates();
+    const NodeOrder order(order_);
+    share_in_place(graph(), plan_.kernels, order, storage_of_, plan_.storages);
+    plan_.arena_bytes = place_in_arena(order, plan_.storages);
+    make_tasks(order);
+    return std::move(plan_);
+  }
+
+ private:
+  const Graph& graph() const { return plan_.module.graph; }
+  bool runs(int node) const { return !plan_.kernels[static_cast<size_t>(node)].steps.empty(); }
+  int storage(Value value) const { return storage_of_.at(root_of(graph(), value)); }
+
+  void plan_kernels() {
+    for (int id = 0; id < graph().node_count(); ++id) {
+      const Node& node = graph().node(id);
+      if (is_input(node) || is_parameter(node) || is_constant(node) || node.op->properties.alias) continue;
+      KernelPlan& kernel = plan_.kernels[static_cast<size_t>(id)];
+      kernel = plan_node({graph(), node, isa_});
+      plan_.scratch_bytes = std::max(plan_.scratch_bytes, kernel.scratch_bytes);
+      plan_.nanoseconds += kernel.nanoseconds;
+    }
+  }
+
+  int add_storage(Storage::Kind kind, Value value, int base) {
+    const TensorType& type = graph().node(value.node).outputs[static_cast<size_t>(value.output)];
+    Storage storage;
+    storage.kind = kind;
+    storage.bytes = static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype);
+    storage.address.base = base;
+    storage.first_value_node = value.node;
+    plan_.storages.push_back(std::move(storage));
+    const int id = static_cast<int>(plan_.storages.size()) - 1;
+    storage_of_[value] = id;
+    return id;
+  }
+
+  Slot slot(int id, int base) const {
+    const Node& node = graph().node(id);
+    return {node.name, node.outputs[0].dtype, node.outputs[0].shape.sizes(), base, id};
+  }
+
+  void place_lent_values() {
+    for (int id = 0; id < graph().node_count(); ++id) {
+      const Node& node = graph().node(id);
+      if (is_input(node)) {
+        add_storage(Storage::Kind::input, {id, 0}, plan_.bases);
+        plan_.inputs.push_back(slot(id, plan_.bases++));
+      } else if (is_parameter(node)) {
+        add_storage(Storage::Kind::parameter, {id, 0}, plan_.bases);
+        plan_.parameters.push_back(slot(id, plan_.bases++));
+      } else if (is_constant(node)) {
+        add_storage(Storage::Kind::constant, {id, 0}, plan_.bases);
+        plan_.constants.emplace_back(plan_.bases++, literal_of(node).bytes.data());
+      }
+    }
+  }
+
+  void place_outputs() {
+    for (const Tensor& output : plan_.module.outputs) {
+      const Value root = root_of(graph(), {output.node_id(), output.output()});
+      add_storage(Storage::Kind::output, root, plan_.bases);
+      plan_.outputs.push_back({output.name(), output.dtype(), output.shape().sizes(), plan_.bases++, output.node_id()});
+    }
+  }
+
+  void place_the_rest() {
+    for (int id = 0; id < graph().node_count(); ++id) {
+      if (!runs(id)) continue;
+      for (int i = 0; i < graph().node(id).output_count(); ++i) {
+        if (!storage_of_.contains({id, i})) add_storage(Storage::Kind::arena, {id, i}, 0);
+      }
+    }
+    // Values of nodes that do nothing (no elements) are never touched, but have an address all the same.
+    for (int id = 0; id < graph().node_count(); ++id) {
+      const Node& node = graph().node(id);
+      if (node.op->properties.alias) continue;
+      for (int i = 0; i < node.output_count(); ++i) {
+        if (!storage_of_.contains({id, i})) add_storage(Storage::Kind::arena, {id, i}, 0);
+      }
+    }
+  }
+
+  void record_accesses() {
+    for (int id = 0; id < graph().node_count(); ++id) {
+      if (!runs(id)) continue;
+      const Node& node = graph().node(id);
+      for (const Value& value : node.inputs) plan_.storages[static_cast<size_t>(storage(value))].readers.push_back(id);
+      for (int i = 0; i < node.output_count(); ++i) {
+        plan_.storages[static_cast<size_t>(storage_of_.at({id, i}))].writers.push_back(id);
+      }
+      const size_t shared = plan_.kernels[static_cast<size_t>(id)].shared_bytes;
+      if (shared > 0) {
+        Storage scratch;
+        scratch.bytes = shared;
+        scratch.writers = {id};
+        scratch.first_value_node = id;
+        shared_of_[id] = static_cast<int>(plan_.storages.size());
+        plan_.storages.push_back(std::move(scratch));
+      }
+    }
+  }
+
+  void connect() {
+    for (int id = 0; id < graph().node_count(); ++id) {
+      if (!runs(id)) continue;
+      for (const Value& value : graph().node(id).inputs) {
+        const int producer = root_of(graph(), value).node;
+        if (runs(producer)) order_.add(producer, id);
+      }
+    }
+  }
+
+  // A new value is written straight into the State where everybody who still needs the old one, and everybody who may
+  // yet throw, can come first; otherwise it is made in the arena and copied at the end.
+  void place_updates() {
+    for (size_t i = 0; i < plan_.module.updates.size(); ++i) {
+      const Update& update = plan_.module.updates[i];
+      plan_.updates = true;
+      const Value value = root_of(graph(), {update.value.node_id(), update.value.output()});
+      const int old_storage = storage_of_.at({update.parameter.node_id(), 0});
+      const int new_storage = storage_of_.at(value);
+      const int writer = value.node;
+      if (!runs(writer)) continue;  // no elements
+      if (writes_in_place(writer, value, old_storage)) {
+        wait_for_readers(writer, old_storage);
+        Storage& storage = plan_.storages[static_cast<size_t>(new_storage)];
+        storage.kind = Storage::Kind::parameter;
+        storage.address = plan_.storages[static_cast<size_t>(old_storage)].address;
+        commits_.push_back(writer);
+      } else {
+        late_copies_.push_back({new_storage, old_storage, writer, update.parameter.node_id()});
+      }
+    }
+  }
+
+  bool writes_in_place(int writer, Value value, int old_storage) const {
+    const Node& node = graph().node(writer);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (storage(node.inputs[i]) != old_storage) continue;
+      const auto& pairs = plan_.kernels[static_cast<size_t>(writer)].in_place;
+      if (std::find(pairs.begin(), pairs.end(), std::pair(static_cast<int>(i), value.output)) == pairs.end()) return false;
+    }
+    if (node.op->properties.may_throw) return false;
+    for (const int reader : plan_.storages[static_cast<size_t>(old_storage)].readers) {
+      if (reader != writer && order_.reaches(writer, reader)) return false;
+    }
+    for (int id = 0; id < graph().node_count(); ++id) {
+      if (runs(id) && graph().node(id).op->properties.may_throw && order_.reaches(writer, id)) return false;
+    }
+    return true;
+  }
+
+  void wait_for_readers(int writer, int old_storage) {
+    for (const int reader : plan_.storages[static_cast<size_t>(old_storage)].readers) {
+      if (reader != writer) order_.add(reader, writer);
+    }
+    for (int id = 0; id < graph().node_count(); ++id) {
+      if (runs(id) && graph().node(id).op->properties.may_throw) order_.add(id, writer);
+    }
+  }
+
+  Address address_of(int storage) const { return plan_.storages[static_cast<size_t>(storage)].address; }
+
+  void make_tasks(const NodeOrder& order) {
+    std::vector<int> first_task(plan_.kernels.size(), -1), last_task(plan_.kernels.size(), -1);
+    std::vector<std::vector<int>> after;  // by task
+    const auto add_task = [&](Task task) {
+      plan_.tasks.push_back(task);
+      after.emplace_back();
+      return static_cast<int>(plan_.tasks.size()) - 1;
+    };
+    for (const int id : order.sequence()) {
+      if (!runs(id)) continue;
+      const Node& node = graph().node(id);
+      const KernelPlan& kernel = plan_.kernels[static_cast<size_t>(id)];
+      Task task;
+      task.params = kernel.params.get();
+      task.node = id;
+      task.nanoseconds = kernel.nanoseconds / static_cast<double>(kernel.steps.size());
+      task.commits = std::find(commits_.begin(), commits_.end(), id) != commits_.end();
+      task.inputs = static_cast<int>(node.inputs.size());
+      task.outputs = node.output_count();
+      task.inputs_at = static_cast<int>(plan_.addresses.size());
+      for (const Value& value : node.inputs) plan_.addresses.push_back(address_of(storage(value)));
+      task.outputs_at = static_cast<int>(plan_.addresses.size());
+      for (int i = 0; i < node.output_count(); ++i) plan_.addresses.push_back(address_of(storage_of_.at({id, i})));
+      if (const auto shared = shared_of_.find(id); shared != shared_of_.end()) {
+        task.shared_offset = static_cast<int64_t>(address_of(shared->second).offset);
+      }
+      for (const KernelStep& step : kernel.steps) {
+        task.run = step.run;
+        task.chunks = step.chunks;
+        const int made = add_task(task);
+        if (first_task[static_cast<size_t>(id)] < 0) first_task[static_cast<size_t>(id)] = made;
+        if (last_task[static_cast<size_t>(id)] >= 0) after[static_cast<size_t>(last_task[static_cast<size_t>(id)])].push_back(made);
+        last_task[static_cast<size_t>(id)] = made;
+      }
+      for (const int before : order.before(id)) {
+        after[static_cast<size_t>(last_task[static_cast<size_t>(before)])].push_back(first_task[static_cast<size_t>(id)]);
+      }
+    }
+    add_late_copies(add_task, last_task, after);
+    finish_tasks(after);
+  }
+
+  // The copies into the State wait for every other task: simple, and they are rare (an update that other nodes read the
+  // old value beside).
+  template <class AddTask>
+  void add_late_copies(AddTask add_task, const std::vector<int>& last_task, std::vector<std::vector<int>>& after) {
+    const int others = static_cast<int>(plan_.tasks.size());
+    (void)last_task;
+    for (const LateCopy& copy : late_copies_) {
+      const Storage& from = plan_.storages[static_cast<size_t>(copy.from)];
+      copy_bytes_.push_back(std::make_shared<size_t>(from.bytes));
+      Task task;
+      task.run = [](const KernelCall& call) {
+        __builtin_memcpy(call.outputs[0], call.inputs[0], *static_cast<const size_t*>(call.params));
+      };
+      task.params = copy_bytes_.back().get();
+      task.node = copy.writer;
+      task.nanoseconds = 0.1 * static_cast<double>(from.bytes);
+      task.commits = true;
+      task.inputs = task.outputs = 1;
+      task.inputs_at = static_cast<int>(plan_.addresses.size());
+      plan_.addresses.push_back(from.address);
+      task.outputs_at = static_cast<int>(plan_.addresses.size());
+      plan_.addresses.push_back(address_of(copy.to));
+      const int made = add_task(task);
+      for (int other = 0; other < others; ++other) after[static_cast<size_t>(other)].push_back(made);
+    }
+    for (auto& bytes : copy_bytes_) {  // kept alive with the plan
+      KernelPlan keeper;
+      keeper.params = bytes;
+      plan_.kernels.push_back(std::move(keeper));
+    }
+  }
+
+  void finish_tasks(const std::vector<std::vector<int>>& after) {
+    for (size_t i = plan_.tasks.size(); i-- > 0;) {
+      Task& task = plan_.tasks[i];
+      task.successors_at = static_cast<int>(plan_.successors.size());
+      task.successors = static_cast<int>(after[i].size());
+      double longest = 0;
+      for (const int next : after[i]) {
+        assert(next > static_cast<int>(i));
+        plan_.successors.push_back(next);
+        ++plan_.tasks[static_cast<size_t>(next)].dependencies;
+        longest = std::max(longest, plan_.tasks[static_cast<size_t>(next)].priority);
+      }
+      task.priority = task.nanoseconds + longest;
+      plan_.critical_nanoseconds = std::max(plan_.critical_nanoseconds, task.priority);
+    }
+  }
+
+  struct LateCopy {
+    int from, to, writer, parameter;
+  };
+
+  Isa isa_;
+  Plan plan_;
+  std::map<Value, int> storage_of_;  // roots only
+  std::map<int, int> shared_of_;     // node -> storage
+  NodeOrder::Edges order_;
+  std::vector<int> commits_;
+  std::vector<LateCopy> late_copies_;
+  std::vector<std::shared_ptr<size_t>> copy_bytes_;
+};
+
+}  // namespace
+
+Plan make_plan(Module module, Isa isa) { return Planner(settle(module), isa).run(); }
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,353 @@
+// The matrix product kernels against the summation order that gemm.hpp promises (bit for bit, so every path, block and
+// layout agrees with every other) and against a sum in long double.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <cstring>
+#include <gradloom/ops/gemm.hpp>
+#include <limits>
+#include <memory>
+#include <new>
+#include <random>
+#include <vector>
+
+namespace gl = gradloom;
+
+namespace {
+
+struct Isa {
+  const char* name;
+  const gl::GemmKernels* kernels;
+  bool fused;  // has a fused multiply-add
+};
+
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas{{"baseline", &gl::baseline::gemm_kernels, false}};
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx2) isas.push_back({"avx2", &gl::avx2::gemm_kernels, true});
+  if (avx512) isas.push_back({"avx512", &gl::avx512::gemm_kernels, true});
+  return isas;
+}
+
+enum class Layout { row_major, col_major, padded_rows, padded_cols, strided, backward };
+constexpr Layout kLayouts[] = {Layout::row_major,   Layout::col_major, Layout::padded_rows,
+                               Layout::padded_cols, Layout::strided,   Layout::backward};
+
+/// A matrix in memory of exactly its extent, so that the address sanitizer sees every read beyond it. Elements between
+/// those of the matrix are nan.
+template <class T>
+struct Matrix {
+  int64_t rows, cols, row = 0, col = 0, origin = 0;
+  std::vector<T> memory;
+
+  Matrix(int64_t row_count, int64_t col_count, Layout layout) : rows(row_count), cols(col_count) {
+    switch (layout) {
+      case Layout::row_major:
+        row = cols, col = 1;
+        break;
+      case Layout::col_major:
+        row = 1, col = rows;
+        break;
+      case Layout::padded_rows:
+        row = cols + 5, col = 1;
+        break;
+      case Layout::padded_cols:
+        row = 1, col = rows + 3;
+        break;
+      case Layout::strided:
+        row = 2 * cols + 1, col = 2;
+        break;
+      case Layout::backward:
+        row = -(cols + 2), col = 1;
+        break;
+    }
+    const int64_t last_row = std::max<int64_t>(rows - 1, 0), last_col = std::max<int64_t>(cols - 1, 0);
+    origin = row < 0 ? -row * last_row : 0;
+    memory.assign(static_cast<size_t>(last_row * std::abs(row) + last_col * col + 1),
+                  std::numeric_limits<T>::quiet_NaN());
+  }
+  T* data() { return memory.data() + origin; }
+  T& at(int64_t i, int64_t j) { return data()[i * row + j * col]; }
+  void fill(std::mt19937& random) {
+    std::uniform_real_distribution<double> uniform(-1, 1);
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < cols; ++j) at(i, j) = static_cast<T>(uniform(random));
+    }
+  }
+  void copy_from(Matrix& other) {
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < cols; ++j) at(i, j) = other.at(i, j);
+    }
+  }
+};
+
+struct FreeAligned {
+  void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
+};
+
+/// 64-byte aligned, exactly as large as asked for, full of nan.
+class Workspace {
+ public:
+  explicit Workspace(size_t bytes) : bytes_(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64}))) {
+    std::memset(bytes_.get(), 0xff, bytes);
+  }
+  void* data() { return bytes_.get(); }
+
+ private:
+  std::unique_ptr<std::byte, FreeAligned> bytes_;
+};
+
+template <class T>
+gl::GemmArgs<T> args_of(Matrix<T>& a, Matrix<T>& b, Matrix<T>& c) {
+  return {a.rows, b.cols, a.cols, a.data(), a.row, a.col, b.data(), b.row, b.col, c.data(), c.row, c.col};
+}
+
+template <class T>
+void run(const Isa& isa, const gl::GemmArgs<T>& args) {
+  Workspace workspace(isa.kernels->workspace_bytes(args.m, args.n, args.k, sizeof(T)));
+  if constexpr (sizeof(T) == 4) {
+    isa.kernels->f32(args, workspace.data());
+  } else {
+    isa.kernels->f64(args, workspace.data());
+  }
+}
+
+/// The order of summation in gemm.hpp, one element at a time.
+template <class T>
+T promised_sum(bool fused, Matrix<T>& a, Matrix<T>& b, int64_t i, int64_t j) {
+  const int64_t k = a.cols, chunks = (k + 511) / 512;
+  T total{0};
+  for (int64_t chunk = 0, p = 0; chunk < chunks; ++chunk) {
+    T sum{0};
+    for (const int64_t end = p + k / chunks + (chunk < k % chunks ? 1 : 0); p < end; ++p) {
+      const T x = a.at(i, p), y = b.at(p, j);
+      const volatile T product = x * y;  // never contracted
+      sum = fused ? std::fma(x, y, sum) : product + sum;
+    }
+    total = chunk == 0 ? sum : total + sum;
+  }
+  return total;
+}
+
+template <class T>
+bool same_bits(T x, T y) {
+  return std::memcmp(&x, &y, sizeof(T)) == 0;
+}
+
+/// Compares all of C, and that nothing beside it was written.
+template <class T>
+void check_bits(Matrix<T>& c, Matrix<T>& expected) {
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < c.rows; ++i) {
+    for (int64_t j = 0; j < c.cols; ++j) wrong += same_bits(c.at(i, j), expected.at(i, j)) ? 0 : 1;
+  }
+  BOOST_TEST(wrong == 0, wrong << " of " << c.rows * c.cols << " elements differ");
+  const auto written = std::count_if(c.memory.begin(), c.memory.end(), [](T x) { return x == x; });
+  BOOST_TEST(written <= c.rows * c.cols, "wrote outside C");
+}
+
+template <class T>
+void check_product(const Isa& isa, int64_t m, int64_t n, int64_t k, Layout la, Layout lb, Layout lc,
+                   std::mt19937& random) {
+  BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T) << " m " << m << " n " << n << " k " << k << " layouts "
+                              << static_cast<int>(la) << static_cast<int>(lb) << static_cast<int>(lc)) {
+    Matrix<T> a(m, k, la), b(k, n, lb), c(m, n, lc), expected(m, n, Layout::row_major);
+    a.fill(random);
+    b.fill(random);
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) expected.at(i, j) = promised_sum(isa.fused, a, b, i, j);
+    }
+    run(isa, args_of(a, b, c));
+    check_bits(c, expected);
+  }
+}
+
+template <class Check>
+void for_isas_and_dtypes(Check check) {
+  for (const Isa& isa : supported_isas()) {
+    check(isa, float{});
+    check(isa, double{});
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(tiny_sizes_in_random_layouts) {
+  std::mt19937 random(1);
+  std::uniform_int_distribution<int64_t> size(0, 20);
+  std::uniform_int_distribution<size_t> pick(0, std::size(kLayouts) - 1);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (int i = 0; i < 1500; ++i) {
+      const int64_t m = size(random), n = size(random), k = size(random);
+      check_product<T>(isa, m, n, k, kLayouts[pick(random)], kLayouts[pick(random)], kLayouts[pick(random)], random);
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(every_combination_of_layouts) {
+  std::mt19937 random(2);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (Layout la : kLayouts) {
+      for (Layout lb : kLayouts) {
+        for (Layout lc : kLayouts) check_product<T>(isa, 13, 35, 21, la, lb, lc, random);
+      }
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(matrix_times_vector) {
+  std::mt19937 random(3);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (Layout la : kLayouts) {
+      for (Layout lb : kLayouts) {
+        check_product<T>(isa, 1, 77, 600, la, lb, Layout::row_major, random);
+        check_product<T>(isa, 77, 1, 35, la, lb, Layout::strided, random);
+        check_product<T>(isa, 1, 1, 1030, la, lb, Layout::row_major, random);
+      }
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(several_chunks_and_blocks) {
+  std::mt19937 random(4);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (Layout layout : {Layout::row_major, Layout::padded_cols}) {
+      check_product<T>(isa, 150, 53, 1030, layout, Layout::row_major, Layout::row_major, random);
+      check_product<T>(isa, 70, 9, 515, layout, Layout::col_major, Layout::row_major, random);
+      check_product<T>(isa, 9, 2100, 7, Layout::row_major, layout, layout, random);
+    }
+  });
+}
+
+// Large enough for packing everything and for several blocks of rows and columns; too many sums to do one by one, so
+// the other layouts and the grid are compared with the first result, and a sample of that with the promised order.
+BOOST_AUTO_TEST_CASE(large_products_agree_in_every_layout_and_grid) {
+  std::mt19937 random(5);
+  const int64_t m = 301, n = 2085, k = 521;
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T)) {
+      Matrix<T> a(m, k, Layout::row_major), b(k, n, Layout::row_major), first(m, n, Layout::row_major);
+      a.fill(random);
+      b.fill(random);
+      run(isa, args_of(a, b, first));
+      for (int64_t i = 0; i < m; i += 7) {
+        const int64_t j = (i * 631) % n;
+        BOOST_TEST(same_bits(first.at(i, j), promised_sum(isa.fused, a, b, i, j)));
+      }
+      for (Layout la : {Layout::row_major, Layout::col_major}) {
+        for (Layout lb : {Layout::row_major, Layout::col_major}) {
+          Matrix<T> a2(m, k, la), b2(k, n, lb), c(m, n, la == lb ? Layout::row_major : Layout::col_major);
+          a2.copy_from(a);
+          b2.copy_from(b);
+          run(isa, args_of(a2, b2, c));
+          check_bits(c, first);
+        }
+      }
+      for (const gl::GemmGrid grid : {gl::gemm_grid(m, n, k), gl::GemmGrid{3, 1}, gl::GemmGrid{2, 5}}) {
+        Matrix<T> c(m, n, Layout::row_major);
+        for (int64_t i = 0; i < grid.rows; ++i) {
+          for (int64_t j = 0; j < grid.cols; ++j) run(isa, gl::gemm_block(args_of(a, b, c), grid, i, j));
+        }
+        check_bits(c, first);
+      }
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(error_stays_within_the_bound_of_the_summation_order) {
+  std::mt19937 random(6);
+  const int64_t k = 3000;
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    Matrix<T> a(5, k, Layout::row_major), b(k, 7, Layout::row_major), c(5, 7, Layout::row_major);
+    a.fill(random);
+    b.fill(random);
+    run(isa, args_of(a, b, c));
+    for (int64_t i = 0; i < c.rows; ++i) {
+      for (int64_t j = 0; j < c.cols; ++j) {
+        long double exact = 0, magnitude = 0;
+        for (int64_t p = 0; p < k; ++p) {
+          const long double product = static_cast<long double>(a.at(i, p)) * b.at(p, j);
+          exact += product;
+          magnitude += std::abs(product);
+        }
+        // Higham, "Accuracy and stability of numerical algorithms", 3.1: (512 + 6 + 1) u sum |a b|.
+        const long double bound = 519 * magnitude * std::numeric_limits<T>::epsilon() / 2;
+        BOOST_TEST(std::abs(c.at(i, j) - exact) <= bound);
+      }
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(nan_and_infinity_propagate) {
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
+    for (int64_t n : {1, 3, 40}) {
+      Matrix<T> a(20, 9, Layout::row_major), b(9, n, Layout::row_major), c(20, n, Layout::row_major);
+      std::fill(a.memory.begin(), a.memory.end(), T{0});
+      std::fill(b.memory.begin(), b.memory.end(), T{1});
+      a.at(3, 4) = nan;
+      a.at(5, 8) = inf;
+      b.at(2, n - 1) = inf;  // 0 * inf = nan in the whole last column
+      run(isa, args_of(a, b, c));
+      for (int64_t i = 0; i < 20; ++i) {
+        BOOST_TEST(std::isnan(c.at(i, n - 1)));
+        if (n == 1) continue;
+        BOOST_TEST(std::isnan(c.at(i, 0)) == (i == 3));
+        if (i != 3) BOOST_TEST(c.at(i, 0) == (i == 5 ? inf : T{0}));
+      }
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(empty_sums_are_zero_and_empty_products_write_nothing) {
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    T c[6] = {1, 2, 3, 4, 5, 6};
+    gl::GemmArgs<T> args{0, 3, 4, nullptr, 4, 1, nullptr, 3, 1, c, 3, 1};
+    run(isa, args);
+    args.m = 2, args.n = 0;
+    run(isa, args);
+    BOOST_TEST(c[0] == 1);
+    args.n = 3, args.k = 0;
+    run(isa, args);
+    for (T x : c) BOOST_TEST(same_bits(x, T{0}));
+  });
+}
+
+BOOST_AUTO_TEST_CASE(grids_cover_every_element_once) {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int64_t> size(1, 3000);
+  for (int i = 0; i < 2000; ++i) {
+    const int64_t m = size(random), n = size(random), k = size(random);
+    const gl::GemmGrid grid = gl::gemm_grid(m, n, k);
+    BOOST_TEST(grid.rows * grid.cols <= 16);
+    int64_t rows = 0, cols = 0;
+    for (int64_t r = 0; r < grid.rows; ++r) {
+      const gl::GemmRange range = gl::gemm_grid_rows(grid, m, r);
+      BOOST_TEST((range.begin == rows && range.size > 0));
+      rows += range.size;
+    }
+    for (int64_t c = 0; c < grid.cols; ++c) {
+      const gl::GemmRange range = gl::gemm_grid_cols(grid, n, c);
+      BOOST_TEST((range.begin == cols && range.size > 0));
+      cols += range.size;
+    }
+    BOOST_TEST((rows == m && cols == n));
+  }
+  const gl::GemmGrid tiny = gl::gemm_grid(32, 4, 2);
+  BOOST_TEST((tiny.rows == 1 && tiny.cols == 1));
+}
+
+BOOST_AUTO_TEST_CASE(workspace_never_shrinks_when_a_dimension_grows) {
+  const gl::GemmKernels& kernels = gl::baseline::gemm_kernels;
+  std::mt19937 random(8);
+  std::uniform_int_distribution<int64_t> size(0, 2500), step(0, 600);
+  for (int i = 0; i < 2000; ++i) {
+    const int64_t m = size(random), n = size(random), k = size(random);
+    for (size_t bytes : {sizeof(float), sizeof(double)}) {
+      BOOST_TEST(kernels.workspace_bytes(m, n, k, bytes) <=
+                 kernels.workspace_bytes(m + step(random), n + step(random), k + step(random), bytes));
+    }
+  }
+}
