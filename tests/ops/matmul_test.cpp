@@ -1,14 +1,19 @@
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
-#include <gradloom/graph/node.hpp>
-#include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/matmul.hpp>
-#include <gradloom/runtime/node_plan_internal.hpp>
-
-#include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <random>
+
+#include <boost/test/unit_test.hpp>
+
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/node.hpp>
+#include <gradloom/graph/op_def.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
+
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
@@ -176,6 +181,53 @@ BOOST_AUTO_TEST_CASE(chunks_in_any_order_give_the_same_bits) {
   }
 }
 
+// The product is linear in each operand, so a central difference of any width is exact.
+BOOST_AUTO_TEST_CASE(gradients_agree_with_differences) {
+  const Case cases[] = {{{3, 4}, {4, 2}, {3, 2}}, {{2, 3, 4}, {4, 2}, {2, 3, 2}}, {{2, 1, 3, 4}, {3, 4, 1}, {2, 3, 3, 1}}};
+  for (const Case& shapes : cases) {
+    for (const MatmulOptions options : {MatmulOptions{false, false}, {true, false}, {false, true}, {true, true}}) {
+      std::vector<int64_t> a_sizes = shapes.a, b_sizes = shapes.b;
+      if (options.transpose_a) swap_last(a_sizes);
+      if (options.transpose_b) swap_last(b_sizes);
+      std::map<std::string, Values> values{{"a", small_integers(DType::f64, a_sizes, 1)},
+                                           {"b", small_integers(DType::f64, b_sizes, 2)},
+                                           {"weights", small_integers(DType::f64, shapes.c, 3)}};
+      Graph g;
+      const Tensor a = g.input("a", Shape(a_sizes), DType::f64), b = g.input("b", Shape(b_sizes), DType::f64);
+      const Tensor y = sum(matmul(a, b, options) * g.input("weights", Shape(shapes.c), DType::f64));
+      const std::vector<Tensor> by = gradients(y, {a, b});
+      for (int node = y.node_id() + 1; node < g.node_count(); ++node) BOOST_TEST(g.node(node).op->name != "transpose");
+      for (const int operand : {0, 1}) {
+        Values& at = values[operand == 0 ? "a" : "b"];
+        const std::vector<double> gradient = evaluate({by[static_cast<size_t>(operand)]}, values)[0].as<double>();
+        const std::vector<double> point = at.as<double>();
+        for (size_t i = 0; i < point.size(); ++i) {
+          std::vector<double> moved = point;
+          moved[i] = point[i] + 1;
+          at = Values::of(at.sizes, moved);
+          const double above = evaluate({y}, values)[0].as<double>()[0];
+          moved[i] = point[i] - 1;
+          at = Values::of(at.sizes, moved);
+          const double below = evaluate({y}, values)[0].as<double>()[0];
+          BOOST_TEST(gradient[i] == (above - below) / 2);
+        }
+        at = Values::of(at.sizes, point);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(second_order) {
+  Graph g;  // y = sum((a b)^2): the Hessian in b, applied to ones, is 2 a^T a 1
+  const Tensor a = g.input("a", {3, 2}, DType::f64), b = g.input("b", {2, 1}, DType::f64);
+  const Tensor c = matmul(a, b);
+  const Tensor first = gradients(sum(c * c), {b})[0];
+  const Tensor second = gradients(sum(first), {b})[0];
+  const auto values = evaluate({second}, {{"a", Values::of<double>({3, 2}, {1, 2, 3, 4, 5, 6})},
+                                          {"b", Values::of<double>({2, 1}, {7, 8})}});
+  BOOST_TEST((values[0].as<double>() == std::vector<double>{158, 200}));
+}
+
 BOOST_AUTO_TEST_CASE(symbols) {
   Graph g;
   const Tensor x = g.input("x", {"batch", "steps", 8});
@@ -188,43 +240,26 @@ BOOST_AUTO_TEST_CASE(symbols) {
 
 BOOST_AUTO_TEST_CASE(errors) {
   Graph g;
+  const auto at = [](int line) { return "matmul_test.cpp:" + std::to_string(line); };
+  const std::string rule = "\n  matmul needs lhs [..., m, k] and rhs [..., k, n]";
   const int line = __LINE__ + 1;
   const Tensor x = g.input("x", {32, 784}), w = g.input("w", {512, 10});
-  const std::string declared = "input, matmul_test.cpp:" + std::to_string(line);
-  const auto at = [&](int offset) { return "matmul_test.cpp:" + std::to_string(line + offset); };
-  BOOST_TEST(message_of([&] { (void)matmul(x, w); }) == at(3) +
-                                                            ": matmul: inner dimensions differ, 784 and 512\n"
-                                                            "  lhs \"x\"  f32[32, 784]  " +
-                                                            declared +
-                                                            "\n"
-                                                            "  rhs \"w\"  f32[512, 10]  " +
-                                                            declared +
-                                                            "\n"
-                                                            "  matmul needs lhs [..., m, k] and rhs [..., k, n]");
   const Tensor p = g.input("p", {2, 3, 4}), q = g.input("q", {3, 4, 5});
-  const std::string declared_pq = "input, " + at(8);
-  BOOST_TEST(message_of([&] { (void)matmul(p, q); }) == at(10) +
-                                                            ": matmul: the batch sizes of axis -3 differ, 2 and 3\n"
-                                                            "  lhs \"p\"  f32[2, 3, 4]  " +
-                                                            declared_pq +
-                                                            "\n"
-                                                            "  rhs \"q\"  f32[3, 4, 5]  " +
-                                                            declared_pq +
-                                                            "\n"
-                                                            "  matmul needs lhs [..., m, k] and rhs [..., k, n]");
   const Tensor u = g.input("u", {2, 2}, DType::u8);
-  BOOST_TEST(message_of([&] { (void)matmul(u, u); }) == at(16) +
-                                                            ": matmul: it takes i32, i64, f32, f64, not u8\n"
-                                                            "  lhs \"u\"  u8[2, 2]  input, " +
-                                                            at(15) +
-                                                            "\n"
-                                                            "  rhs \"u\"  u8[2, 2]  input, " +
-                                                            at(15) +
-                                                            "\n"
-                                                            "  matmul needs lhs [..., m, k] and rhs [..., k, n]");
-  BOOST_TEST(message_of([&] { (void)matmul(x, 2); }) == at(21) +
-                                                            ": matmul: rhs is an empty Tensor\n"
-                                                            "  matmul needs lhs [..., m, k] and rhs [..., k, n]");
+  int call = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)matmul(x, w); }) ==
+             at(call) + ": matmul: inner dimensions differ, 784 and 512\n  lhs \"x\"  f32[32, 784]  input, " + at(line) +
+                 "\n  rhs \"w\"  f32[512, 10]  input, " + at(line) + rule);
+  call = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)matmul(p, q); }) ==
+             at(call) + ": matmul: the batch sizes of axis -3 differ, 2 and 3\n  lhs \"p\"  f32[2, 3, 4]  input, " +
+                 at(line + 1) + "\n  rhs \"q\"  f32[3, 4, 5]  input, " + at(line + 1) + rule);
+  call = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)matmul(u, u); }) ==
+             at(call) + ": matmul: it takes i32, i64, f32, f64, not u8\n  lhs \"u\"  u8[2, 2]  input, " + at(line + 2) +
+                 "\n  rhs \"u\"  u8[2, 2]  input, " + at(line + 2) + rule);
+  call = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)matmul(x, 2); }) == at(call) + ": matmul: rhs is an empty Tensor" + rule);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
