@@ -157,11 +157,11 @@ std::vector<BatchAxis> batch_axes(const std::vector<int64_t>& a, const std::vect
   return {axes.rbegin(), axes.rend()};
 }
 
-/// Expected time of one product, in nanoseconds: arithmetic at 120 GFLOP/s, operands and result at 32 GB/s (which is
+/// Expected time of one product, in nanoseconds: arithmetic at 120 GFLOP/s, operands and result at 64 GB/s (which is
 /// what counts for vectors), and the way into the kernel and out.
 double product_nanoseconds(int64_t m, int64_t n, int64_t k, size_t element_size) {
   const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
-  return 100 + 2 * dm * dn * dk / 120 + (dm * dk + dk * dn + dm * dn) * static_cast<double>(element_size) / 32;
+  return 100 + 2 * dm * dn * dk / 120 + (dm * dk + dk * dn + dm * dn) * static_cast<double>(element_size) / 64;
 }
 
 template <class T>
