@@ -1,0 +1,63 @@
+// dim_size: a size as a value. It depends on no element of x, so it takes no input and keeps nothing alive.
+#include <gradloom/ops/dim_size.hpp>
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/sample.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+std::vector<TensorType> shape(const ShapeContext&) { return {{DType::i64, Shape{}}}; }
+
+void write_size(const KernelCall& call) {
+  *static_cast<int64_t*>(call.outputs[0]) = *static_cast<const int64_t*>(call.params);
+}
+
+KernelPlan plan(const KernelRequest& request) {
+  KernelPlan plan;
+  plan.params = std::make_shared<const int64_t>(request.attributes().get<Dim>("dim").value());
+  plan.steps = {{write_size, 1}};
+  plan.nanoseconds = 10;
+  return plan;
+}
+
+std::vector<Sample> samples() { return {{.inputs = {}, .attributes = {{"dim", Dim(3)}}, .differentiable = false}}; }
+
+}  // namespace
+
+const OpDef dim_size_def{.name = "dim_size",
+                         .rule = "dim_size needs a tensor and one of its axes",
+                         .shape = shape,
+                         .no_gradient = "a size does not depend on values",
+                         .plan = plan,
+                         .samples = samples};
+
+Tensor dim_size(const Operand& x, int axis) {
+  const SourceScope scope(x, "dim_size");
+  const Tensor& tensor = x.tensor();
+  if (axis < -tensor.rank() || axis >= tensor.rank()) {
+    const Value input{tensor.node_id(), tensor.output()};
+    throw Error({.problem = fmt::format("there is no axis {} in a tensor of rank {}", axis, tensor.rank()),
+                 .op = "dim_size",
+                 .location = to_string(x.location()),
+                 .details = describe_operands(tensor.graph(), dim_size_def, {&input, 1}),
+                 .rule = std::string(dim_size_def.rule)});
+  }
+  const Dim& dim = tensor.dim(axis);
+  if (!dim.known()) return tensor.graph().add(dim_size_def, {}, {{"dim", dim}}, x.location());
+  // Not by way of a double, which holds integers only up to 2^53.
+  Literal literal{DType::i64, {}, std::vector<std::byte>(sizeof(int64_t))};
+  const int64_t value = dim.value();
+  std::memcpy(literal.bytes.data(), &value, sizeof(value));
+  return constant(tensor.graph(), std::move(literal), x.location());
+}
+
+}  // namespace gradloom::inline v0
