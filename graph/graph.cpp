@@ -360,9 +360,15 @@ void Graph::set_name(const Tensor& tensor, std::string_view name) {
 // ---- SourceScope
 
 SourceScope::SourceScope(Graph& graph, std::string_view composition, SourceLocation location)
-    : data_(retain(graph.data_)), path_length_(data_->path.size()), outermost_(!data_->composition.known()) {
+    : data_(retain(graph.data_)), path_(data_->path), location_(data_->composition) {
   data_->path = joined(data_->path, composition);
-  if (outermost_) data_->composition = location;
+  if (!data_->composition.known()) data_->composition = location;
+}
+
+SourceScope::SourceScope(Graph& graph, const Node& origin, std::string_view derivation)
+    : data_(retain(graph.data_)), path_(data_->path), location_(data_->composition) {
+  data_->path = joined(origin.path, derivation);
+  data_->composition = origin.location;
 }
 
 namespace {
@@ -383,8 +389,8 @@ SourceScope::SourceScope(const Operand& operand, std::string_view composition)
     : SourceScope(graph_of(operand, composition), composition, operand.location()) {}
 
 SourceScope::~SourceScope() {
-  data_->path.resize(path_length_);
-  if (outermost_) data_->composition = {};
+  data_->path = std::move(path_);
+  data_->composition = location_;
   release(data_);
 }
 

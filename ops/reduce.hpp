@@ -7,13 +7,35 @@
 
 namespace gradloom::inline v0 {
 
+struct OpDef;
+
+/// Attributes axes (sorted, non-negative) and keepdims.
+GRADLOOM_API extern const OpDef sum_def;
+GRADLOOM_API extern const OpDef prod_def;
+GRADLOOM_API extern const OpDef max_def;
+GRADLOOM_API extern const OpDef min_def;
+
 /// Which axes a reduction runs over, and whether they stay as size 1.
 struct ReduceOptions {
   std::vector<int64_t> axes{};  ///< negative ones count from the end; none given means all
   bool keepdims = false;
 };
 
-/// The sum over the axes. Integers and booleans are summed in i64.
+// All reductions: [..., n, ...] -> [..., ...], or [..., 1, ...] with keepdims. Values are combined in a fixed tree, so the
+// error of a float sum grows with log n and its bits do not depend on the number of threads. Each throws Error if x has
+// no such axis, or for an axis given twice.
+
+/// The sum over the axes; of no elements: 0. Integers and booleans are summed in i64, which wraps around.
 [[nodiscard]] GRADLOOM_API Tensor sum(const Operand& x, const ReduceOptions& options = {});
+
+/// The product over the axes; of no elements: 1. Integers and booleans are multiplied in i64, which wraps around. The
+/// gradient is the product of all other elements, without a division, so that it is right where elements are 0.
+[[nodiscard]] GRADLOOM_API Tensor prod(const Operand& x, const ReduceOptions& options = {});
+
+/// The largest element over the axes, of any dtype; nan if one is nan. The gradient is shared equally among elements
+/// that tie. Throws Error if an axis has size 0.
+[[nodiscard]] GRADLOOM_API Tensor max(const Operand& x, const ReduceOptions& options = {});
+/// The smallest element over the axes: as max.
+[[nodiscard]] GRADLOOM_API Tensor min(const Operand& x, const ReduceOptions& options = {});
 
 }  // namespace gradloom::inline v0

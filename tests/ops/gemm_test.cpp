@@ -174,6 +174,8 @@ void for_isas_and_dtypes(Check check) {
 
 }  // namespace
 
+BOOST_AUTO_TEST_SUITE(ops_gemm)
+
 BOOST_AUTO_TEST_CASE(tiny_sizes_in_random_layouts) {
   std::mt19937 random(1);
   std::uniform_int_distribution<int64_t> size(0, 20);
@@ -351,3 +353,5 @@ BOOST_AUTO_TEST_CASE(workspace_never_shrinks_when_a_dimension_grows) {
     }
   }
 }
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,67 @@
+// What explain() prints of a plan.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/runtime/plan_internal.hpp>
+#include <gradloom/runtime/region_internal.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+std::string_view name_of(Storage::Kind kind) {
+  switch (kind) {
+    case Storage::Kind::arena: return "arena";
+    case Storage::Kind::input: return "input";
+    case Storage::Kind::parameter: return "state";
+    case Storage::Kind::constant: return "constant";
+    case Storage::Kind::output: return "output";
+  }
+  return "";
+}
+
+// "matmul", or for a region the ops in it: "region(add, relu)".
+std::string kernel_name(const Node& node) {
+  if (!is_region(node)) return std::string(node.op->name);
+  const Graph& body = body_of(node).graph;
+  std::string ops;
+  for (int id = 0; id < body.node_count(); ++id) {
+    if (body.node(id).op->pointwise == nullptr) continue;
+    ops += (ops.empty() ? "" : ", ") + std::string(body.node(id).op->name);
+  }
+  return fmt::format("region({})", ops);
+}
+
+}  // namespace
+
+std::string describe(const Plan& plan) {
+  const Graph& graph = plan.module.graph;
+  std::string text = "---- memory\n";
+  text += fmt::format("arena {} bytes, scratch {} bytes a worker\n", plan.arena_bytes, plan.scratch_bytes);
+  for (const Storage& storage : plan.storages) {
+    if (storage.bytes == 0) continue;
+    const Node& node = graph.node(storage.first_value_node);
+    text += fmt::format("  {:<8} {:>12} at {:<10} {}{}\n", name_of(storage.kind), storage.bytes,
+                        storage.kind == Storage::Kind::arena ? std::to_string(storage.address.offset) : "-", node.label(),
+                        storage.writers.size() > 1 ? fmt::format(", reused in place {} times", storage.writers.size() - 1) : "");
+  }
+  text += fmt::format("---- tasks\n{} tasks, {:.1f} us in all, {:.1f} us on the longest path\n", plan.tasks.size(),
+                      plan.nanoseconds / 1000, plan.critical_nanoseconds / 1000);
+  for (size_t i = 0; i < plan.tasks.size(); ++i) {
+    const Task& task = plan.tasks[i];
+    const Node& node = graph.node(task.node);
+    std::string next;
+    for (int s = 0; s < task.successors; ++s) {
+      next += fmt::format("{}{}", s == 0 ? " -> " : ", ", plan.successors[static_cast<size_t>(task.successors_at + s)]);
+    }
+    const std::string place = to_string(node.location);
+    text += fmt::format("  {:>4} {} {} chunks {}, {:.1f} us{}{}{}\n", i, kernel_name(node),
+                        node.outputs.empty() ? "" : to_string(node.outputs[0]), task.chunks, task.nanoseconds / 1000,
+                        task.commits ? ", writes the State" : "", place.empty() ? "" : ", " + place, next);
+  }
+  return text;
+}
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,486 @@
+// compile() and what a Program does before and after its tasks run.
+#include <gradloom/runtime/program.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/graph/text.hpp>
+#include <gradloom/runtime/program_internal.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+template <class T>
+void retain_any(T* data) {
+  if (data != nullptr) data->references.fetch_add(1, std::memory_order_relaxed);
+}
+template <class T>
+void release_any(T* data) {
+  if (data != nullptr && data->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete data;
+}
+
+std::string type_of(const Array& array) {
+  return to_string(TensorType{array.dtype(), Shape(std::span<const int64_t>(array.sizes()))});
+}
+
+// Ends an updating run's claim on its State.
+class UpdatingClaim {
+ public:
+  UpdatingClaim(StateData& state, bool updates) : state_(updates ? &state : nullptr) {
+    if (state_ != nullptr && state_->updating.exchange(true, std::memory_order_acq_rel)) {
+      state_ = nullptr;
+      throw Error({.problem = "the State is being updated by another run",
+                   .op = "run",
+                   .rule = "one updating run at a time may use a State"});
+    }
+  }
+  ~UpdatingClaim() {
+    if (state_ != nullptr) state_->updating.store(false, std::memory_order_release);
+  }
+  UpdatingClaim(const UpdatingClaim&) = delete;
+  UpdatingClaim& operator=(const UpdatingClaim&) = delete;
+
+ private:
+  StateData* state_;
+};
+
+bool overlap(const Array& a, const void* begin, size_t bytes) {
+  const auto* const first = static_cast<const std::byte*>(a.raw());
+  const auto* const other = static_cast<const std::byte*>(begin);
+  return bytes > 0 && a.byte_size() > 0 && first < other + bytes && other < first + a.byte_size();
+}
+
+}  // namespace
+
+void retain(ProgramData* data) { retain_any(data); }
+void release(ProgramData* data) { release_any(data); }
+void retain(StopData* data) { retain_any(data); }
+void release(StopData* data) { release_any(data); }
+
+StopToken::StopToken() : data_(new StopData) {}
+void StopToken::request_stop() const { data_->requested.store(true, std::memory_order_release); }
+bool StopToken::stop_requested() const { return data_->requested.load(std::memory_order_acquire); }
+
+Program compile(const CompileOptions& options) {
+  Program program;
+  program.data_ = Handle<ProgramData>(new ProgramData(options));
+  return program;
+}
+
+ProgramData::ProgramData(const CompileOptions& options)
+    : isa_(options.isa.empty() ? default_isa() : parse_isa(options.isa)),
+      optimize_(options.optimize),
+      without_passes_(options.without_passes),
+      most_specializations_(static_cast<size_t>(std::max(options.specializations, 1))),
+      memory_budget_(options.memory_budget) {
+  if (isa_ > supported_isas().back()) {
+    throw Error(fmt::format("this CPU has no {}; the best it has is {}", to_string(isa_), to_string(supported_isas().back())));
+  }
+  module_ = snapshot(options);
+  const Graph& user_graph = options.outputs.empty() ? options.updates[0].value.graph() : options.outputs[0].graph();
+  for (const Tensor& input : user_graph.inputs()) known_inputs_.insert(input.node().name);
+  const auto log = [&](const char* pass) { log_ += fmt::format("---- {}\n{}", pass, to_text(module_.graph, module_.outputs)); };
+  log("declared");
+  module_ = select_mode(module_, options.mode);
+  log("mode");
+  if (options.constants != nullptr) {
+    module_ = bake_constants(module_, *options.constants);
+    log("constants");
+  }
+  for (const Tensor& input : module_.graph.inputs()) {
+    inputs_.push_back({input.node().name, input.node().outputs[0], input.node().location});
+  }
+  for (const Tensor& parameter : module_.graph.parameters()) {
+    const Node& node = parameter.node();
+    parameters_.push_back({node.name, node.outputs[0].dtype, node.outputs[0].shape.sizes(), 0, node.id});
+    initializers_.push_back(initializer_of(node));
+  }
+  updates_ = !module_.updates.empty();
+}
+
+// ---- specialisations
+
+bool ProgramData::fits(const Specialization& specialization, const Batch& inputs, std::vector<const Array*>& arrays) const {
+  if (inputs.size() != inputs_.size()) return false;  // the long way sorts out what is superfluous
+  arrays.clear();
+  auto item = inputs.begin();
+  for (size_t i = 0; i < inputs_.size(); ++i, ++item) {
+    const Array* const array = item->first == inputs_[i].name ? &item->second : inputs.find(inputs_[i].name);
+    if (array == nullptr || array->dtype() != inputs_[i].type.dtype || array->sizes() != specialization.input_sizes[i]) return false;
+    arrays.push_back(array);
+  }
+  return true;
+}
+
+std::vector<SymbolBinding> ProgramData::solve(const Batch& inputs) const {
+  std::vector<std::string> problems;
+  std::vector<SymbolBinding> bindings;
+  std::vector<std::string> bound_by;
+  const auto binding_of = [&](const std::string& symbol) {
+    return std::find_if(bindings.begin(), bindings.end(), [&](const SymbolBinding& b) { return b.name == symbol; });
+  };
+  for (const auto& [name, array] : inputs) {
+    if (known_inputs_.contains(name)) continue;
+    const std::vector<std::string> names(known_inputs_.begin(), known_inputs_.end());
+    const std::string nearest = nearest_name(name, names);
+    problems.push_back(fmt::format("\"{}\" is no input{}", name, nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
+  }
+  // Plain symbols first: they give values to the expressions.
+  for (const bool expressions : {false, true}) {
+    for (const DeclaredInput& input : inputs_) {
+      const Array* const array = inputs.find(input.name);
+      const std::string declared = fmt::format("{}, declared at {}", to_string(input.type), to_string(input.location));
+      if (array == nullptr) {
+        if (!expressions) problems.push_back(fmt::format("\"{}\" is missing: {}", input.name, declared));
+        continue;
+      }
+      if (array->dtype() != input.type.dtype || array->rank() != input.type.shape.rank()) {
+        if (!expressions) problems.push_back(fmt::format("\"{}\" is {}, not {}", input.name, type_of(*array), declared));
+        continue;
+      }
+      for (int axis = 0; axis < array->rank(); ++axis) {
+        const Dim& dim = input.type.shape[axis];
+        const int64_t size = array->sizes()[static_cast<size_t>(axis)];
+        const std::vector<std::string> symbols = dim.symbols();
+        const bool plain = symbols.size() == 1 && dim == Dim(symbols[0]);
+        if ((!dim.known() && !plain) != expressions) continue;
+        if (plain) {
+          const auto bound = binding_of(symbols[0]);
+          if (bound == bindings.end()) {
+            bindings.push_back({symbols[0], size});
+            bound_by.push_back(input.name);
+          } else if (bound->value != size) {
+            problems.push_back(fmt::format("{} is {} in \"{}\" and {} in \"{}\"", symbols[0], bound->value,
+                                           bound_by[static_cast<size_t>(bound - bindings.begin())], size, input.name));
+          }
+          continue;
+        }
+        const Dim wanted = dim.bind(bindings);
+        if (!wanted.known()) {
+          problems.push_back(fmt::format("{} of \"{}\" has no value: no input has the plain size", dim.to_string(), input.name));
+        } else if (wanted != Dim(size)) {
+          problems.push_back(fmt::format("\"{}\" is {}, not {}", input.name, type_of(*array), declared));
+        }
+      }
+    }
+  }
+  if (!problems.empty()) {
+    throw Error({.problem = problems.size() == 1 ? "an input does not fit" : fmt::format("{} inputs do not fit", problems.size()),
+                 .op = "run",
+                 .details = fmt::format("{}", fmt::join(problems, "\n  ")),
+                 .rule = "a run is given every input of its Program by name, of the declared dtype and shape"});
+  }
+  return bindings;
+}
+
+ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bindings) {
+  auto made = std::make_shared<Specialization>();
+  std::string log = log_;
+  Module module = specialize(module_, bindings);
+  const auto add_to_log = [&](const char* pass) {
+    log += fmt::format("---- {}\n{}", pass, to_text(module.graph, module.outputs));
+  };
+  add_to_log("specialize");
+  if (optimize_ == Optimize::all) {
+    const auto pass = [&](const char* name, auto apply) {
+      if (std::find(without_passes_.begin(), without_passes_.end(), name) != without_passes_.end()) return;
+      module = apply();
+      add_to_log(name);
+    };
+    const PassOptions options{.isa = isa_};
+    pass("stabilize", [&] { return stabilize(module); });
+    pass("simplify", [&] { return simplify(module, options); });
+    pass("fuse", [&] { return fuse(module); });
+  }
+  made->plan = make_plan(std::move(module), isa_);
+  made->plan.log = std::move(log);
+  made->plan.bindings = bindings;
+  for (const DeclaredInput& input : inputs_) made->input_sizes.push_back(input.type.shape.bind(bindings).sizes());
+  for (const Slot& slot : made->plan.inputs) {
+    const auto declared = std::find_if(inputs_.begin(), inputs_.end(), [&](const DeclaredInput& i) { return i.name == slot.name; });
+    made->declared.push_back(static_cast<int>(declared - inputs_.begin()));
+  }
+  const auto needed = static_cast<int64_t>(made->plan.arena_bytes + made->plan.scratch_bytes);
+  if (memory_budget_ > 0 && needed > memory_budget_) {
+    throw Error({.problem = fmt::format("the plan needs {} bytes, the budget is {}", needed, memory_budget_),
+                 .op = "compile",
+                 .rule = "memory_budget bounds the arena and the scratch of a worker"});
+  }
+  specializations_.push_front(made);
+  if (specializations_.size() > most_specializations_) specializations_.pop_back();
+  ++made_;
+  return made;
+}
+
+ProgramData::SpecializationPtr ProgramData::specialization_for(const Batch& inputs, std::vector<const Array*>& arrays) {
+  const std::lock_guard guard(mutex_);
+  for (auto it = specializations_.begin(); it != specializations_.end(); ++it) {
+    if (!fits(**it, inputs, arrays)) continue;
+    if (it != specializations_.begin()) specializations_.splice(specializations_.begin(), specializations_, it);
+    return specializations_.front();
+  }
+  std::vector<SymbolBinding> bindings = solve(inputs);
+  arrays.clear();
+  for (const DeclaredInput& input : inputs_) arrays.push_back(inputs.find(input.name));
+  for (auto it = specializations_.begin(); it != specializations_.end(); ++it) {  // with superfluous inputs
+    const bool same = std::equal(inputs_.begin(), inputs_.end(), (*it)->input_sizes.begin(), [&](const DeclaredInput& input, const auto& sizes) {
+      return inputs.find(input.name)->sizes() == sizes;
+    });
+    if (same) {
+      specializations_.splice(specializations_.begin(), specializations_, it);
+      return specializations_.front();
+    }
+  }
+  return make(std::move(bindings));
+}
+
+ProgramData::SpecializationPtr ProgramData::specialization_for(std::span<const SymbolBinding> bindings) {
+  const std::lock_guard guard(mutex_);
+  for (const SpecializationPtr& specialization : specializations_) {
+    const bool same = std::equal(inputs_.begin(), inputs_.end(), specialization->input_sizes.begin(), [&](const DeclaredInput& input, const auto& sizes) {
+      const Shape bound = input.type.shape.bind(bindings);
+      return bound.known() && bound.sizes() == sizes;
+    });
+    if (same) return specialization;
+  }
+  for (const DeclaredInput& input : inputs_) {
+    for (const std::string& symbol : [&] {
+           std::vector<std::string> left;
+           for (const Dim& dim : input.type.shape.bind(bindings)) {
+             for (std::string& name : dim.symbols()) left.push_back(std::move(name));
+           }
+           return left;
+         }()) {
+      throw Error({.problem = fmt::format("no value is given for \"{}\", of input \"{}\"", symbol, input.name),
+                   .op = "specialize",
+                   .location = to_string(input.location),
+                   .rule = "a Program is specialised to values for all of its symbols"});
+    }
+  }
+  return make({bindings.begin(), bindings.end()});
+}
+
+// ---- running
+
+std::vector<std::string> ProgramData::initialize_missing(StateData& state) const {
+  std::vector<std::string> added;
+  std::vector<std::string> problems;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Slot& slot = parameters_[i];
+    const auto found = state.values.find(slot.name);
+    if (found == state.values.end()) {
+      added.push_back(slot.name);
+    } else if (found->second.dtype() != slot.dtype || found->second.sizes() != slot.sizes) {
+      problems.push_back(fmt::format("\"{}\" is {} in the State and {} in the Program", slot.name, type_of(found->second),
+                                     to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))})));
+    }
+  }
+  if (!problems.empty()) {
+    throw Error({.problem = "the State does not fit the Program",
+                 .op = "run",
+                 .details = fmt::format("{}", fmt::join(problems, "\n  ")),
+                 .rule = "a State's values have the dtypes and shapes of the parameters of that name"});
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (state.values.contains(parameters_[i].name)) continue;
+    state.values.emplace(parameters_[i].name, initial_value(parameters_[i], initializers_[i], state.seed));
+  }
+  if (!added.empty()) state.version = next_state_version();
+  return added;
+}
+
+void ProgramData::bind(const Specialization& specialization, StateData& state, std::span<const Array* const> arrays,
+                       std::span<Array> outputs, Workspace& workspace) const {
+  const Plan& plan = specialization.plan;
+  workspace.bases.resize(static_cast<size_t>(plan.bases));
+  workspace.bases[0] = workspace.arena.reserve(plan.arena_bytes);
+  for (Buffer& scratch : workspace.scratch) scratch.reserve(plan.scratch_bytes);
+  if (workspace.bound != &specialization || workspace.bound_version != state.version) {
+    for (const auto& [base, bytes] : plan.constants) workspace.bases[static_cast<size_t>(base)] = const_cast<void*>(bytes);
+    for (const Slot& slot : plan.parameters) {
+      workspace.bases[static_cast<size_t>(slot.base)] = state.values.find(slot.name)->second.raw();
+    }
+    workspace.bound = &specialization;
+    workspace.bound_version = state.version;
+  }
+  workspace.staged.resize(std::max(workspace.staged.size(), plan.inputs.size()));
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    const Array* array = arrays[static_cast<size_t>(specialization.declared[i])];
+    if (!array->contiguous()) {  // kernels read dense memory
+      Array& dense = workspace.staged[i];
+      if (dense.dtype() == array->dtype() && dense.sizes() == array->sizes()) {
+        dense.assign(*array);
+      } else {
+        dense = array->clone();
+      }
+      array = &dense;
+    }
+    workspace.bases[static_cast<size_t>(plan.inputs[i].base)] = array->raw();
+  }
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    workspace.bases[static_cast<size_t>(plan.outputs[i].base)] = outputs[i].raw();
+  }
+}
+
+void ProgramData::run(const Executor& executor, StateData& state, bool may_update, const Batch& inputs,
+                      std::vector<Array>* made, std::span<Array> given, const RunOptions& options) {
+  ExecutorData& data = ExecutorAccess::data(executor);
+  std::unique_ptr<Workspace> workspace = data.take_workspace();
+  struct Return {
+    ExecutorData& data;
+    std::unique_ptr<Workspace>& workspace;
+    ~Return() { data.give_back(std::move(workspace)); }
+  } const giving_back{data, workspace};
+
+  const SpecializationPtr specialization = specialization_for(inputs, workspace->arrays);
+  const Plan& plan = specialization->plan;
+  if (updates_ && !may_update) {
+    throw Error({.problem = "the Program has updates but the State is const", .op = "run", .rule = "a run that updates needs a State it may write to"});
+  }
+  std::span<Array> outputs = given;
+  if (made != nullptr) {
+    for (const Slot& slot : plan.outputs) made->emplace_back(std::span<const int64_t>(slot.sizes), slot.dtype);
+    outputs = *made;
+  }
+  check_outputs(plan, outputs);
+
+  const UpdatingClaim claim(state, may_update && updates_);
+  std::vector<std::string> added;
+  if (workspace->bound != specialization.get() || workspace->bound_version != state.version) {
+    if (may_update) {
+      added = initialize_missing(state);
+    } else {
+      require_all(state);
+    }
+  }
+  workspace->keeps = specialization;
+  // An output that lies over an input would be overwritten while it is read: it is made aside and copied.
+  std::vector<Array> aside;
+  for (const Array& output : outputs) {
+    const bool overlaps = std::any_of(workspace->arrays.begin(), workspace->arrays.end(), [&](const Array* input) {
+      return overlap(output, input->raw(), input->contiguous() ? input->byte_size() : 1);
+    });
+    if (overlaps && aside.empty()) {
+      for (const Slot& slot : plan.outputs) aside.emplace_back(std::span<const int64_t>(slot.sizes), slot.dtype);
+    }
+  }
+  const auto forget_added = [&] {
+    for (const std::string& name : added) state.values.erase(name);
+    if (!added.empty()) state.version = next_state_version();
+  };
+  try {
+    bind(*specialization, state, workspace->arrays, aside.empty() ? outputs : std::span<Array>(aside), *workspace);
+    data.execute(plan, *workspace, {.seed = state.seed, .step = state.step}, options.stop);
+  } catch (...) {
+    forget_added();  // the State is as it was before
+    throw;
+  }
+  for (size_t i = 0; i < aside.size(); ++i) outputs[i].assign(aside[i]);
+  if (updates_) ++state.step;
+}
+
+void ProgramData::check_outputs(const Plan& plan, std::span<const Array> outputs) const {
+  std::string problem;
+  if (outputs.size() != plan.outputs.size()) {
+    problem = fmt::format("{} outputs given, the Program has {}", outputs.size(), plan.outputs.size());
+  }
+  for (size_t i = 0; problem.empty() && i < outputs.size(); ++i) {
+    const Slot& slot = plan.outputs[i];
+    if (outputs[i].dtype() != slot.dtype || outputs[i].sizes() != slot.sizes || !outputs[i].contiguous()) {
+      problem = fmt::format("output {} is {}{}, not {}", i, type_of(outputs[i]), outputs[i].contiguous() ? "" : " with strides",
+                            to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))}));
+    }
+  }
+  if (problem.empty()) return;
+  throw Error({.problem = problem, .op = "run", .rule = "outputs are given as dense Arrays of the Program's dtypes and sizes"});
+}
+
+void ProgramData::require_all(const StateData& state) const {
+  std::vector<std::string> missing;
+  for (const Slot& slot : parameters_) {
+    const auto found = state.values.find(slot.name);
+    if (found == state.values.end() || found->second.dtype() != slot.dtype || found->second.sizes() != slot.sizes) {
+      missing.push_back(fmt::format("\"{}\", {}", slot.name, to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))})));
+    }
+  }
+  if (missing.empty()) return;
+  throw Error({.problem = "the State, which is const, lacks values",
+               .op = "run",
+               .details = fmt::format("{}", fmt::join(missing, "\n  ")),
+               .rule = "Program::initialize, a run with a State that may change, or io::load gives them values"});
+}
+
+void ProgramData::initialize(StateData& state) const {
+  const UpdatingClaim claim(state, true);
+  (void)initialize_missing(state);
+}
+
+ProgramStats ProgramData::stats() {
+  const std::lock_guard guard(mutex_);
+  ProgramStats stats;
+  stats.specializations = static_cast<int64_t>(specializations_.size());
+  stats.specializations_made = made_;
+  if (specializations_.empty()) return stats;
+  const Plan& plan = specializations_.front()->plan;
+  for (const KernelPlan& kernel : plan.kernels) stats.kernels += kernel.steps.empty() ? 0 : 1;
+  for (const Task& task : plan.tasks) stats.tasks += task.chunks;
+  size_t outputs = 0;
+  for (const Slot& slot : plan.outputs) outputs += slot.bytes();
+  stats.arena_bytes = static_cast<int64_t>(plan.arena_bytes);
+  stats.planned_bytes = static_cast<int64_t>(plan.arena_bytes + plan.scratch_bytes + outputs);
+  return stats;
+}
+
+// ---- Program
+
+std::vector<Array> Program::run(const Executor& executor, State& state, const Batch& inputs, const RunOptions& options) const {
+  std::vector<Array> outputs;
+  data_->run(executor, StateAccess::data(state), true, inputs, &outputs, {}, options);
+  return outputs;
+}
+
+std::vector<Array> Program::run(State& state, const Batch& inputs, const RunOptions& options) const {
+  return run(default_executor(), state, inputs, options);
+}
+
+void Program::run(const Executor& executor, State& state, const Batch& inputs, std::span<Array> outputs,
+                  const RunOptions& options) const {
+  data_->run(executor, StateAccess::data(state), true, inputs, nullptr, outputs, options);
+}
+
+std::vector<Array> Program::run(const Executor& executor, const State& state, const Batch& inputs,
+                                const RunOptions& options) const {
+  std::vector<Array> outputs;
+  // Without updates nothing of the State is written; one code path serves both.
+  data_->run(executor, const_cast<StateData&>(StateAccess::data(state)), false, inputs, &outputs, {}, options);
+  return outputs;
+}
+
+void Program::run(const Executor& executor, const State& state, const Batch& inputs, std::span<Array> outputs,
+                  const RunOptions& options) const {
+  data_->run(executor, const_cast<StateData&>(StateAccess::data(state)), false, inputs, nullptr, outputs, options);
+}
+
+int64_t Program::specialize(std::span<const SymbolBinding> bindings) const {
+  const Plan& plan = data_->specialization_for(bindings)->plan;
+  size_t bytes = plan.arena_bytes + plan.scratch_bytes;
+  for (const Slot& slot : plan.outputs) bytes += slot.bytes();
+  return static_cast<int64_t>(bytes);
+}
+
+std::string Program::explain(std::span<const SymbolBinding> bindings) const {
+  const ProgramData::SpecializationPtr specialization = data_->specialization_for(bindings);
+  return specialization->plan.log + describe(specialization->plan);
+}
+
+ProgramStats Program::stats() const { return data_->stats(); }
+
+void Program::initialize(State& state) const { data_->initialize(StateAccess::data(state)); }
+
+}  // namespace gradloom::inline v0
