@@ -34,7 +34,7 @@ void convert_loop(const void* const* inputs, void* output, int64_t n) {
 template <class To, class... From>
 constexpr PointwiseKernels conversions_to(Types<From...>) {
   PointwiseKernels kernels;
-  ((kernels.loops[dtype_index<From>] = convert_loop<To, From>), ...);
+  ((kernels.loops[dtype_index<From>] = convert_loop<To, Scalar<From>>), ...);
   return kernels;
 }
 
