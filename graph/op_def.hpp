@@ -80,6 +80,9 @@ struct OpDef {
   const PointwiseTable* pointwise = nullptr;
   /// For pointwise ops: the same function of plain doubles (booleans as 0 and 1), which tests compare the kernels with.
   double (*reference)(const double* inputs) = nullptr;
+  /// For pointwise ops: the largest error of the float kernels, in units in the last place. 0.5 is correct rounding, and
+  /// demanded to the bit.
+  double ulps = 0.5;
   /// For other ops: how to run a node whose sizes are known. Null for pointwise and for alias ops.
   KernelPlan (*plan)(const KernelRequest&) = nullptr;
   OpProperties properties{};

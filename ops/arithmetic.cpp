@@ -7,13 +7,6 @@
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
 
-// Signed overflow is undefined in C++, so integers take the way over their unsigned twins.
-template <class T, class F>
-T wrapping(T a, T b, F f) {
-  using U = std::make_unsigned_t<T>;
-  return static_cast<T>(static_cast<U>(f(static_cast<U>(a), static_cast<U>(b))));
-}
-
 struct Add {
   template <class V>
   V operator()(V a, V b) const {

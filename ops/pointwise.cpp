@@ -42,7 +42,7 @@ class Operands {
     return dtype;
   }
 
-  Tensor apply(DType dtype) {
+  Tensor apply(DType dtype, const Attributes& attributes = {}) {
     std::vector<Tensor> tensors;
     for (size_t i = 0; i < operands_.size(); ++i) {
       const DType wanted = i < first() ? DType::boolean : dtype;
@@ -60,7 +60,7 @@ class Operands {
     }
     const Shape shape = common_shape(tensors);
     for (Tensor& tensor : tensors) tensor = broadcast_like(tensor, shape, location_);
-    return graph_->add(op_, tensors, {}, location_);
+    return graph_->add(op_, tensors, attributes, location_);
   }
 
  private:
@@ -132,9 +132,9 @@ TensorType common_type(const ShapeContext& context) {
 
 }  // namespace
 
-Tensor pointwise(const OpDef& op, std::initializer_list<Operand> operands) {
+Tensor pointwise(const OpDef& op, std::initializer_list<Operand> operands, const Attributes& attributes) {
   Operands list(op, operands);
-  return list.apply(list.dtype());
+  return list.apply(list.dtype(), attributes);
 }
 
 Tensor pointwise_float(const OpDef& op, std::initializer_list<Operand> operands) {
@@ -153,12 +153,19 @@ std::vector<TensorType> pointwise_compare_shape(const ShapeContext& context) {
   return {{DType::boolean, common_type(context).shape}};
 }
 
+std::vector<Sample> pointwise_samples(int count, std::initializer_list<SampleRange> ranges) {
+  std::vector<Sample> samples;
+  for (const SampleRange& range : ranges) {
+    for (const std::vector<int64_t>& sizes : {std::vector<int64_t>{7}, {3, 5}}) {
+      samples.push_back({.inputs = std::vector<SampleInput>(static_cast<size_t>(count), {sizes, range.low, range.high}),
+                         .differentiable = range.differentiable});
+    }
+  }
+  return samples;
+}
+
 std::vector<Sample> pointwise_samples(int count, double low, double high, bool differentiable) {
-  const auto inputs = [&](const std::vector<int64_t>& sizes) {
-    return std::vector<SampleInput>(static_cast<size_t>(count), SampleInput{sizes, low, high});
-  };
-  return {{.inputs = inputs({7}), .differentiable = differentiable},
-          {.inputs = inputs({3, 5}), .differentiable = differentiable}};
+  return pointwise_samples(count, {{low, high, differentiable}});
 }
 
 }  // namespace gradloom::inline v0

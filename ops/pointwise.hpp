@@ -17,7 +17,8 @@ namespace gradloom::inline v0 {
 /// Applies a pointwise op. Numbers take the dtype of the Tensors beside them (a fractional number makes integers f32);
 /// Tensors of different dtypes are promoted; shapes are broadcast as in NumPy, where only a literal 1 stretches. Nodes
 /// for all of this are added explicitly, so the op itself sees inputs of one shape. Throws Error with the user's line.
-[[nodiscard]] GRADLOOM_API Tensor pointwise(const OpDef& op, std::initializer_list<Operand> operands);
+[[nodiscard]] GRADLOOM_API Tensor pointwise(const OpDef& op, std::initializer_list<Operand> operands,
+                                            const Attributes& attributes = {});
 /// The same for ops on floats: integer and boolean Tensors become f32 first.
 [[nodiscard]] GRADLOOM_API Tensor pointwise_float(const OpDef& op, std::initializer_list<Operand> operands);
 /// x itself if it has that shape, else broadcast to it.
@@ -29,7 +30,14 @@ namespace gradloom::inline v0 {
 /// All inputs of one dtype and shape; the output boolean.
 [[nodiscard]] GRADLOOM_API std::vector<TensorType> pointwise_compare_shape(const ShapeContext& context);
 
-/// Samples of one or two axes for an op of `count` inputs drawn from [low, high].
+/// Where samples are drawn from: [low, high].
+struct SampleRange {
+  double low, high;
+  bool differentiable = true;  ///< see Sample
+};
+
+/// Samples of one and of two axes from each range, for an op of `count` inputs.
+[[nodiscard]] GRADLOOM_API std::vector<Sample> pointwise_samples(int count, std::initializer_list<SampleRange> ranges);
 [[nodiscard]] GRADLOOM_API std::vector<Sample> pointwise_samples(int count, double low, double high, bool differentiable = true);
 
 }  // namespace gradloom::inline v0

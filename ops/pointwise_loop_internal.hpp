@@ -1,10 +1,18 @@
-// From a functor over vectors to loops over arrays. Floats go through xsimd vectors, with the tail padded in a buffer, so
-// that an element's bits never depend on where it stands. Integers, booleans and bytes go one by one through the same
+// From a functor over vectors to loops over arrays. Floats go through xsimd vectors, the tail too, so that an element's
+// bits never depend on where it stands. Integers, booleans and bytes go one by one through the same
 // functor, which the compiler vectorises by itself.
 #pragma once
 
-#include <gradloom/ops/kernel_internal.hpp>
+#include <gradloom/ops/load_store_internal.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
+
+/// Before a loop whose output may be one of its inputs, element for element: iterations are still independent, which the
+/// compiler's own overlap test would deny.
+#if defined(__clang__)
+#define GRADLOOM_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define GRADLOOM_INDEPENDENT _Pragma("GCC ivdep")
+#endif
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
@@ -26,50 +34,11 @@ inline constexpr int dtype_index = std::is_same_v<T, bool>      ? 0
                                    : std::is_same_v<T, float>   ? 4
                                                                 : 5;
 
-template <class T>
-using Mask = xsimd::batch_bool<T, Arch>;
-
-template <class T>
-inline constexpr int lanes = static_cast<int>(Batch<T>::size);
-
-/// Bytes 0 or 1 to a mask of T's lanes.
-template <class T>
-inline Mask<T> load_mask(const bool* from) {
-  return Mask<T>::load_unaligned(from);
-}
-
-template <class T>
-inline Batch<T> load(const T* from) {
-  return Batch<T>::load_unaligned(from);
-}
-
-template <class T>
-inline void store(T* to, Batch<T> value) {
-  value.store_unaligned(to);
-}
-template <class T>
-inline void store(bool* to, Mask<T> value) {
-  value.store_unaligned(to);
-}
-
-/// The first n < lanes elements, the others filled with the last one (a value the functor is meant for).
-template <class T>
-inline Batch<T> load_part(const T* from, int64_t n) {
-  T padded[lanes<T>];
-  for (int64_t i = 0; i < lanes<T>; ++i) padded[i] = from[i < n ? i : n - 1];
-  return load(padded);
-}
-template <class T>
-inline Mask<T> load_mask_part(const bool* from, int64_t n) {
-  bool padded[lanes<T>];
-  for (int64_t i = 0; i < lanes<T>; ++i) padded[i] = from[i < n ? i : n - 1];
-  return load_mask<T>(padded);
-}
-template <class R, class V>
-inline void store_part(R* to, V value, int64_t n) {
-  R padded[64];  // at least the lanes of any vector
-  store(padded, value);
-  for (int64_t i = 0; i < n; ++i) to[i] = padded[i];
+/// Signed overflow is undefined in C++, so integers that wrap around take the way over their unsigned twins.
+template <class T, class F>
+T wrapping(T a, T b, F f) {
+  using U = std::make_unsigned_t<T>;
+  return static_cast<T>(static_cast<U>(f(static_cast<U>(a), static_cast<U>(b))));
 }
 
 /// The functor over `T`: f(x), f(x, y), f(x, y, z), or f(mask, x, y) if it declares a member `selects`.
@@ -95,17 +64,20 @@ struct PointwiseLoopOf {
       const T* x = static_cast<const T*>(inputs[0]);
       using R = decltype(f(x[0]));
       R* y = static_cast<R*>(output);
+      GRADLOOM_INDEPENDENT
       for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
     } else if constexpr (arity == 2) {
       const T *a = static_cast<const T*>(inputs[0]), *b = static_cast<const T*>(inputs[1]);
       using R = std::remove_cv_t<decltype(f(a[0], b[0]))>;
       R* y = static_cast<R*>(output);
+      GRADLOOM_INDEPENDENT
       for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
     } else {
       using First = std::conditional_t<selects, bool, T>;
       const First* c = static_cast<const First*>(inputs[0]);
       const T *a = static_cast<const T*>(inputs[1]), *b = static_cast<const T*>(inputs[2]);
       T* y = static_cast<T*>(output);
+      GRADLOOM_INDEPENDENT
       for (int64_t i = 0; i < n; ++i) y[i] = f(c[i], a[i], b[i]);
     }
   }
