@@ -2,7 +2,7 @@
 //
 // Order of combination: a fixed tree that depends on sizes only, so results have the same bits on any number of threads.
 // Long ranges are halved until a leaf is left (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): the error of
-// a sum grows with log n, not n, and there is no carried dependency between leaves.
+// a sum grows with log n, not n, and no leaf waits for another.
 #pragma once
 
 #include <gradloom/ops/kernel_internal.hpp>
@@ -22,7 +22,8 @@ inline int64_t offset_of(const AxisWalk& walk, int64_t position) {
 }
 
 /// `Op` has `template <class V> V operator()(V a, V b) const`, associative up to rounding, for scalars and vectors, and
-/// `template <class T> static T identity()`.
+/// `template <class T> static T identity()`. Many functions are kept from being inlined: GCC unrolls recursion into
+/// itself, and made four times the code that is no faster.
 template <class Op, class T>
 struct Reduction {
   using V = Batch<T>;
@@ -30,44 +31,78 @@ struct Reduction {
   static constexpr int64_t leaf_vectors = 64;
   static constexpr int64_t leaf_lines = 16;
 
-  static V load(const T* from) { return V::load_unaligned(from); }
+  static constexpr ReduceLoops loops() { return {reduce, combine}; }
 
-  static T across_lanes(V v) {
-    T values[lanes];
-    v.store_unaligned(values);
-    for (int64_t width = lanes / 2; width > 0; width /= 2) {
-      for (int64_t i = 0; i < width; ++i) values[i] = Op{}(values[i], values[i + width]);
+ private:
+  static void reduce(const ReduceParams& params, const void* input, void* results, int64_t begin, int64_t end) {
+    const int64_t tiles = (params.width + reduce_tile - 1) / reduce_tile;
+    for (int64_t item = begin; item < end; ++item) {
+      int64_t row = item, part = 0, at = 0;
+      if (tiles > 1) {
+        at = row % tiles * reduce_tile;
+        row /= tiles;
+      }
+      if (params.parts > 1) {
+        part = row % params.parts;
+        row /= params.parts;
+      }
+      const T* const x = static_cast<const T*>(input) + offset_of(params.kept, row) + at;
+      T* const out = static_cast<T*>(results) + (row * params.parts + part) * params.width + at;
+      const int64_t width = params.width - at < reduce_tile ? params.width - at : reduce_tile;
+      const int64_t n = params.terms == 1 ? params.length : params.terms;
+      const int64_t from = part * params.part_length;
+      const int64_t to = n - from < params.part_length ? n : from + params.part_length;
+      if (params.terms == 1) {
+        fold_run(x + from * params.stride, to - from, params.stride, width, out);
+      } else {
+        fold_terms(params, x, from, to, width, out);
+      }
     }
-    return values[0];
   }
 
-  // ---- inner reduced
-
-  /// n >= 1 vectors. Four chains hide the latency of an addition.
-  static V fold_vectors(const T* x, int64_t n) {
-    const Op op{};
-    if (n > leaf_vectors) {
-      const int64_t half = (n / 2 + leaf_vectors - 1) / leaf_vectors * leaf_vectors;
-      return op(fold_vectors(x, half), fold_vectors(x + half * lanes, n - half));
+  static void combine(const ReduceParams& params, void* results, void* output) {
+    for (int64_t row = 0; row < params.rows; ++row) {
+      T* const x = static_cast<T*>(results) + row * params.parts * params.width;
+      for (int64_t step = 1; step < params.parts; step *= 2) {
+        for (int64_t i = 0; i + step < params.parts; i += 2 * step) {
+          fold_leaf(x + i * params.width, 2, step * params.width, params.width, x + i * params.width);
+        }
+      }
+      fold_leaf(x, 1, 0, params.width, static_cast<T*>(output) + row * params.width);
     }
-    V a = load(x);
-    if (n < 4) {
-      for (int64_t i = 1; i < n; ++i) a = op(a, load(x + i * lanes));
-      return a;
-    }
-    V b = load(x + lanes), c = load(x + 2 * lanes), d = load(x + 3 * lanes);
-    int64_t i = 4;
-    for (; i + 4 <= n; i += 4) {
-      a = op(a, load(x + i * lanes));
-      b = op(b, load(x + (i + 1) * lanes));
-      c = op(c, load(x + (i + 2) * lanes));
-      d = op(d, load(x + (i + 3) * lanes));
-    }
-    for (; i < n; ++i) a = op(a, load(x + i * lanes));
-    return op(op(a, b), op(c, d));
   }
 
-  static T fold_line(const T* x, int64_t n) {
+  /// The runs at terms [begin, end). The right half's result waits on the stack, as in fold_lines.
+  [[gnu::noinline]] static void fold_terms(const ReduceParams& params, const T* x, int64_t begin, int64_t end, int64_t width, T* out) {
+    if (end - begin > 1) {
+      const int64_t middle = begin + (end - begin) / 2;
+      T right[reduce_tile];
+      fold_terms(params, x, begin, middle, width, out);
+      fold_terms(params, x, middle, end, width, right);
+      merge(right, width, out);
+    } else {
+      const int64_t length = begin == end ? 0 : params.length;
+      fold_run(x + offset_of(params.reduced, begin), length, params.stride, width, out);
+    }
+  }
+
+  static void fold_run(const T* x, int64_t length, int64_t stride, int64_t width, T* out) {
+    if (stride == 1) {
+      *out = fold_contiguous(x, length);
+    } else if (length > 0) {
+      fold_lines(x, length, stride, width, out);
+    } else {
+      for (int64_t j = 0; j < width; ++j) out[j] = Op::template identity<T>();
+    }
+  }
+
+  [[gnu::noinline]] static void merge(const T* right, int64_t width, T* out) {
+    for (int64_t j = 0; j < width; ++j) out[j] = Op{}(out[j], right[j]);
+  }
+
+  // ---- a run of single elements
+
+  [[gnu::noinline]] static T fold_contiguous(const T* x, int64_t n) {
     const Op op{};
     const int64_t vectors = n / lanes;
     int64_t i = vectors * lanes;
@@ -78,101 +113,78 @@ struct Reduction {
     return vectors > 0 ? op(result, rest) : rest;
   }
 
-  static T fold_lines(const ReduceParams& params, const T* x, int64_t begin, int64_t end) {
-    if (end - begin > 1) {
-      const int64_t middle = begin + (end - begin) / 2;
-      return Op{}(fold_lines(params, x, begin, middle), fold_lines(params, x, middle, end));
+  static T across_lanes(V v) {
+    T values[lanes];
+    v.store_unaligned(values);
+    for (int64_t width = lanes / 2; width > 0; width /= 2) {
+      for (int64_t i = 0; i < width; ++i) values[i] = Op{}(values[i], values[i + width]);
     }
-    return end == begin ? Op::template identity<T>() : fold_line(x + offset_of(params.reduced, begin), params.inner);
+    return values[0];
   }
 
-  static void inner_reduced(const ReduceParams& params, const void* input, void* results, int64_t begin, int64_t end) {
-    T* const out = static_cast<T*>(results);
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t row = params.parts == 1 ? item : item / params.parts;
-      const T* const x = static_cast<const T*>(input) + offset_of(params.kept, row);
-      const int64_t length = params.terms == 1 ? params.inner : params.terms;
-      const int64_t from = params.parts == 1 ? 0 : item % params.parts * params.part_length;
-      const int64_t to = params.parts == 1 || length - from < params.part_length ? length : from + params.part_length;
-      out[item] = params.terms == 1 ? fold_line(x + from, to - from) : fold_lines(params, x, from, to);
+  /// n >= 1 vectors. Four chains hide the latency of an addition.
+  [[gnu::noinline]] static V fold_vectors(const T* x, int64_t n) {
+    const Op op{};
+    if (n > leaf_vectors) {
+      const int64_t half = (n / 2 + leaf_vectors - 1) / leaf_vectors * leaf_vectors;
+      return op(fold_vectors(x, half), fold_vectors(x + half * lanes, n - half));
+    }
+    V a = load(x);
+    int64_t i = 1;
+    if (n >= 4) {
+      V b = load(x + lanes), c = load(x + 2 * lanes), d = load(x + 3 * lanes);
+      for (i = 4; i + 4 <= n; i += 4) {
+        a = op(a, load(x + i * lanes));
+        b = op(b, load(x + (i + 1) * lanes));
+        c = op(c, load(x + (i + 2) * lanes));
+        d = op(d, load(x + (i + 3) * lanes));
+      }
+      a = op(op(a, b), op(c, d));
+    }
+    for (; i < n; ++i) a = op(a, load(x + i * lanes));
+    return a;
+  }
+
+  // ---- a run of lines
+
+  /// count >= 1 lines of `width` <= reduce_tile elements. Halved on multiples of a leaf; the right half's result waits on
+  /// the stack: 2 KB for each doubling of the count.
+  [[gnu::noinline]] static void fold_lines(const T* x, int64_t count, int64_t stride, int64_t width, T* out) {
+    if (count > leaf_lines) {
+      const int64_t half = (count / 2 + leaf_lines - 1) / leaf_lines * leaf_lines;
+      T right[reduce_tile];
+      fold_lines(x, half, stride, width, out);
+      fold_lines(x + half * stride, count - half, stride, width, right);
+      merge(right, width, out);
+    } else {
+      fold_leaf(x, count, stride, width, out);
     }
   }
 
-  // ---- inner kept
-
-  template <int vectors>
-  static void fold_columns(const T* const* lines, int64_t count, int64_t at, T* out) {
-    V a[vectors];
-    for (int k = 0; k < vectors; ++k) a[k] = load(lines[0] + at + k * lanes);
-    for (int64_t i = 1; i < count; ++i) {
-      for (int k = 0; k < vectors; ++k) a[k] = Op{}(a[k], load(lines[i] + at + k * lanes));
-    }
-    for (int k = 0; k < vectors; ++k) a[k].store_unaligned(out + at + k * lanes);
-  }
-
-  /// out[j] = lines[0][j] op lines[1][j] op ... for j below width; out may be lines[0].
-  static void fold_columns(const T* const* lines, int64_t count, int64_t width, T* out) {
+  /// out[j] = x[j] op x[stride + j] op ... for j below width; out may be x. Many lines are read side by side, each from
+  /// left to right, which suits the hardware's prefetcher.
+  [[gnu::noinline]] static void fold_leaf(const T* x, int64_t count, int64_t stride, int64_t width, T* out) {
     int64_t j = 0;
-    for (; j + 4 * lanes <= width; j += 4 * lanes) fold_columns<4>(lines, count, j, out);
-    for (; j + lanes <= width; j += lanes) fold_columns<1>(lines, count, j, out);
+    for (; j + 4 * lanes <= width; j += 4 * lanes) fold_columns<4>(x + j, count, stride, out + j);
+    for (; j + lanes <= width; j += lanes) fold_columns<1>(x + j, count, stride, out + j);
     for (; j < width; ++j) {
-      T a = lines[0][j];
-      for (int64_t i = 1; i < count; ++i) a = Op{}(a, lines[i][j]);
+      T a = x[j];
+      for (int64_t i = 1; i < count; ++i) a = Op{}(a, x[i * stride + j]);
       out[j] = a;
     }
   }
 
-  /// Terms [begin, end), which are lines of `width` <= reduce_tile elements. Halved on multiples of a leaf; the right
-  /// half's result waits on the stack: 2 KB for each doubling of the number of terms.
-  static void fold_terms(const ReduceParams& params, const T* x, int64_t begin, int64_t end, int64_t width, T* out) {
-    const int64_t count = end - begin;
-    if (count > leaf_lines) {
-      const int64_t middle = begin + (count / 2 + leaf_lines - 1) / leaf_lines * leaf_lines;
-      T right[reduce_tile];
-      fold_terms(params, x, begin, middle, width, out);
-      fold_terms(params, x, middle, end, width, right);
-      const T* const halves[] = {out, right};
-      fold_columns(halves, 2, width, out);
-      return;
+  template <int vectors>
+  static void fold_columns(const T* x, int64_t count, int64_t stride, T* out) {
+    V a[vectors];
+    for (int k = 0; k < vectors; ++k) a[k] = load(x + k * lanes);
+    for (int64_t i = 1; i < count; ++i) {
+      for (int k = 0; k < vectors; ++k) a[k] = Op{}(a[k], load(x + i * stride + k * lanes));
     }
-    if (count == 0) {
-      for (int64_t j = 0; j < width; ++j) out[j] = Op::template identity<T>();
-      return;
-    }
-    const T* lines[leaf_lines];
-    for (int64_t i = 0; i < count; ++i) lines[i] = x + offset_of(params.reduced, begin + i);
-    fold_columns(lines, count, width, out);
+    for (int k = 0; k < vectors; ++k) a[k].store_unaligned(out + k * lanes);
   }
 
-  static void inner_kept(const ReduceParams& params, const void* input, void* results, int64_t begin, int64_t end) {
-    const int64_t tiles = (params.inner + reduce_tile - 1) / reduce_tile;
-    for (int64_t item = begin; item < end; ++item) {
-      const int64_t line = item / tiles, at = item % tiles * reduce_tile;
-      const int64_t row = line / params.parts, from = line % params.parts * params.part_length;
-      const int64_t to = params.terms - from < params.part_length ? params.terms : from + params.part_length;
-      const int64_t width = params.inner - at < reduce_tile ? params.inner - at : reduce_tile;
-      fold_terms(params, static_cast<const T*>(input) + offset_of(params.kept, row) + at, from, to, width,
-                 static_cast<T*>(results) + line * params.inner + at);
-    }
-  }
-
-  // ---- parts
-
-  static void combine(const ReduceParams& params, void* results, void* output, int64_t width) {
-    for (int64_t row = 0; row < params.rows; ++row) {
-      T* const x = static_cast<T*>(results) + row * params.parts * width;
-      for (int64_t step = 1; step < params.parts; step *= 2) {
-        for (int64_t i = 0; i + step < params.parts; i += 2 * step) {
-          const T* const pair[] = {x + i * width, x + (i + step) * width};
-          fold_columns(pair, 2, width, x + i * width);
-        }
-      }
-      T* const out = static_cast<T*>(output) + row * width;
-      for (int64_t j = 0; j < width; ++j) out[j] = x[j];
-    }
-  }
-
-  static constexpr ReduceLoops loops() { return {inner_reduced, inner_kept, combine}; }
+  static V load(const T* from) { return V::load_unaligned(from); }
 };
 
 }  // namespace

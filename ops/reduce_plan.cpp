@@ -16,22 +16,20 @@ constexpr int64_t cut_unit = 64;
 
 struct ReducePlan {
   ReduceParams params;
-  ReduceLoop loop = nullptr;
-  ReduceCombine combine = nullptr;
+  ReduceLoops loops;
   int64_t items = 0;
-  int64_t width = 1;             // elements of the result a row
   std::vector<int64_t> storage;  // of the walks in params
 };
 
 void run_items(const KernelCall& call) {
   const auto& plan = *static_cast<const ReducePlan*>(call.params);
-  plan.loop(plan.params, call.inputs[0], plan.params.parts > 1 ? call.shared : call.outputs[0],
-            chunk_begin(plan.items, call.chunks, call.chunk), chunk_begin(plan.items, call.chunks, call.chunk + 1));
+  plan.loops.reduce(plan.params, call.inputs[0], plan.params.parts > 1 ? call.shared : call.outputs[0],
+                    chunk_begin(plan.items, call.chunks, call.chunk), chunk_begin(plan.items, call.chunks, call.chunk + 1));
 }
 
 void run_combine(const KernelCall& call) {
   const auto& plan = *static_cast<const ReducePlan*>(call.params);
-  plan.combine(plan.params, call.shared, call.outputs[0], plan.width);
+  plan.loops.combine(plan.params, call.shared, call.outputs[0]);
 }
 
 struct Axis {
@@ -39,7 +37,7 @@ struct Axis {
   bool reduced;
 };
 
-// Without axes of size 1, neighbours that are reduced alike as one, innermost last; at least one axis.
+// Without axes of size 1, neighbours that are reduced alike as one.
 std::vector<Axis> collapse(const std::vector<int64_t>& sizes, const std::vector<int64_t>& reduced_axes) {
   std::vector<Axis> axes;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -51,7 +49,6 @@ std::vector<Axis> collapse(const std::vector<int64_t>& sizes, const std::vector<
       axes.push_back({sizes[i], 0, reduced});
     }
   }
-  if (axes.empty()) axes.push_back({1, 0, true});
   int64_t stride = 1;
   for (size_t i = axes.size(); i-- > 0;) {
     axes[i].stride = stride;
@@ -60,25 +57,34 @@ std::vector<Axis> collapse(const std::vector<int64_t>& sizes, const std::vector<
   return axes;
 }
 
-// Where all axes but the innermost go.
-void set_walks(ReducePlan& plan, const std::vector<Axis>& axes) {
+// Takes the line and the run off the axes, and leaves the rest to the walks.
+void set_axes(ReducePlan& plan, std::vector<Axis> axes) {
   ReduceParams& params = plan.params;
+  if (!axes.empty() && !axes.back().reduced) {
+    params.width = axes.back().size;
+    params.stride = params.width;  // never 1, so a run of one line is not taken for one of single elements
+    axes.pop_back();
+  }
+  if (!axes.empty()) {  // the innermost reduced one: runs are reduced, and axes alternate
+    params.length = axes.back().size;
+    params.stride = axes.back().stride;
+    axes.pop_back();
+  }
   plan.storage.reserve(2 * axes.size());  // the walks point into it
   for (const bool reduced : {false, true}) {
     AxisWalk& walk = reduced ? params.reduced : params.kept;
     int64_t& positions = reduced ? params.terms : params.rows;
-    const size_t begin = plan.storage.size();
-    for (size_t i = 0; i + 1 < axes.size(); ++i) {
-      if (axes[i].reduced != reduced) continue;
-      plan.storage.push_back(axes[i].size);
-      positions *= axes[i].size;
+    walk.sizes = plan.storage.data() + plan.storage.size();
+    for (const Axis& axis : axes) {
+      if (axis.reduced != reduced) continue;
+      plan.storage.push_back(axis.size);
+      positions *= axis.size;
       ++walk.count;
     }
-    for (size_t i = 0; i + 1 < axes.size(); ++i) {
-      if (axes[i].reduced == reduced) plan.storage.push_back(axes[i].stride);
-    }
-    walk.sizes = plan.storage.data() + begin;
     walk.strides = walk.sizes + walk.count;
+    for (const Axis& axis : axes) {
+      if (axis.reduced == reduced) plan.storage.push_back(axis.stride);
+    }
   }
 }
 
@@ -86,38 +92,30 @@ void set_walks(ReducePlan& plan, const std::vector<Axis>& axes) {
 
 KernelPlan plan_reduce(const KernelRequest& request, const ReduceKernels& kernels) {
   const DType dtype = request.input(0).dtype;
-  const ReduceLoops& loops = kernels.loops[static_cast<size_t>(dtype)];
-  assert(loops.combine != nullptr && "the shape rule lets a dtype pass for which there is no kernel");
-  const std::vector<Axis> axes =
-      collapse(request.input_sizes(0), request.attributes().get<std::vector<int64_t>>("axes"));
   auto plan = std::make_shared<ReducePlan>();
-  set_walks(*plan, axes);
+  plan->loops = kernels.loops[static_cast<size_t>(dtype)];
+  assert(plan->loops.reduce != nullptr && "the shape rule lets a dtype pass for which there is no kernel");
+  set_axes(*plan, collapse(request.input_sizes(0), request.attributes().get<std::vector<int64_t>>("axes")));
   ReduceParams& params = plan->params;
-  params.inner = axes.back().size;
-  const bool inner_reduced = axes.back().reduced;
-  plan->loop = inner_reduced ? loops.inner_reduced : loops.inner_kept;
-  plan->combine = loops.combine;
-  plan->width = inner_reduced ? 1 : params.inner;
-  if (params.rows * plan->width == 0) return {};
+  if (params.rows * params.width == 0) return {};
 
-  const int64_t count = params.rows * params.terms * params.inner;
+  const int64_t count = params.rows * params.terms * params.length * params.width;
   const int64_t wanted = std::min(chunk_count(count, grain), most_chunks);
-  const int64_t lines = params.rows * (inner_reduced ? 1 : chunk_count(params.inner, reduce_tile));
-  const bool cuts_inner = inner_reduced && params.terms == 1;
-  const int64_t length = cuts_inner ? params.inner : params.terms;
-  const int64_t unit = inner_reduced && !cuts_inner ? 1 : cut_unit;
-  params.part_length = length;
-  if (wanted > lines && length > unit) {
-    params.part_length = chunk_count(chunk_count(length, unit), wanted / lines) * unit;
-    params.parts = chunk_count(length, params.part_length);
+  const int64_t whole_items = params.rows * chunk_count(params.width, reduce_tile);
+  const int64_t cut = params.terms == 1 ? params.length : params.terms;
+  const int64_t unit = params.terms == 1 ? cut_unit : 1;
+  params.part_length = cut;
+  if (wanted > whole_items && cut > unit) {
+    params.part_length = chunk_count(chunk_count(cut, unit), wanted / whole_items) * unit;
+    params.parts = chunk_count(cut, params.part_length);
   }
-  plan->items = lines * params.parts;
+  plan->items = whole_items * params.parts;
 
   KernelPlan result;
   result.steps = {{run_items, std::min(wanted, plan->items)}};
   if (params.parts > 1) {
     result.steps.push_back({run_combine, 1});
-    result.shared_bytes = static_cast<size_t>(params.rows * params.parts * plan->width) * size_of(dtype);
+    result.shared_bytes = static_cast<size_t>(params.rows * params.parts * params.width) * size_of(dtype);
   }
   result.nanoseconds = 20 + 5 * static_cast<double>(params.rows) + 0.025 * static_cast<double>(count) * static_cast<double>(size_of(dtype));
   result.params = std::move(plan);

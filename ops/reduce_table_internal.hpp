@@ -13,32 +13,34 @@ struct AxisWalk {
   int count = 0;
 };
 
-/// A reduction in its normal form. Axes of size 1 are gone, neighbours that are reduced alike are one axis. The innermost
-/// axis, which is contiguous, is `inner` long; all others are either kept (`rows` positions) or reduced (`terms`).
-/// If inner is reduced, the result has one element a row, else `inner` elements a row.
+/// A reduction in its normal form. Axes of size 1 are gone, neighbours that are reduced alike are one axis. What is left
+/// are `rows` positions that are kept, `terms` positions that are reduced, and at each of them a run: `length` lines,
+/// `stride` apart, of `width` contiguous elements, that are reduced to one line. If the innermost axis is reduced it is
+/// the run, of lines of a single element; else it is the line, and the innermost reduced axis the run.
 struct ReduceParams {
   int64_t rows = 1;
   int64_t terms = 1;
-  int64_t inner = 1;
-  /// Long reductions are cut into parts, whose results are combined by a second step. What is cut is `inner` if that is
-  /// reduced and terms == 1, else the terms.
+  int64_t length = 1;
+  int64_t stride = 1;
+  int64_t width = 1;
+  /// Long reductions are cut into parts, whose results are combined by a second step. What is cut is the run if there is
+  /// one term, else the terms.
   int64_t parts = 1;
   int64_t part_length = 1;
   AxisWalk kept{};
   AxisWalk reduced{};
 };
 
-/// Elements of `inner` that one work item of a reduction over columns takes: short enough for the stack and the first cache.
+/// Wide lines are worked on in tiles of this many elements: short enough for the stack and the first cache.
 inline constexpr int64_t reduce_tile = 256;
 
-/// Reduces work items [begin, end) into results: (row, part) if inner is reduced, (row, part, tile of inner) otherwise.
+/// Reduces work items [begin, end), which are (row, part, tile), into results, [rows, parts, width].
 using ReduceLoop = void (*)(const ReduceParams& params, const void* input, void* results, int64_t begin, int64_t end);
 /// Combines the results of parts, [rows, parts, width], into the output, [rows, width]; overwrites them.
-using ReduceCombine = void (*)(const ReduceParams& params, void* results, void* output, int64_t width);
+using ReduceCombine = void (*)(const ReduceParams& params, void* results, void* output);
 
 struct ReduceLoops {
-  ReduceLoop inner_reduced = nullptr;
-  ReduceLoop inner_kept = nullptr;
+  ReduceLoop reduce = nullptr;
   ReduceCombine combine = nullptr;
 };
 
