@@ -219,6 +219,16 @@ std::vector<Tensor> gradients(const Operand& y, std::span<const Tensor> xs, cons
   return Sweep(y, xs).run(cotangent, cut_paths);
 }
 
+std::vector<Tensor> weighted_gradients(std::span<const Tensor> ys, std::span<const Tensor> weights, std::span<const Tensor> xs,
+                                       SourceLocation location) {
+  std::vector<Tensor> sums(xs.size());
+  for (size_t i = 0; i < ys.size(); ++i) {
+    const std::vector<Tensor> parts = gradients(Operand(ys[i], location), xs, weights[i], CutPaths::zero);
+    for (size_t j = 0; j < xs.size(); ++j) sums[j] = sums[j].valid() ? sums[j] + parts[j] : parts[j];
+  }
+  return sums;
+}
+
 std::vector<Tensor> gradients(const Operand& y, std::span<const Tensor> xs, const Tensor& cotangent) {
   return gradients(y, xs, cotangent, CutPaths::refuse);
 }

@@ -16,4 +16,8 @@ enum class CutPaths { refuse, zero };
 [[nodiscard]] std::vector<Tensor> gradients(const Operand& y, std::span<const Tensor> xs, const Tensor& cotangent,
                                             CutPaths cut_paths);
 
+/// The gradients of sum_i <ys[i], weights[i]> by xs, with cut paths as zeros: one sweep per y, added up in order.
+[[nodiscard]] std::vector<Tensor> weighted_gradients(std::span<const Tensor> ys, std::span<const Tensor> weights,
+                                                     std::span<const Tensor> xs, SourceLocation location);
+
 }  // namespace gradloom::inline v0

@@ -31,11 +31,12 @@ function(gradloom_add_kernels target)
   endforeach()
 endfunction()
 
-# gradloom_op_table(TARGET): the table of all ops, as plain constant data, made from the definitions in ops/ and graph/.
-# (Objects that register themselves would be dropped from a static library.)
+# gradloom_op_table(TARGET): the table of all ops, as plain constant data, made from the definitions in graph/, ops/ and
+# autodiff/. (Objects that register themselves would be dropped from a static library.)
 function(gradloom_op_table target)
   set(table ${PROJECT_BINARY_DIR}/generated/op_table.cpp)
-  file(GLOB op_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/ops/*.cpp ${PROJECT_SOURCE_DIR}/graph/builtin_ops.cpp)
+  file(GLOB op_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/ops/*.cpp ${PROJECT_SOURCE_DIR}/autodiff/*.cpp
+       ${PROJECT_SOURCE_DIR}/graph/builtin_ops.cpp)
   add_custom_command(
     OUTPUT ${table}
     COMMAND ${CMAKE_COMMAND} "-DSOURCES=${op_sources}" -DTABLE=${table} -P ${PROJECT_SOURCE_DIR}/cmake/OpTable.cmake

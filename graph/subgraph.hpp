@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include <gradloom/graph/graph.hpp>
@@ -12,5 +13,10 @@ struct Subgraph {
   Graph graph;
   std::vector<Tensor> outputs;
 };
+
+/// Copies what the body's outputs need into `graph`, with `inputs` in place of the body's inputs, one for each. The copies
+/// belong to the scopes and the line that are open there. Returns the outputs.
+[[nodiscard]] GRADLOOM_API std::vector<Tensor> instantiate(const Subgraph& body, Graph& graph,
+                                                           std::span<const Tensor> inputs);
 
 }  // namespace gradloom::inline v0

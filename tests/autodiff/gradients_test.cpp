@@ -2,7 +2,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <gradloom/graph/error.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
@@ -10,25 +9,17 @@
 #include <gradloom/ops/gradient.hpp>
 
 #include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
+using test::message_of;
 using test::Values;
 
 namespace {
 
 std::vector<float> value_of(const Tensor& tensor, const std::map<std::string, Values>& inputs) {
   return evaluate({tensor}, inputs)[0].as<float>();
-}
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 std::string here(int line) { return "gradients_test.cpp:" + std::to_string(line); }

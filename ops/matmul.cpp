@@ -1,0 +1,258 @@
+// matmul: C = A B over the last two axes, every transpose a flag, so that gradients of any order are matmuls too.
+#include <gradloom/ops/matmul.hpp>
+
+#include <algorithm>
+
+#include <gradloom/graph/op_def.hpp>
+#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/gemm.hpp>
+#include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/sample.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+MatmulOptions options_of(const Attributes& attributes) {
+  return {.transpose_a = attributes.get<bool>("transpose_a"), .transpose_b = attributes.get<bool>("transpose_b")};
+}
+
+// ---- shape
+
+std::vector<TensorType> shape(const ShapeContext& context) {
+  const auto [transpose_a, transpose_b] = options_of(context.attributes());
+  const Shape &a = context.shape(0), &b = context.shape(1);
+  const DType dtype = context.dtype(0);
+  if (a.rank() < 2) context.fail("lhs has fewer than two axes");
+  if (b.rank() < 2) context.fail("rhs has fewer than two axes");
+  if (dtype != context.dtype(1)) context.fail("the dtypes differ");
+  if (dtype < DType::i32) context.fail("it takes i32, i64, f32, f64, not " + std::string(to_string(dtype)));
+  (void)context.require_equal(a[transpose_a ? -2 : -1], b[transpose_b ? -1 : -2], "inner dimensions");
+
+  std::vector<Dim> dims(static_cast<size_t>(std::max(a.rank(), b.rank())), Dim(1));
+  const int rank = static_cast<int>(dims.size());
+  for (int axis = 3; axis <= rank; ++axis) {
+    Dim& dim = dims[static_cast<size_t>(rank - axis)];
+    if (axis <= a.rank()) dim = a[-axis];
+    if (axis > b.rank() || b[-axis] == Dim(1)) continue;
+    const std::string what = "the batch sizes of axis " + std::to_string(-axis);
+    dim = dim == Dim(1) ? b[-axis] : context.require_equal(dim, b[-axis], what);
+  }
+  dims[dims.size() - 2] = a[transpose_a ? -1 : -2];
+  dims[dims.size() - 1] = b[transpose_b ? -2 : -1];
+  return {{dtype, Shape(std::move(dims))}};
+}
+
+// ---- gradient
+
+/// `gradient` summed over the batch axes that the product stretched an operand of this shape along.
+Tensor sum_to(Tensor gradient, const Shape& operand) {
+  const int added = gradient.rank() - operand.rank();
+  std::vector<int64_t> missing, stretched;
+  for (int axis = 0; axis < added; ++axis) missing.push_back(axis);
+  for (int axis = 0; axis < operand.rank() - 2; ++axis) {
+    if (operand[axis] == Dim(1) && gradient.dim(axis + added) != Dim(1)) stretched.push_back(axis);
+  }
+  if (!missing.empty()) gradient = sum(gradient, {.axes = missing});
+  if (!stretched.empty()) gradient = sum(gradient, {.axes = stretched, .keepdims = true});
+  return gradient;
+}
+
+// C = A B: dA = G B^T and dB = A^T G; the other flags follow by transposing both sides of these.
+Gradients vjp(const Vjp& v) {
+  const auto [transpose_a, transpose_b] = options_of(v.attributes());
+  const Tensor a = v.input(0), b = v.input(1), g = v.cotangent();
+  const Tensor to_a = transpose_a ? matmul(b, g, {.transpose_a = transpose_b, .transpose_b = true})
+                                  : matmul(g, b, {.transpose_b = !transpose_b});
+  const Tensor to_b = transpose_b ? matmul(g, a, {.transpose_a = true, .transpose_b = transpose_a})
+                                  : matmul(a, g, {.transpose_a = !transpose_a});
+  return {sum_to(to_a, a.shape()), sum_to(to_b, b.shape())};
+}
+
+// ---- kernels
+
+/// One batch axis: how far each operand moves from one product to the next; 0 where it is stretched.
+struct BatchAxis {
+  int64_t size, a_stride, b_stride;
+};
+
+template <class T>
+using Multiply = void (*)(const GemmArgs<T>&, void* workspace) noexcept;
+
+/// All products of a node. A chunk is a group of small products or a block of a large one.
+template <class T>
+struct Products {
+  GemmArgs<T> args{};  // without the pointers
+  Multiply<T> multiply = nullptr;
+  std::vector<BatchAxis> batch;  // outermost first
+  int64_t count = 1;
+  int64_t groups = 1;
+  GemmGrid grid{1, 1};
+};
+
+/// Integers have no rounding and so need no fixed order; unsigned arithmetic wraps around where signed is undefined.
+template <class T>
+void multiply_integers(const GemmArgs<T>& g, void*) noexcept {
+  using U = std::make_unsigned_t<T>;
+  for (int64_t i = 0; i < g.m; ++i) {
+    T* const c = g.c + i * g.c_row;
+    for (int64_t j = 0; j < g.n; ++j) c[j * g.c_col] = 0;
+    for (int64_t p = 0; p < g.k; ++p) {
+      const U a = static_cast<U>(g.a[i * g.a_row + p * g.a_col]);
+      const T* const b = g.b + p * g.b_row;
+      for (int64_t j = 0; j < g.n; ++j) {
+        c[j * g.c_col] = static_cast<T>(static_cast<U>(c[j * g.c_col]) + a * static_cast<U>(b[j * g.b_col]));
+      }
+    }
+  }
+}
+
+template <class T>
+void run(const KernelCall& call) {
+  const auto& params = *static_cast<const Products<T>*>(call.params);
+  const int64_t blocks = params.grid.rows * params.grid.cols;
+  const int64_t group = call.chunk / blocks, block = call.chunk % blocks;
+  const int64_t end = chunk_begin(params.count, params.groups, group + 1);
+  for (int64_t product = chunk_begin(params.count, params.groups, group); product < end; ++product) {
+    GemmArgs<T> args = params.args;
+    args.a = static_cast<const T*>(call.inputs[0]);
+    args.b = static_cast<const T*>(call.inputs[1]);
+    args.c = static_cast<T*>(call.outputs[0]) + product * args.m * args.n;
+    int64_t rest = product;
+    for (size_t axis = params.batch.size(); axis-- > 0;) {
+      const int64_t index = rest % params.batch[axis].size;
+      rest /= params.batch[axis].size;
+      args.a += index * params.batch[axis].a_stride;
+      args.b += index * params.batch[axis].b_stride;
+    }
+    if (blocks > 1) args = gemm_block(args, params.grid, block / params.grid.cols, block % params.grid.cols);
+    params.multiply(args, call.scratch);
+  }
+}
+
+// ---- plan
+
+/// The batch axes of the output, those merged that both operands walk through as if they were one.
+std::vector<BatchAxis> batch_axes(const std::vector<int64_t>& a, const std::vector<int64_t>& b,
+                                  const std::vector<int64_t>& c) {
+  std::vector<BatchAxis> axes;  // innermost first
+  int64_t a_stride = a[a.size() - 2] * a.back(), b_stride = b[b.size() - 2] * b.back();
+  for (size_t axis = 3; axis <= c.size(); ++axis) {
+    const int64_t size = c[c.size() - axis];
+    const int64_t a_size = axis <= a.size() ? a[a.size() - axis] : 1;
+    const int64_t b_size = axis <= b.size() ? b[b.size() - axis] : 1;
+    const BatchAxis next{size, a_size == 1 ? 0 : a_stride, b_size == 1 ? 0 : b_stride};
+    a_stride *= a_size;
+    b_stride *= b_size;
+    if (size == 1) continue;
+    if (!axes.empty() && next.a_stride == axes.back().a_stride * axes.back().size &&
+        next.b_stride == axes.back().b_stride * axes.back().size) {
+      axes.back().size *= size;
+    } else {
+      axes.push_back(next);
+    }
+  }
+  return {axes.rbegin(), axes.rend()};
+}
+
+/// Expected time of one product, in nanoseconds: arithmetic at 120 GFLOP/s, operands and result at 64 GB/s (which is
+/// what counts for vectors), and the way into the kernel and out.
+double product_nanoseconds(int64_t m, int64_t n, int64_t k, size_t element_size) {
+  const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
+  return 100 + 2 * dm * dn * dk / 120 + (dm * dk + dk * dn + dm * dn) * static_cast<double>(element_size) / 64;
+}
+
+template <class T>
+KernelPlan plan_products(const KernelRequest& request, Multiply<T> multiply, const GemmKernels* kernels) {
+  constexpr double group_nanoseconds = 15000;  // worth handing to another thread
+  const auto [transpose_a, transpose_b] = options_of(request.attributes());
+  const std::vector<int64_t> a = request.input_sizes(0), b = request.input_sizes(1), c = request.output_sizes();
+  int64_t m = c[c.size() - 2];
+  const int64_t n = c.back(), k = a[a.size() - (transpose_a ? 2 : 1)];
+
+  auto params = std::make_shared<Products<T>>();
+  params->batch = batch_axes(a, b, c);
+  if (params->batch.size() == 1 && params->batch[0].b_stride == 0 && !transpose_a) {
+    m *= params->batch[0].size;  // all rows of A meet the same B: one product
+    params->batch.clear();
+  }
+  for (const BatchAxis& axis : params->batch) params->count *= axis.size;
+  if (m == 0 || n == 0 || params->count == 0) return {};
+  params->args = {.m = m,
+                  .n = n,
+                  .k = k,
+                  .a = nullptr,
+                  .a_row = transpose_a ? 1 : k,
+                  .a_col = transpose_a ? m : 1,
+                  .b = nullptr,
+                  .b_row = transpose_b ? 1 : n,
+                  .b_col = transpose_b ? k : 1,
+                  .c = nullptr,
+                  .c_row = n,
+                  .c_col = 1};
+  params->multiply = multiply;
+  params->grid = gemm_grid(m, n, k);
+
+  KernelPlan plan;
+  const int64_t blocks = params->grid.rows * params->grid.cols;
+  const double nanoseconds = product_nanoseconds(m, n, k, sizeof(T));
+  const int64_t grain = blocks > 1 ? 1 : std::max<int64_t>(1, static_cast<int64_t>(group_nanoseconds / nanoseconds));
+  params->groups = chunk_count(params->count, grain);
+  plan.steps = {{run<T>, params->groups * blocks}};
+  plan.nanoseconds = nanoseconds * static_cast<double>(params->count);
+  if (kernels != nullptr) {  // the first block of a grid is the largest
+    plan.scratch_bytes = kernels->workspace_bytes(gemm_grid_rows(params->grid, m, 0).size,
+                                                  gemm_grid_cols(params->grid, n, 0).size, k, sizeof(T));
+  }
+  plan.params = std::move(params);
+  return plan;
+}
+
+KernelPlan plan(const KernelRequest& request) {
+  const GemmKernels& kernels = request.pick(baseline::gemm_kernels, avx2::gemm_kernels, avx512::gemm_kernels);
+  switch (request.output().dtype) {
+    case DType::f64:
+      return plan_products<double>(request, kernels.f64, &kernels);
+    case DType::f32:
+      return plan_products<float>(request, kernels.f32, &kernels);
+    case DType::i64:
+      return plan_products<int64_t>(request, multiply_integers<int64_t>, nullptr);
+    default:
+      return plan_products<int32_t>(request, multiply_integers<int32_t>, nullptr);
+  }
+}
+
+// ---- samples
+
+std::vector<Sample> samples() {
+  const auto flags = [](bool a, bool b) { return Attributes{{"transpose_a", a}, {"transpose_b", b}}; };
+  return {{.inputs = {{{3, 5}}, {{5, 2}}}, .attributes = flags(false, false)},
+          {.inputs = {{{5, 3}}, {{5, 2}}}, .attributes = flags(true, false)},
+          {.inputs = {{{2, 3, 5}}, {{2, 5}}}, .attributes = flags(false, true)},
+          {.inputs = {{{4, 1, 5, 3}}, {{2, 2, 5}}}, .attributes = flags(true, true)}};
+}
+
+}  // namespace
+
+const OpDef matmul_def{.name = "matmul",
+                       .inputs = {"lhs", "rhs"},
+                       .rule = "matmul needs lhs [..., m, k] and rhs [..., k, n]",
+                       .shape = shape,
+                       .vjp = vjp,
+                       .plan = plan,
+                       .samples = samples};
+
+Tensor matmul(const Operand& a, const Operand& b, const MatmulOptions& options) {
+  const SourceScope scope(a, "matmul");
+  Tensor operands[] = {a.tensor(), b.tensor()};
+  if (!b.is_number()) {
+    const DType dtype = promote(a.tensor().dtype(), b.tensor().dtype());
+    for (Tensor& operand : operands) operand = cast(operand, dtype);
+  }
+  return a.tensor().graph().add(
+      matmul_def, operands, {{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}}, a.location());
+}
+
+}  // namespace gradloom::inline v0

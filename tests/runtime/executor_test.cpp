@@ -1,0 +1,245 @@
+// The contracts of a run: the same bits whatever the threads, errors and stops that leave the State whole, no deadlock
+// inside a caller's own parallel code, no work when idle.
+#include <gradloom/runtime/executor.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <thread>
+
+#include <boost/test/unit_test.hpp>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/runtime/program.hpp>
+
+#include "own_ops_helper.hpp"
+
+using namespace gradloom;
+
+namespace {
+
+/// A step with several branches: loss = sum over branches of sum((w_i * x + i)^2), each w_i moved against its gradient.
+struct Branches {
+  Graph g;
+  Tensor loss;
+  std::vector<Update> updates;
+
+  explicit Branches(int count, int meet_threads = 0, int checked_branch = -1) {
+    const Tensor x = g.input("x", {64, 1024});
+    for (int i = 0; i < count; ++i) {
+      const Tensor w = g.parameter("w" + std::to_string(i), {1024}, {.a = 0.01 * (i + 1)});
+      Tensor y = w * x + i;
+      if (i == checked_branch) y = test::not_negative(y);
+      if (i == 0 && meet_threads > 0) y = test::meet(y, meet_threads);
+      const Tensor part = sum(y * y);
+      loss = i == 0 ? part : loss + part;
+      updates.push_back({w, w});
+    }
+    for (Update& update : updates) update.value = update.parameter - 1e-7 * gradient(loss, update.parameter);
+  }
+};
+
+Array ramp() {
+  Array x({64, 1024});
+  const std::span<float> values = x.data<float>();
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 97) * 0.01f;
+  return x;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(runtime_executor)
+
+BOOST_AUTO_TEST_CASE(the_bits_do_not_depend_on_the_threads) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 8);
+  const Batch inputs = {{"x", ramp()}};
+  std::vector<Array> first;
+  for (const int threads : {1, 2, 3, 8}) {
+    const Branches net(6, threads);
+    const Program program = compile({.outputs = {net.loss}, .updates = net.updates});
+    const Executor executor{{.threads = threads}};
+    State state;
+    std::vector<Array> results;
+    for (int step = 0; step < 3; ++step) {
+      (void)test::threads_that_met();
+      results.push_back(program.run(executor, state, inputs)[0]);
+      BOOST_TEST(test::threads_that_met() == threads);
+      BOOST_TEST(executor.threads_that_ran() == threads);
+    }
+    for (const std::string& name : state.names()) results.push_back(state.get(name));
+    if (first.empty()) first = results;
+    BOOST_REQUIRE(first.size() == results.size());
+    for (size_t i = 0; i < first.size(); ++i) BOOST_TEST(same_bits(first[i], results[i]));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_throw_from_any_branch_leaves_the_state_whole) {
+  Array x = ramp();
+  x.at<float>({63, 1023}) = -1e9f;
+  const Batch bad = {{"x", x}}, good = {{"x", ramp()}};
+  for (const int threads : {1, 4}) {
+    const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 4);
+    const Executor executor{{.threads = threads}};
+    for (int branch = 0; branch < 6; ++branch) {
+      const Branches net(6, 0, branch);
+      const Program program = compile({.outputs = {net.loss}, .updates = net.updates});
+      State state;
+      (void)program.run(executor, state, good);
+      const State before = state;
+      try {
+        (void)program.run(executor, state, bad);
+        BOOST_FAIL("nothing was thrown");
+      } catch (const Error& error) {
+        BOOST_TEST(error.op() == "not_negative");
+        BOOST_TEST(error.problem() == "element 65535 is negative");
+        BOOST_TEST(error.location().starts_with("executor_test.cpp:"));
+      }
+      BOOST_TEST(state.step() == before.step());
+      for (const std::string& name : before.names()) BOOST_TEST(same_bits(state.get(name), before.get(name)));
+      (void)program.run(executor, state, good);  // and the executor is as good as new
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_first_run_that_throws_adds_nothing_to_the_state) {
+  Array x = ramp();
+  x.at<float>({0, 0}) = -1e9f;
+  const Branches net(2, 0, 0);
+  const Program program = compile({.outputs = {net.loss}, .updates = net.updates});
+  State state;
+  BOOST_CHECK_THROW((void)program.run(state, {{"x", x}}), Error);
+  BOOST_TEST(state.names().empty());
+  BOOST_TEST(state.step() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_either_changes_nothing_or_completes_the_step) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 4);
+  const Branches net(6);
+  const Program program = compile({.outputs = {net.loss}, .updates = net.updates});
+  const Executor executor{{.threads = 4}};
+  const Batch inputs = {{"x", ramp()}};
+  State state;
+  (void)program.run(executor, state, inputs);
+  int stopped = 0, completed = 0;
+  for (int delay = 0; delay < 40; ++delay) {
+    State before = state;
+    const StopToken token;
+    std::atomic<bool> started{false};
+    std::thread stopper([&] {
+      while (!started) std::this_thread::yield();
+      const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(delay * 3);
+      while (std::chrono::steady_clock::now() < until) {
+      }
+      token.request_stop();
+    });
+    started = true;
+    bool threw = false;
+    try {
+      (void)program.run(executor, state, inputs, {.stop = &token});
+    } catch (const Error& error) {
+      threw = true;
+      BOOST_TEST(error.what() == "the run was stopped on request; the State is as it was before");
+    }
+    stopper.join();
+    if (!threw) (void)program.run(executor, before, inputs);  // the step it must have completed
+    (threw ? stopped : completed) += 1;
+    BOOST_TEST(state.step() == before.step());
+    for (const std::string& name : before.names()) BOOST_TEST(same_bits(state.get(name), before.get(name)));
+  }
+  BOOST_TEST(stopped > 0);
+  BOOST_TEST_MESSAGE("stopped " << stopped << ", completed " << completed);
+}
+
+BOOST_AUTO_TEST_CASE(programs_run_inside_a_callers_parallel_for) {
+  const Batch inputs = {{"x", ramp()}};
+  const Branches a(3), b(4);
+  const Program programs[] = {compile({.outputs = {a.loss}, .updates = a.updates}),
+                              compile({.outputs = {b.loss}, .updates = b.updates})};
+  float alone[2];
+  for (int i = 0; i < 2; ++i) {
+    State state;
+    alone[i] = programs[i].run(Executor{{.threads = 1}}, state, inputs)[0].item<float>();
+  }
+  for (const int arena_threads : {1, 2}) {
+    const Executor shared{{.threads = 2}};
+    tbb::task_arena arena(arena_threads);
+    std::atomic<int> wrong{0};
+    arena.execute([&] {
+      tbb::parallel_for(0, 16, [&](int i) {
+        tbb::parallel_for(0, 2, [&](int j) {
+          State state;
+          const float loss = programs[(i + j) % 2].run(shared, state, inputs)[0].item<float>();
+          if (loss != alone[(i + j) % 2]) ++wrong;
+        });
+      });
+    });
+    BOOST_TEST(wrong == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(two_updating_runs_on_one_state_are_an_error) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 4);
+  Graph g;
+  const Tensor x = g.input("x", {64, 1024});
+  const Tensor w = g.parameter("w", {1024});
+  const Program program = compile({.updates = {{w, w + sum(test::meet(x, 2), {.axes = {0}})}}});
+  const Executor executor{{.threads = 2}};
+  State state;
+  program.initialize(state);
+  (void)test::threads_that_met();
+  std::atomic<int> refused{0};
+  // Each meeting needs two threads: the second run's own, refused before it gets there, is not one of them.
+  std::thread other([&] {
+    for (int i = 0; i < 20; ++i) {
+      try {
+        (void)program.run(executor, state, {{"x", ramp()}});
+      } catch (const Error& error) {
+        refused += error.problem() == "the State is being updated by another run" ? 1 : 100;
+      }
+    }
+  });
+  int mine = 0;
+  for (int i = 0; i < 20; ++i) {
+    try {
+      (void)program.run(executor, state, {{"x", ramp()}});
+    } catch (const Error&) {
+      ++mine;
+    }
+  }
+  other.join();
+  BOOST_TEST(refused < 100);
+  BOOST_TEST(state.step() == 40 - refused - mine);
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_executor_sleeps) {
+  const Branches net(6);
+  const Program program = compile({.outputs = {net.loss}, .updates = net.updates});
+  const Executor executor{{.threads = 2}};
+  State state;
+  for (int i = 0; i < 20; ++i) (void)program.run(executor, state, {{"x", ramp()}});
+  const auto cpu_seconds = [] {
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  };
+  const double before = cpu_seconds();
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  BOOST_TEST(cpu_seconds() - before < 0.005);
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
+  try {
+    const Executor executor{{.threads = -2}};
+    BOOST_FAIL("nothing was thrown");
+  } catch (const Error& error) {
+    BOOST_TEST(error.what() == std::string("an executor of -2 threads cannot be made; 0 means one per core"));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
