@@ -21,7 +21,11 @@ class BatchSource {
             if (!f(batch)) return;
           }
         }) {
-    if constexpr (requires { range.size(); }) size_ = static_cast<int64_t>(range.size());
+    if constexpr (requires { range.batch_count(); }) {
+      size_ = range.batch_count();
+    } else if constexpr (requires { range.size(); }) {
+      size_ = static_cast<int64_t>(range.size());
+    }
   }
 
   /// Calls f with every batch, until f returns false.

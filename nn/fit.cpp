@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <gradloom/graph/error.hpp>
 #include <gradloom/nn/metrics.hpp>
@@ -23,6 +24,10 @@ int64_t examples_in(const Batch& batch) {
   return 1;
 }
 
+std::string type_of(const Array& array) {
+  return fmt::format("{}[{}]", to_string(array.dtype()), fmt::join(array.sizes(), ", "));
+}
+
 double scalar(const Array& output, size_t i) {
   if (output.size() == 1) {
     switch (output.dtype()) {
@@ -32,7 +37,7 @@ double scalar(const Array& output, size_t i) {
       default: break;
     }
   }
-  throw Error({.problem = fmt::format("output {} of the Program is {}, not a scalar of f32, f64 or i64", i, output.to_string()),
+  throw Error({.problem = fmt::format("output {} of the Program is {}, not a scalar of f32, f64 or i64", i, type_of(output)),
                .op = "fit",
                .rule = "fit and evaluate need Programs of scalars: the loss first, then metrics"});
 }
@@ -90,16 +95,6 @@ Averages averages(const Executor& executor, const State& state, const Program& p
   return run;
 }
 
-/// Tells all callbacks, even when the first of them wants to stop.
-template <class Tell>
-FitAction tell_all(const std::vector<FitCallback*>& callbacks, Tell tell) {
-  FitAction action = FitAction::proceed;
-  for (FitCallback* callback : callbacks) {
-    if (tell(*callback) == FitAction::stop) action = FitAction::stop;
-  }
-  return action;
-}
-
 class Fit {
  public:
   Fit(const Executor& executor, State& state, const Program& train, const BatchSource& batches, const FitOptions& options)
@@ -123,8 +118,7 @@ class Fit {
       } else if (++epochs_since_best == early.patience) {
         result_.stopped = true;
       }
-      const FitAction action = tell_all(options_.callbacks, [&](FitCallback& callback) { return callback.on_epoch(report); });
-      if (action == FitAction::stop) result_.stopped = true;
+      if (tell(report, options_.on_epoch) == FitAction::stop) result_.stopped = true;
     }
     if (result_.best_epoch > 0 && early.patience > 0 && early.restore_best) state_ = std::move(best);
     return std::move(result_);
@@ -149,7 +143,7 @@ class Fit {
         const auto all = static_cast<double>(options_.epochs * steps_);
         report.seconds_left = seconds_since(begin_) / done * (all - done);
       }
-      stopped = tell_all(options_.callbacks, [&](FitCallback& callback) { return callback.on_step(report); }) == FitAction::stop;
+      stopped = tell(report, options_.on_step) == FitAction::stop;
       return !stopped;
     });
     result_.stopped = stopped;
@@ -170,6 +164,12 @@ class Fit {
     return true;
   }
 
+  template <class Report>
+  FitAction tell(const Report& report, const Callback<FitAction(const Report&)>& callback) const {
+    if (options_.progress != nullptr) options_.progress->show(report);
+    return callback ? callback(report) : FitAction::proceed;
+  }
+
   const Executor& executor_;
   State& state_;
   const Program& train_;
@@ -182,9 +182,7 @@ class Fit {
 
 }  // namespace
 
-FitCallback::~FitCallback() = default;
-FitAction FitCallback::on_step(const StepReport& /*report*/) { return FitAction::proceed; }
-FitAction FitCallback::on_epoch(const EpochReport& /*report*/) { return FitAction::proceed; }
+ProgressSink::~ProgressSink() = default;
 
 FitResult fit(const Executor& executor, State& state, const Program& train, const BatchSource& batches,
               const FitOptions& options) {

@@ -1,7 +1,7 @@
 // A training loop for those who do not want to write theirs:
 //
 //     nn::ProgressLine progress;
-//     nn::fit(cores, state, train, loader, {.epochs = 5, .callbacks = {&progress}});
+//     nn::fit(cores, state, train, loader, {.epochs = 5, .progress = &progress});
 //
 // It does nothing that the bare loop `for (const Batch& batch : loader) train.run(cores, state, batch);` could not do.
 #pragma once
@@ -10,11 +10,12 @@
 #include <vector>
 
 #include <gradloom/nn/batch_source.hpp>
+#include <gradloom/runtime/callback.hpp>
 #include <gradloom/runtime/program.hpp>
 
 namespace gradloom::inline v0::nn {
 
-/// What a callback is told after every step.
+/// What is told after every step.
 struct StepReport {
   int epoch = 0;             ///< from 1
   int epochs = 0;
@@ -27,7 +28,7 @@ struct StepReport {
   double seconds_left = -1;  ///< to the end of the last epoch; negative while that is not known
 };
 
-/// What a callback is told after every epoch. Means are weighted by the sizes of the batches.
+/// What is told after every epoch. Means are weighted by the sizes of the batches.
 struct EpochReport {
   int epoch = 0;  ///< from 1
   int epochs = 0;
@@ -40,15 +41,15 @@ struct EpochReport {
   double seconds = 0;                        ///< of training, without validation
 };
 
-enum class FitAction : uint8_t { proceed, stop };
-
-/// Watches a training, and may end it. fit() calls it on its own thread, between runs.
-class GRADLOOM_API FitCallback {
+/// Is shown how a training goes; fit() itself prints nothing. Called on fit()'s own thread, between runs. See ProgressLine.
+class GRADLOOM_API ProgressSink {
  public:
-  virtual ~FitCallback();
-  virtual FitAction on_step(const StepReport& report);
-  virtual FitAction on_epoch(const EpochReport& report);
+  virtual ~ProgressSink();
+  virtual void show(const StepReport& report) = 0;
+  virtual void show(const EpochReport& report) = 0;
 };
+
+enum class FitAction : uint8_t { proceed, stop };
 
 /// Ends a training that no longer gets better, by the validation loss, or by the loss if nothing is validated.
 struct EarlyStopping {
@@ -59,7 +60,9 @@ struct EarlyStopping {
 
 struct FitOptions {
   int epochs = 1;
-  std::vector<FitCallback*> callbacks{};
+  ProgressSink* progress = nullptr;
+  Callback<FitAction(const StepReport&)> on_step{};    ///< after every step
+  Callback<FitAction(const EpochReport&)> on_epoch{};  ///< after every epoch and its validation
   const Program* validation = nullptr;  ///< updates nothing; its outputs are those of the training Program
   BatchSource validation_batches{};
   EarlyStopping early_stopping{};

@@ -47,25 +47,23 @@ ProgressLine::ProgressLine(ProgressLineOptions options) : options_(std::move(opt
              (options_.rewrite == Rewrite::on_terminals && isatty(fileno(options_.out)) != 0);
 }
 
-FitAction ProgressLine::on_step(const StepReport& report) {
+void ProgressLine::show(const StepReport& report) {
   const double time = now();
-  if (!rewrite_ || time - printed_ < options_.interval) return FitAction::proceed;
+  if (!rewrite_ || time - printed_ < options_.interval) return;
   printed_ = time;
   std::string text = fmt::format("{}epoch {}/{}  step {}", clear_line, report.epoch, report.epochs, report.step);
   if (report.steps > 0) text += fmt::format("/{}", report.steps);
   text += fmt::format("  loss {:.4f}  {}", report.mean_loss, per_second(report.examples, report.seconds, options_.examples));
   if (report.seconds_left >= 0) text += fmt::format("  {} left", duration(report.seconds_left));
   write(options_.out, text);
-  return FitAction::proceed;
 }
 
-FitAction ProgressLine::on_epoch(const EpochReport& report) {
+void ProgressLine::show(const EpochReport& report) {
   std::string text = fmt::format("{}epoch {}/{}", rewrite_ ? clear_line : "", report.epoch, report.epochs);
   text += named("", report.loss, report.metrics, options_.metrics);
   if (report.validated) text += named("validation ", report.validation_loss, report.validation_metrics, options_.metrics);
   text += fmt::format("  {:.1f} s  {}\n", report.seconds, per_second(report.examples, report.seconds, options_.examples));
   write(options_.out, text);
-  return FitAction::proceed;
 }
 
 }  // namespace gradloom::inline v0::nn

@@ -23,12 +23,12 @@ struct ProgressLineOptions {
 /// and each epoch leaves one line behind; into a file go only these:
 ///
 ///     epoch 2/5  loss 0.3012  accuracy 0.8921  validation loss 0.3421  validation accuracy 0.8790  1.2 s  48210 images/s
-class GRADLOOM_API ProgressLine final : public FitCallback {
+class GRADLOOM_API ProgressLine final : public ProgressSink {
  public:
   explicit ProgressLine(ProgressLineOptions options = {});
 
-  FitAction on_step(const StepReport& report) override;
-  FitAction on_epoch(const EpochReport& report) override;
+  void show(const StepReport& report) override;
+  void show(const EpochReport& report) override;
 
  private:
   ProgressLineOptions options_;

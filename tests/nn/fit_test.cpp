@@ -41,20 +41,13 @@ struct Line {
   float value_of_w() const { return state.get("w").item<float>(); }
 };
 
-/// Remembers everything it is told, and stops when asked to.
-struct Recorder final : nn::FitCallback {
+/// Remembers everything it is shown.
+struct Recorder final : nn::ProgressSink {
   std::vector<nn::StepReport> steps;
   std::vector<nn::EpochReport> epochs;
-  size_t stop_after_steps = 1000, stop_after_epochs = 1000;
 
-  nn::FitAction on_step(const nn::StepReport& report) override {
-    steps.push_back(report);
-    return steps.size() == stop_after_steps ? nn::FitAction::stop : nn::FitAction::proceed;
-  }
-  nn::FitAction on_epoch(const nn::EpochReport& report) override {
-    epochs.push_back(report);
-    return epochs.size() == stop_after_epochs ? nn::FitAction::stop : nn::FitAction::proceed;
-  }
+  void show(const nn::StepReport& report) override { steps.push_back(report); }
+  void show(const nn::EpochReport& report) override { epochs.push_back(report); }
 };
 
 }  // namespace
@@ -84,10 +77,10 @@ BOOST_AUTO_TEST_CASE(does_what_the_bare_loop_does) {
   BOOST_TEST(result.epochs[2].examples == 6);
 }
 
-BOOST_AUTO_TEST_CASE(callbacks_are_told_every_step_and_epoch) {
+BOOST_AUTO_TEST_CASE(the_sink_is_shown_every_step_and_epoch) {
   Line line;
   Recorder recorder;
-  (void)nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 2, .callbacks = {&recorder}});
+  (void)nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 2, .progress = &recorder});
   BOOST_TEST(recorder.steps.size() == 6u);
   BOOST_TEST(recorder.epochs.size() == 2u);
   const nn::StepReport& step = recorder.steps[4];
@@ -110,7 +103,7 @@ BOOST_AUTO_TEST_CASE(any_range_of_batches_will_do) {
     auto end() const { return batches.end(); }
   };
   const Endless range{line.batches};
-  (void)nn::fit(line.cores, line.state, line.train, range, {.epochs = 2, .callbacks = {&recorder}});
+  (void)nn::fit(line.cores, line.state, line.train, range, {.epochs = 2, .progress = &recorder});
   BOOST_TEST(recorder.steps[0].steps == 0);
   BOOST_TEST(recorder.steps[0].seconds_left == -1);
   BOOST_TEST(recorder.steps[3].steps == 3);
@@ -120,15 +113,17 @@ BOOST_AUTO_TEST_CASE(any_range_of_batches_will_do) {
 
 BOOST_AUTO_TEST_CASE(callbacks_can_stop_within_and_after_an_epoch) {
   Line line;
-  Recorder in_epoch;
-  in_epoch.stop_after_steps = 5;
-  const nn::FitResult within = nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .callbacks = {&in_epoch}});
+  int steps = 0;
+  const auto stop_in_epoch = [&](const nn::StepReport&) { return ++steps == 5 ? nn::FitAction::stop : nn::FitAction::proceed; };
+  const nn::FitResult within = nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .on_step = stop_in_epoch});
   BOOST_TEST(within.stopped);
   BOOST_TEST(within.epochs.size() == 1u);
-  BOOST_TEST(in_epoch.steps.size() == 5u);
-  Recorder after_epoch;
-  after_epoch.stop_after_epochs = 2;
-  const nn::FitResult after = nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .callbacks = {&after_epoch}});
+  BOOST_TEST(steps == 5);
+  BOOST_TEST(line.state.step() == 5);
+  const auto stop_after_epoch = [](const nn::EpochReport& report) {
+    return report.epoch == 2 ? nn::FitAction::stop : nn::FitAction::proceed;
+  };
+  const nn::FitResult after = nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .on_epoch = stop_after_epoch});
   BOOST_TEST(after.stopped);
   BOOST_TEST(after.epochs.size() == 2u);
 }

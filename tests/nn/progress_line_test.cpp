@@ -12,10 +12,10 @@ std::string printed(nn::ProgressLineOptions options) {
   std::FILE* const file = std::tmpfile();
   options.out = file;
   nn::ProgressLine progress(options);
-  (void)progress.on_step({.epoch = 1, .epochs = 2, .step = 1, .steps = 0, .mean_loss = 2, .examples = 10, .seconds = 0.5});
-  (void)progress.on_step({.epoch = 1, .epochs = 2, .step = 2, .steps = 40, .mean_loss = 0.5, .examples = 20, .seconds = 2, .seconds_left = 3661});
-  (void)progress.on_epoch({.epoch = 1, .epochs = 2, .loss = 0.25, .metrics = {0.75}, .examples = 400, .seconds = 4});
-  (void)progress.on_epoch({.epoch = 2, .epochs = 2, .loss = 0.125, .metrics = {0.5, 7}, .validated = true, .validation_loss = 1,
+  progress.show(nn::StepReport{.epoch = 1, .epochs = 2, .step = 1, .steps = 0, .mean_loss = 2, .examples = 10, .seconds = 0.5});
+  progress.show(nn::StepReport{.epoch = 1, .epochs = 2, .step = 2, .steps = 40, .mean_loss = 0.5, .examples = 20, .seconds = 2, .seconds_left = 3661});
+  progress.show(nn::EpochReport{.epoch = 1, .epochs = 2, .loss = 0.25, .metrics = {0.75}, .examples = 400, .seconds = 4});
+  progress.show(nn::EpochReport{.epoch = 2, .epochs = 2, .loss = 0.125, .metrics = {0.5, 7}, .validated = true, .validation_loss = 1,
                            .validation_metrics = {0.25, 8}, .examples = 400, .seconds = 4});
   std::rewind(file);
   std::string text;
