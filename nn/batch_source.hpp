@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-
 #include <gradloom/graph/function_ref.hpp>
 #include <gradloom/runtime/batch.hpp>
 
+#include <cstdint>
+
 namespace gradloom::inline v0::nn {
 
-/// Where fit() takes its Batches from: whatever `for (const Batch& batch : range)` goes through, an io::Loader as well as a
-/// std::vector<Batch>. Only refers to the range, which must outlive it. Each epoch goes through it once.
+/// Where fit() takes its Batches from: whatever `for (const Batch& batch : range)` goes through, an io::Loader as well
+/// as a std::vector<Batch>. Only refers to the range, which must outlive it. Each epoch goes through it once.
 class BatchSource {
  public:
   /// No batches.
@@ -16,7 +16,8 @@ class BatchSource {
 
   template <class Range>
   BatchSource(Range& range)  // NOLINT: implicit, so that fit() takes the range itself
-      : range_(const_cast<void*>(static_cast<const void*>(&range))), visit_([](void* erased, FunctionRef<bool(const Batch&)> f) {
+      : range_(const_cast<void*>(static_cast<const void*>(&range))),
+        visit_([](void* erased, FunctionRef<bool(const Batch&)> f) {
           for (const Batch& batch : *static_cast<Range*>(erased)) {
             if (!f(batch)) return;
           }

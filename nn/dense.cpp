@@ -1,14 +1,13 @@
-#include <gradloom/nn/dense.hpp>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/refuse_internal.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0::nn {
 
@@ -32,10 +31,12 @@ Tensor Dense::operator()(const Operand& x) {
   if (x.is_number()) refuse("dense", x.location(), "x is a number or an empty Tensor", {}, rule);
   const Tensor& input = x.tensor();
   if (input.rank() < 1) refuse_input(x, "x is a scalar");
-  if (!input.dim(-1).known()) refuse_input(x, fmt::format("the size {} of the last axis is not known", input.dim(-1).to_string()));
+  if (!input.dim(-1).known())
+    refuse_input(x, fmt::format("the size {} of the last axis is not known", input.dim(-1).to_string()));
 
   if (!weight_.valid()) make_parameters(x);
-  if (&weight_.graph() != &input.graph()) refuse_input(x, "its parameters belong to another graph, that of the first call");
+  if (&weight_.graph() != &input.graph())
+    refuse_input(x, "its parameters belong to another graph, that of the first call");
   if (input.dim(-1) != weight_.dim(0)) {
     refuse("dense", x.location(),
            fmt::format("the size of the last axis was {} in the first call, and is {}", weight_.dim(0).to_string(),

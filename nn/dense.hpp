@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/tensor.hpp>
 #include <gradloom/nn/initializers.hpp>
+
+#include <cstdint>
+#include <string>
 
 namespace gradloom::inline v0::nn {
 

@@ -1,13 +1,12 @@
+#include <gradloom/graph/error.hpp>
 #include <gradloom/nn/fit.hpp>
-
-#include <chrono>
-#include <utility>
+#include <gradloom/nn/metrics.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <gradloom/graph/error.hpp>
-#include <gradloom/nn/metrics.hpp>
+#include <chrono>
+#include <utility>
 
 namespace gradloom::inline v0::nn {
 
@@ -31,15 +30,20 @@ std::string type_of(const Array& array) {
 double scalar(const Array& output, size_t i) {
   if (output.size() == 1) {
     switch (output.dtype()) {
-      case DType::f32: return static_cast<double>(output.item<float>());
-      case DType::f64: return output.item<double>();
-      case DType::i64: return static_cast<double>(output.item<int64_t>());
-      default: break;
+      case DType::f32:
+        return static_cast<double>(output.item<float>());
+      case DType::f64:
+        return output.item<double>();
+      case DType::i64:
+        return static_cast<double>(output.item<int64_t>());
+      default:
+        break;
     }
   }
-  throw Error({.problem = fmt::format("output {} of the Program is {}, not a scalar of f32, f64 or i64", i, type_of(output)),
-               .op = "fit",
-               .rule = "fit and evaluate need Programs of scalars: the loss first, then metrics"});
+  throw Error(
+      {.problem = fmt::format("output {} of the Program is {}, not a scalar of f32, f64 or i64", i, type_of(output)),
+       .op = "fit",
+       .rule = "fit and evaluate need Programs of scalars: the loss first, then metrics"});
 }
 
 /// A Program's outputs, averaged over the batches of an epoch.
@@ -52,7 +56,8 @@ class Averages {
   double run(const Executor& executor, StateT& state, const Batch& batch) {
     if (outputs_.empty()) {
       outputs_ = program_.run(executor, state, batch);
-      if (outputs_.empty()) throw Error({.problem = "the Program has no outputs", .op = "fit", .rule = "output 0 is the loss"});
+      if (outputs_.empty())
+        throw Error({.problem = "the Program has no outputs", .op = "fit", .rule = "output 0 is the loss"});
       means_.resize(outputs_.size());
     } else {
       program_.run(executor, state, batch, std::span<Array>(outputs_));
@@ -97,8 +102,14 @@ Averages averages(const Executor& executor, const State& state, const Program& p
 
 class Fit {
  public:
-  Fit(const Executor& executor, State& state, const Program& train, const BatchSource& batches, const FitOptions& options)
-      : executor_(executor), state_(state), train_(train), batches_(batches), options_(options), steps_(batches.size()) {}
+  Fit(const Executor& executor, State& state, const Program& train, const BatchSource& batches,
+      const FitOptions& options)
+      : executor_(executor),
+        state_(state),
+        train_(train),
+        batches_(batches),
+        options_(options),
+        steps_(batches.size()) {}
 
   FitResult run() {
     State best;
@@ -151,11 +162,13 @@ class Fit {
     training.require_batches();
     steps_ = training.steps();
 
-    EpochReport report{.epoch = epoch, .epochs = options_.epochs, .loss = training.loss(), .metrics = training.metrics()};
+    EpochReport report{
+        .epoch = epoch, .epochs = options_.epochs, .loss = training.loss(), .metrics = training.metrics()};
     report.examples = training.examples();
     report.seconds = seconds_since(begin);
     if (options_.validation != nullptr) {
-      const Averages validation = averages(executor_, std::as_const(state_), *options_.validation, options_.validation_batches);
+      const Averages validation =
+          averages(executor_, std::as_const(state_), *options_.validation, options_.validation_batches);
       report.validated = true;
       report.validation_loss = validation.loss();
       report.validation_metrics = validation.metrics();
@@ -189,7 +202,8 @@ FitResult fit(const Executor& executor, State& state, const Program& train, cons
   return Fit(executor, state, train, batches, options).run();
 }
 
-std::vector<double> evaluate(const Executor& executor, const State& state, const Program& program, const BatchSource& batches) {
+std::vector<double> evaluate(const Executor& executor, const State& state, const Program& program,
+                             const BatchSource& batches) {
   const Averages run = averages(executor, state, program, batches);
   std::vector<double> values = run.metrics();
   values.insert(values.begin(), run.loss());

@@ -6,18 +6,18 @@
 // It does nothing that the bare loop `for (const Batch& batch : loader) train.run(cores, state, batch);` could not do.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include <gradloom/nn/batch_source.hpp>
 #include <gradloom/runtime/callback.hpp>
 #include <gradloom/runtime/program.hpp>
+
+#include <cstdint>
+#include <vector>
 
 namespace gradloom::inline v0::nn {
 
 /// What is told after every step.
 struct StepReport {
-  int epoch = 0;             ///< from 1
+  int epoch = 0;  ///< from 1
   int epochs = 0;
   int64_t step = 0;          ///< of this epoch, from 1
   int64_t steps = 0;         ///< of an epoch; 0 while that is not known
@@ -33,15 +33,16 @@ struct EpochReport {
   int epoch = 0;  ///< from 1
   int epochs = 0;
   double loss = 0;
-  std::vector<double> metrics{};             ///< the means of the training Program's outputs after the loss
-  bool validated = false;                    ///< the next two are there
+  std::vector<double> metrics{};  ///< the means of the training Program's outputs after the loss
+  bool validated = false;         ///< the next two are there
   double validation_loss = 0;
   std::vector<double> validation_metrics{};
   int64_t examples = 0;
-  double seconds = 0;                        ///< of training, without validation
+  double seconds = 0;  ///< of training, without validation
 };
 
-/// Is shown how a training goes; fit() itself prints nothing. Called on fit()'s own thread, between runs. See ProgressLine.
+/// Is shown how a training goes; fit() itself prints nothing. Called on fit()'s own thread, between runs. See
+/// ProgressLine.
 class GRADLOOM_API ProgressSink {
  public:
   virtual ~ProgressSink();
@@ -74,14 +75,15 @@ struct FitResult {
   bool stopped = false;               ///< before the last epoch, by a callback or by early stopping
 };
 
-/// Trains: runs `train` on every batch, `epochs` times. Its outputs are scalars: the loss first, then any metrics. A batch's
-/// size is that of the first axis of its first Array. Throws Error if an output is no scalar, if an epoch has no batches,
-/// and as Program::run does; the State then holds what the steps before it learned.
+/// Trains: runs `train` on every batch, `epochs` times. Its outputs are scalars: the loss first, then any metrics. A
+/// batch's size is that of the first axis of its first Array. Throws Error if an output is no scalar, if an epoch has
+/// no batches, and as Program::run does; the State then holds what the steps before it learned.
 GRADLOOM_API FitResult fit(const Executor& executor, State& state, const Program& train, const BatchSource& batches,
                            const FitOptions& options = {});
 
-/// The means of a Program's outputs, scalars all, over all batches, weighted by their sizes. Throws Error as fit() does.
-[[nodiscard]] GRADLOOM_API std::vector<double> evaluate(const Executor& executor, const State& state, const Program& program,
-                                                        const BatchSource& batches);
+/// The means of a Program's outputs, scalars all, over all batches, weighted by their sizes. Throws Error as fit()
+/// does.
+[[nodiscard]] GRADLOOM_API std::vector<double> evaluate(const Executor& executor, const State& state,
+                                                        const Program& program, const BatchSource& batches);
 
 }  // namespace gradloom::inline v0::nn

@@ -1,6 +1,6 @@
 // How the first values of parameters are drawn: `g.parameter("W", {784, 10}, nn::glorot())`.
 //
-// For a weight [..., in, out], fan-in is the product of all sizes but the last and fan-out of all but the one before it.
+// For a weight [..., in, out], fan-in is the product of all sizes but the last, fan-out of all but the one before it.
 #pragma once
 
 #include <gradloom/graph/initializer.hpp>

@@ -1,8 +1,5 @@
-#include <gradloom/nn/losses.hpp>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/refuse_internal.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
@@ -16,15 +13,20 @@
 #include <gradloom/ops/softmax.hpp>
 #include <gradloom/ops/where.hpp>
 
+#include <fmt/format.h>
+
 namespace gradloom::inline v0::nn {
 
 namespace {
 
 Tensor reduce(const Tensor& losses, Reduction reduction) {
   switch (reduction) {
-    case Reduction::mean: return mean(losses);
-    case Reduction::sum: return sum(losses);
-    case Reduction::none: break;
+    case Reduction::mean:
+      return mean(losses);
+    case Reduction::sum:
+      return sum(losses);
+    case Reduction::none:
+      break;
   }
   return losses;
 }
@@ -33,7 +35,8 @@ constexpr std::string_view same_shape_rule = "the target needs the shape of the 
 
 void check(std::string_view loss, const Operand& prediction, std::string_view prediction_name, const Tensor& target) {
   if (!target.valid()) refuse(loss, prediction.location(), "the target is an empty Tensor", {}, same_shape_rule);
-  require_same_shape(loss, prediction.location(), {prediction_name, prediction.tensor()}, {"target", target}, same_shape_rule);
+  require_same_shape(loss, prediction.location(), {prediction_name, prediction.tensor()}, {"target", target},
+                     same_shape_rule);
 }
 
 }  // namespace
@@ -91,10 +94,12 @@ constexpr std::string_view labels_rule =
 void check_labels(const Operand& logits, const Tensor& labels, double smoothing) {
   const Tensor& x = logits.tensor();
   const auto fail = [&](std::string problem) {
-    refuse("softmax_cross_entropy", logits.location(), std::move(problem), {{"logits", x}, {"labels", labels}}, labels_rule);
+    refuse("softmax_cross_entropy", logits.location(), std::move(problem), {{"logits", x}, {"labels", labels}},
+           labels_rule);
   };
   if (!labels.valid() || &labels.graph() != &x.graph()) {
-    refuse("softmax_cross_entropy", logits.location(), "labels is an empty Tensor or of another graph", {}, labels_rule);
+    refuse("softmax_cross_entropy", logits.location(), "labels is an empty Tensor or of another graph", {},
+           labels_rule);
   }
   if (!(smoothing >= 0 && smoothing <= 1)) {
     refuse("softmax_cross_entropy", logits.location(), fmt::format("label_smoothing is {}", smoothing), {},

@@ -2,9 +2,9 @@
 // shape than it needs is an Error with the user's line.
 #pragma once
 
-#include <cstdint>
-
 #include <gradloom/graph/tensor.hpp>
+
+#include <cstdint>
 
 namespace gradloom::inline v0::nn {
 
@@ -30,12 +30,13 @@ struct HuberOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// For r = prediction - target: r^2 / 2 up to |r| = delta, delta (|r| - delta / 2) beyond (Huber, 1964, "Robust Estimation
-/// of a Location Parameter"). Both of one shape. Throws Error if delta is not positive.
-[[nodiscard]] GRADLOOM_API Tensor huber(const Operand& prediction, const Tensor& target, const HuberOptions& options = {});
+/// For r = prediction - target: r^2 / 2 up to |r| = delta, delta (|r| - delta / 2) beyond (Huber, 1964, "Robust
+/// Estimation of a Location Parameter"). Both of one shape. Throws Error if delta is not positive.
+[[nodiscard]] GRADLOOM_API Tensor huber(const Operand& prediction, const Tensor& target,
+                                        const HuberOptions& options = {});
 
-/// -t log(s) - (1 - t) log(1 - s), where s = sigmoid(logits) and the targets t lie in [0, 1], of the shape of the logits.
-/// Exact for logits of any size, and so are its gradients.
+/// -t log(s) - (1 - t) log(1 - s), where s = sigmoid(logits) and the targets t lie in [0, 1], of the shape of the
+/// logits. Exact for logits of any size, and so are its gradients.
 [[nodiscard]] GRADLOOM_API Tensor binary_cross_entropy(const Operand& logits, const Tensor& target,
                                                        const LossOptions& options = {});
 
@@ -45,8 +46,10 @@ struct ProbabilityLossOptions {
 };
 
 /// The same for probabilities p instead of logits: -t log(p) - (1 - t) log(1 - p). The logarithm of 0 is kept away by a
-/// clamp, beyond which nothing is learned: prefer the logits where there are any. Throws Error if epsilon is not in (0, 0.5).
-[[nodiscard]] GRADLOOM_API Tensor binary_cross_entropy_of_probabilities(const Operand& probabilities, const Tensor& target,
+/// clamp, beyond which nothing is learned: prefer the logits where there are any. Throws Error if epsilon is not in (0,
+/// 0.5).
+[[nodiscard]] GRADLOOM_API Tensor binary_cross_entropy_of_probabilities(const Operand& probabilities,
+                                                                        const Tensor& target,
                                                                         const ProbabilityLossOptions& options = {});
 
 struct SoftmaxCrossEntropyOptions {
@@ -54,9 +57,10 @@ struct SoftmaxCrossEntropyOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// -sum over classes of t log(softmax(logits)), for every row of logits [..., classes]. Labels are either class numbers,
-/// integers [...], or probabilities t, floats [..., classes]. Stable for logits of any size. Throws Error if the number of
-/// classes is not known or label_smoothing is not in [0, 1]; a run throws Error for a class number out of range.
+/// -sum over classes of t log(softmax(logits)), for every row of logits [..., classes]. Labels are either class
+/// numbers, integers [...], or probabilities t, floats [..., classes]. Stable for logits of any size. Throws Error if
+/// the number of classes is not known or label_smoothing is not in [0, 1]; a run throws Error for a class number out of
+/// range.
 [[nodiscard]] GRADLOOM_API Tensor softmax_cross_entropy(const Operand& logits, const Tensor& labels,
                                                         const SoftmaxCrossEntropyOptions& options = {});
 

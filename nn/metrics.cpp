@@ -1,17 +1,16 @@
-#include <gradloom/nn/metrics.hpp>
-
-#include <algorithm>
-#include <limits>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/metrics.hpp>
 #include <gradloom/nn/refuse_internal.hpp>
 #include <gradloom/ops/argreduce.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/reduce.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
 
 namespace gradloom::inline v0::nn {
 
@@ -44,15 +43,18 @@ std::vector<int64_t> class_numbers(const Array& array) {
       const auto values = array.to_vector<int32_t>();
       return {values.begin(), values.end()};
     }
-    case DType::i64: return array.to_vector<int64_t>();
+    case DType::i64:
+      return array.to_vector<int64_t>();
     default:
-      throw Error({.problem = fmt::format("classes are integers, not {}", to_string(array.dtype())), .op = "ConfusionMatrix"});
+      throw Error(
+          {.problem = fmt::format("classes are integers, not {}", to_string(array.dtype())), .op = "ConfusionMatrix"});
   }
 }
 
 void require_class(int64_t number, int64_t classes) {
   if (number >= 0 && number < classes) return;
-  throw Error({.problem = fmt::format("class {} is out of range for {} classes", number, classes), .op = "ConfusionMatrix"});
+  throw Error(
+      {.problem = fmt::format("class {} is out of range for {} classes", number, classes), .op = "ConfusionMatrix"});
 }
 
 }  // namespace
@@ -88,7 +90,8 @@ double ConfusionMatrix::accuracy() const {
 
 std::string ConfusionMatrix::to_string(std::span<const std::string> names) const {
   if (!names.empty() && static_cast<int64_t>(names.size()) != classes_) {
-    throw Error({.problem = fmt::format("there are {} names for {} classes", names.size(), classes_), .op = "ConfusionMatrix"});
+    throw Error(
+        {.problem = fmt::format("there are {} names for {} classes", names.size(), classes_), .op = "ConfusionMatrix"});
   }
   const auto name = [&](int64_t i) { return names.empty() ? std::to_string(i) : names[static_cast<size_t>(i)]; };
   size_t width = 1;

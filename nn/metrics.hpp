@@ -1,13 +1,13 @@
 // What is watched beside the loss.
 #pragma once
 
+#include <gradloom/graph/tensor.hpp>
+#include <gradloom/runtime/array.hpp>
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
-
-#include <gradloom/graph/tensor.hpp>
-#include <gradloom/runtime/array.hpp>
 
 namespace gradloom::inline v0::nn {
 
@@ -29,8 +29,8 @@ class GRADLOOM_API ConfusionMatrix {
   [[nodiscard]] int64_t count(int64_t label, int64_t prediction) const;
   /// The share of examples on the diagonal; nan if nothing was counted.
   [[nodiscard]] double accuracy() const;
-  /// A table with a row per label and a column per prediction, headed by `names` (else by numbers). Throws Error if their
-  /// number is not that of the classes.
+  /// A table with a row per label and a column per prediction, headed by `names` (else by numbers). Throws Error if
+  /// their number is not that of the classes.
   [[nodiscard]] std::string to_string(std::span<const std::string> names = {}) const;
 
  private:

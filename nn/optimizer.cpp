@@ -1,7 +1,3 @@
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/nn/initializers.hpp>
@@ -13,6 +9,10 @@
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0::nn {
 
@@ -97,8 +97,7 @@ OptimizerBuilder::OptimizerBuilder(std::string_view name, const Operand& loss, c
       items_(differentiate(name, loss, parameters)),
       scope_(graph_, free_scope(graph_, name), location_) {}
 
-// The global norm is that of all gradients as one long vector (Pascanu et al., 2013). As in PyTorch, 1e-6 keeps the
-// division from 0.
+// As in PyTorch, 1e-6 keeps the division from 0.
 void OptimizerBuilder::clip(double value, double global_norm) {
   constexpr std::string_view rule = "clip_value and clip_global_norm are positive, or 0 for none";
   if (!(value >= 0)) refuse(name_, location_, fmt::format("clip_value is {}", value), {}, rule);

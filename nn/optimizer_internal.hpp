@@ -1,13 +1,13 @@
 // What all optimisers share: which parameters, their gradients, clipping, the slots, the count of steps.
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/tensor.hpp>
 #include <gradloom/nn/schedules.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace gradloom::inline v0::nn {
 
@@ -28,8 +28,8 @@ class OptimizerBuilder {
     Tensor gradient;
   };
 
-  /// Differentiates and clips. The builder holds the optimiser's scope open: whatever is built while it lives is named and
-  /// located as part of it. The options are those of every optimiser, see optimizers.hpp.
+  /// Differentiates and clips. The builder holds the optimiser's scope open: whatever is built while it lives is named
+  /// and located as part of it. The options are those of every optimiser, see optimizers.hpp.
   template <class Options>
   OptimizerBuilder(std::string_view name, const Operand& loss, const Options& options)
       : OptimizerBuilder(name, loss, options.learning_rate, options.parameters) {
@@ -48,7 +48,8 @@ class OptimizerBuilder {
   [[nodiscard]] std::vector<Update> finish();
 
  private:
-  OptimizerBuilder(std::string_view name, const Operand& loss, const Schedule& schedule, const std::vector<Tensor>& parameters);
+  OptimizerBuilder(std::string_view name, const Operand& loss, const Schedule& schedule,
+                   const std::vector<Tensor>& parameters);
   void clip(double value, double global_norm);
   [[nodiscard]] const Tensor& step();
 

@@ -1,12 +1,11 @@
-#include <gradloom/nn/optimizers.hpp>
-
-#include <algorithm>
-#include <cmath>
-
 #include <gradloom/nn/optimizer_internal.hpp>
+#include <gradloom/nn/optimizers.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/power.hpp>
+
+#include <algorithm>
+#include <cmath>
 
 namespace gradloom::inline v0::nn {
 
@@ -21,7 +20,8 @@ Tensor bias_correction(double beta, const Tensor& t) { return -expm1(std::log(be
 
 enum class Lookahead { no, yes };
 
-std::vector<Update> with_velocity(std::string_view name, const Operand& loss, const MomentumOptions& options, Lookahead lookahead) {
+std::vector<Update> with_velocity(std::string_view name, const Operand& loss, const MomentumOptions& options,
+                                  Lookahead lookahead) {
   OptimizerBuilder optimizer(name, loss, options);
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {

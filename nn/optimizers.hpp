@@ -2,28 +2,30 @@
 //
 //     Program train = compile({.outputs = {loss}, .updates = nn::adam(loss, {.learning_rate = 1e-3})});
 //
-// In the formulas g is the gradient of the loss with respect to a parameter p, after clipping. What an optimiser keeps
-// between steps are frozen parameters of the graph, zero at first, and so part of the State: "adam/dense_1/weight/m", and
-// "adam/step" (i64), which counts its steps if the formula or the schedule needs it. A second adam in the same graph uses
+// In the formulas g is the gradient of the loss with respect to a parameter p, after clipping: `clip_value` clamps
+// every element to +-clip_value; then `clip_global_norm` scales all gradients alike, so that their norm, as one long
+// vector, is at most that (Pascanu et al., 2013); 0 leaves either out. What an optimiser keeps between steps are
+// frozen parameters of the graph, zero at first, and so part of the State: "adam/dense_1/weight/m", and "adam/step"
+// (i64), which counts its steps if the formula or the schedule needs it. A second adam in the same graph uses
 // "adam_2". All results agree with PyTorch's optimisers of that name.
 //
-// Every optimiser updates `parameters`, or if none are given the parameters that the loss depends on; frozen ones are left
-// out. Throws Error if none is left, if one is no parameter, if the loss is not a scalar, and as gradients() does.
+// Every optimiser updates `parameters`, or if none are given the parameters that the loss depends on; frozen ones are
+// left out. Throws Error if none is left, if one is no parameter, if the loss is not a scalar, and as gradients() does.
 #pragma once
-
-#include <vector>
 
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/tensor.hpp>
 #include <gradloom/nn/schedules.hpp>
 
+#include <vector>
+
 namespace gradloom::inline v0::nn {
 
 struct GradientDescentOptions {
   Schedule learning_rate = 0.01;
-  double weight_decay = 0;        ///< g += weight_decay p, after clipping
-  double clip_value = 0;          ///< every element of g is clamped to +-clip_value; 0: not at all
-  double clip_global_norm = 0;    ///< then all g are scaled so that the norm over all of them is at most this; 0: not at all
+  double weight_decay = 0;  ///< g += weight_decay p
+  double clip_value = 0;
+  double clip_global_norm = 0;
   std::vector<Tensor> parameters{};
 };
 
@@ -34,7 +36,7 @@ struct GradientDescentOptions {
 struct MomentumOptions {
   Schedule learning_rate = 0.01;
   double momentum = 0.9;
-  double weight_decay = 0;  ///< g += weight_decay p, after clipping
+  double weight_decay = 0;  ///< g += weight_decay p
   double clip_value = 0;
   double clip_global_norm = 0;
   std::vector<Tensor> parameters{};
@@ -44,8 +46,8 @@ struct MomentumOptions {
 /// Sutskever et al., 2013, with the learning rate outside the velocity.)
 [[nodiscard]] GRADLOOM_API std::vector<Update> momentum(const Operand& loss, const MomentumOptions& options = {});
 
-/// Nesterov's momentum: velocity = momentum velocity + g; p -= learning_rate (g + momentum velocity). (Nesterov, 1983, in
-/// the form of Sutskever et al., 2013, "On the importance of initialization and momentum in deep learning".)
+/// Nesterov's momentum: velocity = momentum velocity + g; p -= learning_rate (g + momentum velocity). (Nesterov, 1983,
+/// in the form of Sutskever et al., 2013, "On the importance of initialization and momentum in deep learning".)
 [[nodiscard]] GRADLOOM_API std::vector<Update> nesterov(const Operand& loss, const MomentumOptions& options = {});
 
 struct RmspropOptions {
@@ -83,8 +85,8 @@ struct AdamOptions {
 };
 
 /// Adam, in step t = 1, 2, ...: m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
-/// p -= learning_rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon). (Kingma and Ba, 2015, algorithm 1; as in
-/// PyTorch 1.13, epsilon is added after the bias correction.)
+/// p -= learning_rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon). (Kingma and Ba, 2015, algorithm 1;
+/// as in PyTorch 1.13, epsilon is added after the bias correction.)
 [[nodiscard]] GRADLOOM_API std::vector<Update> adam(const Operand& loss, const AdamOptions& options = {});
 
 struct AdamwOptions {

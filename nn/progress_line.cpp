@@ -1,11 +1,10 @@
 #include <gradloom/nn/progress_line.hpp>
 
-#include <chrono>
-#include <cmath>
-
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <chrono>
+#include <cmath>
 
 namespace gradloom::inline v0::nn {
 
@@ -24,10 +23,12 @@ std::string duration(double seconds) {
   return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
-std::string named(const std::string& prefix, double loss, const std::vector<double>& metrics, const std::vector<std::string>& names) {
+std::string named(const std::string& prefix, double loss, const std::vector<double>& metrics,
+                  const std::vector<std::string>& names) {
   std::string text = fmt::format("  {}loss {:.4f}", prefix, loss);
   for (size_t i = 0; i < metrics.size(); ++i) {
-    text += fmt::format("  {}{} {:.4f}", prefix, i < names.size() ? names[i] : fmt::format("metric {}", i + 1), metrics[i]);
+    text +=
+        fmt::format("  {}{} {:.4f}", prefix, i < names.size() ? names[i] : fmt::format("metric {}", i + 1), metrics[i]);
   }
   return text;
 }
@@ -53,7 +54,8 @@ void ProgressLine::show(const StepReport& report) {
   printed_ = time;
   std::string text = fmt::format("{}epoch {}/{}  step {}", clear_line, report.epoch, report.epochs, report.step);
   if (report.steps > 0) text += fmt::format("/{}", report.steps);
-  text += fmt::format("  loss {:.4f}  {}", report.mean_loss, per_second(report.examples, report.seconds, options_.examples));
+  text += fmt::format("  loss {:.4f}  {}", report.mean_loss,
+                      per_second(report.examples, report.seconds, options_.examples));
   if (report.seconds_left >= 0) text += fmt::format("  {} left", duration(report.seconds_left));
   write(options_.out, text);
 }
@@ -61,8 +63,10 @@ void ProgressLine::show(const StepReport& report) {
 void ProgressLine::show(const EpochReport& report) {
   std::string text = fmt::format("{}epoch {}/{}", rewrite_ ? clear_line : "", report.epoch, report.epochs);
   text += named("", report.loss, report.metrics, options_.metrics);
-  if (report.validated) text += named("validation ", report.validation_loss, report.validation_metrics, options_.metrics);
-  text += fmt::format("  {:.1f} s  {}\n", report.seconds, per_second(report.examples, report.seconds, options_.examples));
+  if (report.validated)
+    text += named("validation ", report.validation_loss, report.validation_metrics, options_.metrics);
+  text +=
+      fmt::format("  {:.1f} s  {}\n", report.seconds, per_second(report.examples, report.seconds, options_.examples));
   write(options_.out, text);
 }
 

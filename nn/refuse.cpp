@@ -1,12 +1,12 @@
-#include <vector>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/nn/refuse_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <vector>
 
 namespace gradloom::inline v0::nn {
 
@@ -36,7 +36,8 @@ void require_same_shape(std::string_view function, const SourceLocation& locatio
     refuse(function, location, fmt::format("{} belongs to another graph", b.name), {}, rule);
   }
   bool same = a.tensor.rank() == b.tensor.rank();
-  for (int axis = 0; same && axis < a.tensor.rank(); ++axis) same = may_be_equal(a.tensor.dim(axis), b.tensor.dim(axis));
+  for (int axis = 0; same && axis < a.tensor.rank(); ++axis)
+    same = may_be_equal(a.tensor.dim(axis), b.tensor.dim(axis));
   if (same) return;
   refuse(function, location,
          fmt::format("the shapes of {} and {} differ, {} and {}", a.name, b.name, a.tensor.shape().to_string(),

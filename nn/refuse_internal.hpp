@@ -1,11 +1,11 @@
 // The Errors of layers, losses and optimisers: the same form as those of ops.
 #pragma once
 
+#include <gradloom/graph/tensor.hpp>
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
-
-#include <gradloom/graph/tensor.hpp>
 
 namespace gradloom::inline v0::nn {
 

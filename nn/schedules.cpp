@@ -1,11 +1,6 @@
-#include <gradloom/nn/schedules.hpp>
-
-#include <cmath>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/schedules.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/constant.hpp>
@@ -13,24 +8,28 @@
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/trigonometric.hpp>
 
+#include <fmt/format.h>
+
+#include <cmath>
+
 namespace gradloom::inline v0::nn {
 
 namespace {
 
 void require_positive(const char* schedule, const char* what, double value) {
   if (value > 0) return;
-  throw Error({.problem = fmt::format("{} is {}", what, value),
-               .op = schedule,
-               .rule = fmt::format("{} is positive", what)});
+  throw Error(
+      {.problem = fmt::format("{} is {}", what, value), .op = schedule, .rule = fmt::format("{} is positive", what)});
 }
 
-// t is an i64 scalar, counted from the end of the warm-up. Everything is f64: a factor near 1 to the power of many steps
-// would be off by per cents in f32, and scalars cost nothing.
+// t is an i64 scalar, counted from the end of the warm-up. Everything is f64: a factor near 1 to the power of many
+// steps would be off by per cents in f32, and scalars cost nothing.
 Tensor decayed(const Schedule& schedule, const Tensor& t) {
   const auto real = [](const Tensor& x) { return cast(x, DType::f64); };
   const auto steps = static_cast<double>(schedule.steps);
   switch (schedule.decay) {
-    case Schedule::Decay::none: break;
+    case Schedule::Decay::none:
+      break;
     case Schedule::Decay::step:
       return schedule.initial * exp(std::log(schedule.factor) * real(t / schedule.steps));
     case Schedule::Decay::exponential:

@@ -1,10 +1,12 @@
-// Learning rates that change as training goes on, as data; an optimiser turns them into graph nodes over its own count of
-// steps. A plain number is a schedule too: `adam(loss, {.learning_rate = warm_up(cosine_decay(1e-3, 10'000), 500)})`.
+// Learning rates that change as training goes on, as data; an optimiser turns them into graph nodes over its own count
+// of steps. A plain number is a schedule too.
+//
+//     nn::adam(loss, {.learning_rate = nn::warm_up(nn::cosine_decay(1e-3, 10'000), 500)})
 #pragma once
 
-#include <cstdint>
-
 #include <gradloom/graph/tensor.hpp>
+
+#include <cstdint>
 
 namespace gradloom::inline v0::nn {
 
@@ -34,8 +36,8 @@ struct Schedule {
 /// without restarts). Throws Error unless `steps` is positive.
 [[nodiscard]] GRADLOOM_API Schedule cosine_decay(double initial, int64_t steps, double final = 0);
 
-/// Linear growth over the first `steps` steps, (t + 1) / steps of the schedule's initial rate; then the schedule itself,
-/// from its step 0. Throws Error if `steps` is negative.
+/// Linear growth over the first `steps` steps, (t + 1) / steps of the schedule's initial rate; then the schedule
+/// itself, from its step 0. Throws Error if `steps` is negative.
 [[nodiscard]] GRADLOOM_API Schedule warm_up(Schedule schedule, int64_t steps);
 
 /// The rate of step `step` (an integer scalar) as an f64 scalar of its graph.

@@ -1,11 +1,9 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
+#include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/nn/dense.hpp>
 
 #include <boost/test/unit_test.hpp>
-
-#include <gradloom/graph/builtin_ops.hpp>
-
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
@@ -16,7 +14,8 @@ namespace {
 
 std::vector<std::string> parameter_names(const Graph& g) {
   std::vector<std::string> names;
-  for (const Tensor& parameter : g.parameters()) names.push_back(parameter.name() + " " + parameter.shape().to_string());
+  for (const Tensor& parameter : g.parameters())
+    names.push_back(parameter.name() + " " + parameter.shape().to_string());
   return names;
 }
 
@@ -54,9 +53,10 @@ BOOST_AUTO_TEST_CASE(fresh_layers_are_numbered_within_their_scope) {
     const Scope scope = g.scope("encoder");
     (void)nn::dense(x, 2);
   }
-  const std::vector<std::string> expected = {"dense_1/weight [3, 4]", "dense_1/bias [4]", "dense_2/weight [4, 5]",
-                                             "head/weight [4, 1]", "head/bias [1]",
-                                             "encoder/dense_1/weight [3, 2]", "encoder/dense_1/bias [2]"};
+  const std::vector<std::string> expected = {"dense_1/weight [3, 4]",   "dense_1/bias [4]",
+                                             "dense_2/weight [4, 5]",   "head/weight [4, 1]",
+                                             "head/bias [1]",           "encoder/dense_1/weight [3, 2]",
+                                             "encoder/dense_1/bias [2]"};
   BOOST_TEST(parameter_names(g) == expected, boost::test_tools::per_element());
 }
 
@@ -88,18 +88,21 @@ BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
   const std::string file = "dense_test.cpp:";
   const std::string rule = "\n  dense needs x [..., in], with in a number that is the same in every call";
   Graph g;
-  const Tensor scalar = g.input("scalar", {}), open = g.input("open", {2, "n"}), x = g.input("x", {2, 3}), y = g.input("y", {2, 4});
-  const std::string made = file + std::to_string(__LINE__ - 1) + "\n";
+  const std::string made = file + std::to_string(__LINE__ + 1) + "\n";
+  const Tensor scalar = g.input("scalar", {}), open = g.input("open", {2, "n"}), y = g.input("y", {2, 4});
+  const Tensor x = g.input("x", {2, 3});
 
   int line = __LINE__ + 1;
   BOOST_TEST(message_of([&] { (void)nn::dense(x, 0); }) ==
              file + std::to_string(line) + ": dense: 0 units were asked for\n  a layer has at least one unit");
   line = __LINE__ + 1;
   const std::string rank = message_of([&] { (void)nn::dense(scalar, 2); });
-  BOOST_TEST(rank == file + std::to_string(line) + ": dense: x is a scalar\n  x \"scalar\"  f32[]  input, " + made + rule.substr(1));
+  BOOST_TEST(rank == file + std::to_string(line) + ": dense: x is a scalar\n  x \"scalar\"  f32[]  input, " + made +
+                         rule.substr(1));
   line = __LINE__ + 1;
   const std::string unknown = message_of([&] { (void)nn::dense(open, 2); });
-  BOOST_TEST(unknown == file + std::to_string(line) + ": dense: the size n of the last axis is not known\n  x \"open\"  f32[2, n]  input, " +
+  BOOST_TEST(unknown == file + std::to_string(line) +
+                            ": dense: the size n of the last axis is not known\n  x \"open\"  f32[2, n]  input, " +
                             made + rule.substr(1));
   line = __LINE__ + 1;
   const std::string empty = message_of([&] { (void)nn::dense(Tensor(), 2); });
@@ -109,14 +112,16 @@ BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
   (void)layer(x);
   line = __LINE__ + 1;
   const std::string width = message_of([&] { (void)layer(y); });
-  BOOST_TEST(width == file + std::to_string(line) + ": dense: the size of the last axis was 3 in the first call, and is 4\n" +
-                          "  x \"y\"                    f32[2, 4]  input, " + made +
-                          "  weight \"dense_1/weight\"  f32[3, 5]  parameter, " + file + std::to_string(line - 2) + rule);
+  BOOST_TEST(width ==
+             file + std::to_string(line) + ": dense: the size of the last axis was 3 in the first call, and is 4\n" +
+                 "  x \"y\"                    f32[2, 4]  input, " + made +
+                 "  weight \"dense_1/weight\"  f32[3, 5]  parameter, " + file + std::to_string(line - 2) + rule);
   Graph other;
   const Tensor foreign = other.input("foreign", {2, 3});
   line = __LINE__ + 1;
   const std::string graph = message_of([&] { (void)layer(foreign); });
-  BOOST_TEST(graph == file + std::to_string(line) + ": dense: its parameters belong to another graph, that of the first call\n" +
+  BOOST_TEST(graph == file + std::to_string(line) +
+                          ": dense: its parameters belong to another graph, that of the first call\n" +
                           "  x \"foreign\"  f32[2, 3]  input, " + file + std::to_string(line - 2) + rule);
 }
 

@@ -1,19 +1,17 @@
-#include <gradloom/nn/fit.hpp>
-
-#include <cmath>
-#include <limits>
-#include <list>
-
-#include <boost/test/unit_test.hpp>
-
+#include "message_helper.hpp"
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/fit.hpp>
 #include <gradloom/nn/optimizers.hpp>
 #include <gradloom/nn/progress_line.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
 
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <limits>
+#include <list>
 
 using namespace gradloom;
 using test::message_of;
@@ -114,8 +112,11 @@ BOOST_AUTO_TEST_CASE(any_range_of_batches_will_do) {
 BOOST_AUTO_TEST_CASE(callbacks_can_stop_within_and_after_an_epoch) {
   Line line;
   int steps = 0;
-  const auto stop_in_epoch = [&](const nn::StepReport&) { return ++steps == 5 ? nn::FitAction::stop : nn::FitAction::proceed; };
-  const nn::FitResult within = nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .on_step = stop_in_epoch});
+  const auto stop_in_epoch = [&](const nn::StepReport&) {
+    return ++steps == 5 ? nn::FitAction::stop : nn::FitAction::proceed;
+  };
+  const nn::FitResult within =
+      nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .on_step = stop_in_epoch});
   BOOST_TEST(within.stopped);
   BOOST_TEST(within.epochs.size() == 1u);
   BOOST_TEST(steps == 5);
@@ -123,7 +124,8 @@ BOOST_AUTO_TEST_CASE(callbacks_can_stop_within_and_after_an_epoch) {
   const auto stop_after_epoch = [](const nn::EpochReport& report) {
     return report.epoch == 2 ? nn::FitAction::stop : nn::FitAction::proceed;
   };
-  const nn::FitResult after = nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .on_epoch = stop_after_epoch});
+  const nn::FitResult after =
+      nn::fit(line.cores, line.state, line.train, line.batches, {.epochs = 9, .on_epoch = stop_after_epoch});
   BOOST_TEST(after.stopped);
   BOOST_TEST(after.epochs.size() == 2u);
 }
@@ -165,9 +167,9 @@ BOOST_AUTO_TEST_CASE(early_stopping_waits_and_restores_the_best_state) {
       }
     }
   }
-  const nn::FitResult result = nn::fit(line.cores, line.state, line.train, one,
-                                       {.epochs = 40, .validation = &line.validation, .validation_batches = one,
-                                        .early_stopping = {.patience = 3}});
+  const nn::FitResult result = nn::fit(
+      line.cores, line.state, line.train, one,
+      {.epochs = 40, .validation = &line.validation, .validation_batches = one, .early_stopping = {.patience = 3}});
   BOOST_TEST(result.stopped);
   BOOST_TEST(result.best_epoch == best_epoch);
   BOOST_TEST(result.epochs.size() == static_cast<size_t>(best_epoch) + 3);
@@ -175,8 +177,9 @@ BOOST_AUTO_TEST_CASE(early_stopping_waits_and_restores_the_best_state) {
   for (const std::string& name : best.names()) BOOST_TEST(same_bits(line.state.get(name), best.get(name)), name);
 
   Line impatient;  // nothing is better by 100
-  const nn::FitResult early = nn::fit(impatient.cores, impatient.state, impatient.train, one,
-                                      {.epochs = 40, .early_stopping = {.patience = 2, .min_delta = 100, .restore_best = false}});
+  const nn::FitResult early =
+      nn::fit(impatient.cores, impatient.state, impatient.train, one,
+              {.epochs = 40, .early_stopping = {.patience = 2, .min_delta = 100, .restore_best = false}});
   BOOST_TEST(early.epochs.size() == 3u);
   BOOST_TEST(early.best_epoch == 1);
   BOOST_TEST(impatient.state.step() == 3);

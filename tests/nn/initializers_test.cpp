@@ -1,12 +1,11 @@
+#include <gradloom/graph/graph.hpp>
 #include <gradloom/nn/initializers.hpp>
-
-#include <cmath>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/ops/arithmetic.hpp>
-#include <gradloom/runtime/program.hpp>
+#include <cmath>
 
 using namespace gradloom;
 

@@ -1,21 +1,19 @@
-#include <gradloom/nn/optimizers.hpp>
-
-#include <algorithm>
-#include <cmath>
-#include <functional>
-#include <map>
-#include <string>
-
-#include <boost/test/unit_test.hpp>
-
+#include "message_helper.hpp"
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/optimizers.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/program.hpp>
 
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <string>
 
 using namespace gradloom;
 using test::message_of;
@@ -70,7 +68,8 @@ void check(const Bowl& bowl, const std::vector<Update>& updates, const Formula& 
     const Vector got = elements(state);
     for (size_t i = 0; i < p.size(); ++i) {
       BOOST_TEST_CONTEXT("step " << t << ", element " << i)
-      BOOST_TEST(std::abs(got[i] - p[i]) <= (i < 3 ? f64_tolerance : 2e-6) * (1 + std::abs(p[i])), got[i] << " instead of " << p[i]);
+      BOOST_TEST(std::abs(got[i] - p[i]) <= (i < 3 ? f64_tolerance : 2e-6) * (1 + std::abs(p[i])),
+                 got[i] << " instead of " << p[i]);
     }
   }
 }
@@ -135,14 +134,18 @@ BOOST_AUTO_TEST_CASE(adamw_decays_beside_the_gradient_and_only_what_it_should) {
       slots["v"] = 0.999 * slots["v"] + (1 - 0.999) * g * g;
       slots["element"] = 1;
       const double rate = 0.1 / (1 - std::pow(0.9, t));
-      return p * (1 - 0.1 * decay) - rate * slots["m"] / (std::sqrt(slots["v"]) / std::sqrt(1 - std::pow(0.999, t)) + 1e-8);
+      return p * (1 - 0.1 * decay) -
+             rate * slots["m"] / (std::sqrt(slots["v"]) / std::sqrt(1 - std::pow(0.999, t)) + 1e-8);
     };
   };
   Bowl bowl;
   check(bowl, nn::adamw(bowl.loss, {.learning_rate = 0.1, .weight_decay = 0.2}), formula(0.2));
-  check(bowl, nn::adamw(bowl.loss, {.learning_rate = 0.1, .weight_decay = 0.2, .decays = [](const Tensor&) { return false; }}),
+  check(
+      bowl,
+      nn::adamw(bowl.loss, {.learning_rate = 0.1, .weight_decay = 0.2, .decays = [](const Tensor&) { return false; }}),
+      formula(0));
+  check(bowl, nn::adamw(bowl.loss, {.learning_rate = 0.1, .weight_decay = 0.2, .without_decay = {bowl.w, bowl.b}}),
         formula(0));
-  check(bowl, nn::adamw(bowl.loss, {.learning_rate = 0.1, .weight_decay = 0.2, .without_decay = {bowl.w, bowl.b}}), formula(0));
 }
 
 BOOST_AUTO_TEST_CASE(gradients_are_clipped_by_value_then_by_their_global_norm) {
@@ -163,14 +166,16 @@ BOOST_AUTO_TEST_CASE(gradients_are_clipped_by_value_then_by_their_global_norm) {
   const Formula descent = [](double p, double g, auto&, int) { return p - 0.05 * g; };
   Bowl bowl;
   check(bowl, nn::gradient_descent(bowl.loss, {.learning_rate = 0.05, .clip_value = 2}), descent, by_value(2));
-  check(bowl, nn::gradient_descent(bowl.loss, {.learning_rate = 0.05, .clip_global_norm = 5}), descent, by_norm(5), f32);
-  check(bowl, nn::gradient_descent(bowl.loss, {.learning_rate = 0.05, .clip_global_norm = 1e6}), descent);
-  check(bowl, nn::gradient_descent(bowl.loss, {.learning_rate = 0.05, .clip_value = 2, .clip_global_norm = 3}), descent,
-        [&](Vector& g) {
-          by_value(2)(g);
-          by_norm(3)(g);
-        },
+  check(bowl, nn::gradient_descent(bowl.loss, {.learning_rate = 0.05, .clip_global_norm = 5}), descent, by_norm(5),
         f32);
+  check(bowl, nn::gradient_descent(bowl.loss, {.learning_rate = 0.05, .clip_global_norm = 1e6}), descent);
+  check(
+      bowl, nn::gradient_descent(bowl.loss, {.learning_rate = 0.05, .clip_value = 2, .clip_global_norm = 3}), descent,
+      [&](Vector& g) {
+        by_value(2)(g);
+        by_norm(3)(g);
+      },
+      f32);
 }
 
 BOOST_AUTO_TEST_CASE(a_schedule_runs_over_the_optimisers_own_steps) {
@@ -198,12 +203,23 @@ BOOST_AUTO_TEST_CASE(slots_are_frozen_parameters_with_names_of_their_own) {
   for (const Tensor& parameter : bowl.g.parameters()) {
     names.push_back(parameter.name() + " " + std::string(to_string(parameter.dtype())) + parameter.shape().to_string());
   }
-  const std::vector<std::string> expected = {
-      "layer/w f64[3]", "layer/b f32[2]",
-      "adam/step i64[]", "adam/layer/w/m f64[3]", "adam/layer/w/v f64[3]", "adam/layer/b/m f32[2]", "adam/layer/b/v f32[2]",
-      "adam_2/step i64[]", "adam_2/layer/w/m f64[3]", "adam_2/layer/w/v f64[3]", "adam_2/layer/b/m f32[2]", "adam_2/layer/b/v f32[2]",
-      "fine_tuning/adam/step i64[]", "fine_tuning/adam/layer/w/m f64[3]", "fine_tuning/adam/layer/w/v f64[3]",
-      "fine_tuning/adam/layer/b/m f32[2]", "fine_tuning/adam/layer/b/v f32[2]"};
+  const std::vector<std::string> expected = {"layer/w f64[3]",
+                                             "layer/b f32[2]",
+                                             "adam/step i64[]",
+                                             "adam/layer/w/m f64[3]",
+                                             "adam/layer/w/v f64[3]",
+                                             "adam/layer/b/m f32[2]",
+                                             "adam/layer/b/v f32[2]",
+                                             "adam_2/step i64[]",
+                                             "adam_2/layer/w/m f64[3]",
+                                             "adam_2/layer/w/v f64[3]",
+                                             "adam_2/layer/b/m f32[2]",
+                                             "adam_2/layer/b/v f32[2]",
+                                             "fine_tuning/adam/step i64[]",
+                                             "fine_tuning/adam/layer/w/m f64[3]",
+                                             "fine_tuning/adam/layer/w/v f64[3]",
+                                             "fine_tuning/adam/layer/b/m f32[2]",
+                                             "fine_tuning/adam/layer/b/v f32[2]"};
   BOOST_TEST(names == expected, boost::test_tools::per_element());
 }
 
@@ -219,7 +235,8 @@ BOOST_AUTO_TEST_CASE(only_trainable_parameters_that_the_loss_depends_on_are_upda
   };
   BOOST_TEST(updated(nn::gradient_descent(loss)) == std::vector<std::string>{"used"}, boost::test_tools::per_element());
   BOOST_TEST(updated(nn::gradient_descent(loss, {.parameters = {used, unused, frozen}})) ==
-             (std::vector<std::string>{"used", "unused"}), boost::test_tools::per_element());
+                 (std::vector<std::string>{"used", "unused"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(errors_tell_what_an_optimiser_needs) {
@@ -231,20 +248,22 @@ BOOST_AUTO_TEST_CASE(errors_tell_what_an_optimiser_needs) {
 
   int line = __LINE__ + 1;
   const std::string vector = message_of([&] { (void)nn::adam(x); });
-  BOOST_TEST(vector == file + std::to_string(line) + ": adam: the loss is not a scalar\n  loss \"x\"  f32[2]  input, " + made +
-                           "\n  adam needs a scalar loss: reduce it with mean or sum");
+  BOOST_TEST(vector == file + std::to_string(line) + ": adam: the loss is not a scalar\n  loss \"x\"  f32[2]  input, " +
+                           made + "\n  adam needs a scalar loss: reduce it with mean or sum");
 
   const std::string rule = "\n  an optimiser needs a parameter that is trainable and that the loss depends on";
   const Tensor total = sum(x * frozen).named("total");
   line = __LINE__ + 1;
   const std::string none = message_of([&] { (void)nn::nesterov(total); });
-  BOOST_TEST(none == file + std::to_string(line) + ": nesterov: there is no trainable parameter\n  loss \"total\"  f32[]  sum, " +
-                         file + std::to_string(line - 2) + rule);
+  BOOST_TEST(none == file + std::to_string(line) +
+                         ": nesterov: there is no trainable parameter\n  loss \"total\"  f32[]  sum, " + file +
+                         std::to_string(line - 2) + rule);
 
   const Tensor loss = sum(x * p);
   line = __LINE__ + 1;
   const std::string input = message_of([&] { (void)nn::adagrad(loss, {.parameters = {x}}); });
-  BOOST_TEST(input == file + std::to_string(line) + ": adagrad: \"x\" is not a parameter\n  parameters \"x\"  f32[2]  input, " + made + rule);
+  BOOST_TEST(input == file + std::to_string(line) +
+                          ": adagrad: \"x\" is not a parameter\n  parameters \"x\"  f32[2]  input, " + made + rule);
 
   Graph other;
   line = __LINE__ + 1;
@@ -254,17 +273,21 @@ BOOST_AUTO_TEST_CASE(errors_tell_what_an_optimiser_needs) {
 
   line = __LINE__ + 1;
   const std::string value = message_of([&] { (void)nn::momentum(loss, {.clip_value = -1}); });
-  BOOST_TEST(value == file + std::to_string(line) +
-                          ": momentum: clip_value is -1\n  clip_value and clip_global_norm are positive, or 0 for none");
+  BOOST_TEST(value ==
+             file + std::to_string(line) +
+                 ": momentum: clip_value is -1\n  clip_value and clip_global_norm are positive, or 0 for none");
   line = __LINE__ + 1;
   const std::string norm = message_of([&] { (void)nn::momentum(loss, {.clip_global_norm = -2}); });
-  BOOST_TEST(norm == file + std::to_string(line) +
-                         ": momentum: clip_global_norm is -2\n  clip_value and clip_global_norm are positive, or 0 for none");
+  BOOST_TEST(norm ==
+             file + std::to_string(line) +
+                 ": momentum: clip_global_norm is -2\n  clip_value and clip_global_norm are positive, or 0 for none");
 
   line = __LINE__ + 1;
   const std::string empty = message_of([&] { (void)nn::adamw(Tensor()); });
-  BOOST_TEST(empty == file + std::to_string(line) +
-                          ": adamw: the loss is a number or an empty Tensor\n  adamw needs a scalar loss: reduce it with mean or sum");
+  BOOST_TEST(
+      empty ==
+      file + std::to_string(line) +
+          ": adamw: the loss is a number or an empty Tensor\n  adamw needs a scalar loss: reduce it with mean or sum");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
