@@ -287,7 +287,7 @@ Tensor Graph::add(const OpDef& op, std::span<const Tensor> inputs, const Attribu
   node.op = &op;
   node.attributes = attributes;
   node.path = data_->path;
-  node.location = data_->composition.known() ? data_->composition : location;
+  node.location = user_line(location);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const auto refuse = [&](const char* why) {
       throw Error({.problem = fmt::format("{} {}", operand_name(op, static_cast<int>(i)), why),
@@ -317,6 +317,10 @@ Tensor Graph::add_copy(const Node& original, std::span<const Tensor> inputs, con
   const Node& added = data_->nodes.back();
   if (is_input(added) || is_parameter(added)) data_->taken.emplace(added.name, added.id);
   return made;
+}
+
+SourceLocation Graph::user_line(SourceLocation location) const {
+  return data_->composition.known() ? data_->composition : location;
 }
 
 int Graph::node_count() const { return static_cast<int>(data_->nodes.size()); }
