@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view rule = "dense needs x [..., in], with in a number that is the same in every call";
 
 [[noreturn]] void refuse_input(const Operand& x, std::string problem) {
-  refuse("dense", x.location(), std::move(problem), {{"x", x.tensor()}}, rule);
+  refuse("dense", x, std::move(problem), {{"x", x.tensor()}}, rule);
 }
 
 }  // namespace
@@ -24,11 +24,12 @@ constexpr std::string_view rule = "dense needs x [..., in], with in a number tha
 Dense::Dense(int64_t units, DenseOptions options, SourceLocation location)
     : units_(units), options_(std::move(options)) {
   if (units_ > 0) return;
-  refuse("dense", location, fmt::format("{} units were asked for", units_), {}, "a layer has at least one unit");
+  refuse("dense", Operand(units_, location), fmt::format("{} units were asked for", units_), {},
+         "a layer has at least one unit");
 }
 
 Tensor Dense::operator()(const Operand& x) {
-  if (x.is_number()) refuse("dense", x.location(), "x is a number or an empty Tensor", {}, rule);
+  if (x.is_number()) refuse("dense", x, "x is a number or an empty Tensor", {}, rule);
   const Tensor& input = x.tensor();
   if (input.rank() < 1) refuse_input(x, "x is a scalar");
   if (!input.dim(-1).known())
@@ -38,7 +39,7 @@ Tensor Dense::operator()(const Operand& x) {
   if (&weight_.graph() != &input.graph())
     refuse_input(x, "its parameters belong to another graph, that of the first call");
   if (input.dim(-1) != weight_.dim(0)) {
-    refuse("dense", x.location(),
+    refuse("dense", x,
            fmt::format("the size of the last axis was {} in the first call, and is {}", weight_.dim(0).to_string(),
                        input.dim(-1).to_string()),
            {{"x", input}, {"weight", weight_}}, rule);

@@ -34,9 +34,8 @@ Tensor reduce(const Tensor& losses, Reduction reduction) {
 constexpr std::string_view same_shape_rule = "the target needs the shape of the prediction; losses do not broadcast";
 
 void check(std::string_view loss, const Operand& prediction, std::string_view prediction_name, const Tensor& target) {
-  if (!target.valid()) refuse(loss, prediction.location(), "the target is an empty Tensor", {}, same_shape_rule);
-  require_same_shape(loss, prediction.location(), {prediction_name, prediction.tensor()}, {"target", target},
-                     same_shape_rule);
+  if (!target.valid()) refuse(loss, prediction, "the target is an empty Tensor", {}, same_shape_rule);
+  require_same_shape(loss, prediction, {prediction_name, prediction.tensor()}, {"target", target}, same_shape_rule);
 }
 
 }  // namespace
@@ -57,7 +56,7 @@ Tensor huber(const Operand& prediction, const Tensor& target, const HuberOptions
   const SourceScope scope(prediction, "huber");
   check("huber", prediction, "prediction", target);
   if (!(options.delta > 0)) {
-    refuse("huber", prediction.location(), fmt::format("delta is {}", options.delta), {}, "delta is positive");
+    refuse("huber", prediction, fmt::format("delta is {}", options.delta), {}, "delta is positive");
   }
   // With c = clamp(r), both branches are c (r - c / 2); the gradient is c, without a square that could overflow.
   const Tensor r = prediction.tensor() - target;
@@ -80,7 +79,7 @@ Tensor binary_cross_entropy_of_probabilities(const Operand& probabilities, const
   const SourceScope scope(probabilities, name);
   check(name, probabilities, "probabilities", target);
   if (!(options.epsilon > 0 && options.epsilon < 0.5)) {
-    refuse(name, probabilities.location(), fmt::format("epsilon is {}", options.epsilon), {}, "epsilon is in (0, 0.5)");
+    refuse(name, probabilities, fmt::format("epsilon is {}", options.epsilon), {}, "epsilon is in (0, 0.5)");
   }
   const Tensor p = clamp(probabilities.tensor(), options.epsilon, 1 - options.epsilon);
   return reduce(-(target * log(p) + (1 - target) * log1p(-p)), options.reduction);
@@ -94,15 +93,13 @@ constexpr std::string_view labels_rule =
 void check_labels(const Operand& logits, const Tensor& labels, double smoothing) {
   const Tensor& x = logits.tensor();
   const auto fail = [&](std::string problem) {
-    refuse("softmax_cross_entropy", logits.location(), std::move(problem), {{"logits", x}, {"labels", labels}},
-           labels_rule);
+    refuse("softmax_cross_entropy", logits, std::move(problem), {{"logits", x}, {"labels", labels}}, labels_rule);
   };
   if (!labels.valid() || &labels.graph() != &x.graph()) {
-    refuse("softmax_cross_entropy", logits.location(), "labels is an empty Tensor or of another graph", {},
-           labels_rule);
+    refuse("softmax_cross_entropy", logits, "labels is an empty Tensor or of another graph", {}, labels_rule);
   }
   if (!(smoothing >= 0 && smoothing <= 1)) {
-    refuse("softmax_cross_entropy", logits.location(), fmt::format("label_smoothing is {}", smoothing), {},
+    refuse("softmax_cross_entropy", logits, fmt::format("label_smoothing is {}", smoothing), {},
            "label_smoothing is in [0, 1]");
   }
   if (x.rank() < 1) fail("the logits are a scalar");

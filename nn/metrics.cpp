@@ -19,12 +19,12 @@ Tensor accuracy(const Operand& scores, const Tensor& labels) {
   const SourceScope scope(scores, "accuracy");
   const Tensor& x = scores.tensor();
   if (!labels.valid() || &labels.graph() != &x.graph()) {
-    refuse("accuracy", scores.location(), "labels is an empty Tensor or of another graph", {}, rule);
+    refuse("accuracy", scores, "labels is an empty Tensor or of another graph", {}, rule);
   }
   bool fits = is_integer(labels.dtype()) && x.rank() == labels.rank() + 1;
   for (int axis = 0; fits && axis < labels.rank(); ++axis) fits = may_be_equal(labels.dim(axis), x.dim(axis));
   if (!fits) {
-    refuse("accuracy", scores.location(),
+    refuse("accuracy", scores,
            fmt::format("labels {} do not fit scores {}", labels.shape().to_string(), x.shape().to_string()),
            {{"scores", x}, {"labels", labels}}, rule);
   }

@@ -20,9 +20,9 @@ namespace {
 
 Graph& checked_graph(std::string_view optimizer, const Operand& loss) {
   const std::string rule = fmt::format("{} needs a scalar loss: reduce it with mean or sum", optimizer);
-  if (loss.is_number()) refuse(optimizer, loss.location(), "the loss is a number or an empty Tensor", {}, rule);
+  if (loss.is_number()) refuse(optimizer, loss, "the loss is a number or an empty Tensor", {}, rule);
   if (loss.tensor().rank() != 0) {
-    refuse(optimizer, loss.location(), "the loss is not a scalar", {{"loss", loss.tensor()}}, rule);
+    refuse(optimizer, loss, "the loss is not a scalar", {{"loss", loss.tensor()}}, rule);
   }
   return loss.tensor().graph();
 }
@@ -49,16 +49,16 @@ std::vector<OptimizerBuilder::Item> differentiate(std::string_view optimizer, co
   std::vector<Tensor> parameters = given.empty() ? parameters_of(loss.tensor()) : given;
   for (const Tensor& parameter : parameters) {
     if (!parameter.valid() || &parameter.graph() != &loss.tensor().graph()) {
-      refuse(optimizer, loss.location(), "one of the parameters is an empty Tensor or of another graph", {}, rule);
+      refuse(optimizer, loss, "one of the parameters is an empty Tensor or of another graph", {}, rule);
     }
     if (!is_parameter(parameter.node())) {
-      refuse(optimizer, loss.location(), fmt::format("\"{}\" is not a parameter", parameter.name()),
-             {{"parameters", parameter}}, rule);
+      refuse(optimizer, loss, fmt::format("\"{}\" is not a parameter", parameter.name()), {{"parameters", parameter}},
+             rule);
     }
   }
   std::erase_if(parameters, [](const Tensor& parameter) { return !is_trainable(parameter.node()); });
   if (parameters.empty()) {
-    refuse(optimizer, loss.location(), "there is no trainable parameter", {{"loss", loss.tensor()}}, rule);
+    refuse(optimizer, loss, "there is no trainable parameter", {{"loss", loss.tensor()}}, rule);
   }
   const std::vector<Tensor> gradient = gradients(loss, parameters);
   std::vector<OptimizerBuilder::Item> items;
@@ -91,17 +91,17 @@ const Tensor& SharedScalar::as(DType dtype) {
 OptimizerBuilder::OptimizerBuilder(std::string_view name, const Operand& loss, const Schedule& schedule,
                                    const std::vector<Tensor>& parameters)
     : name_(name),
-      location_(loss.location()),
+      loss_(loss),
       graph_(checked_graph(name, loss)),
       schedule_(schedule),
       items_(differentiate(name, loss, parameters)),
-      scope_(graph_, free_scope(graph_, name), location_) {}
+      scope_(graph_, free_scope(graph_, name), loss.location()) {}
 
 // As in PyTorch, 1e-6 keeps the division from 0.
 void OptimizerBuilder::clip(double value, double global_norm) {
   constexpr std::string_view rule = "clip_value and clip_global_norm are positive, or 0 for none";
-  if (!(value >= 0)) refuse(name_, location_, fmt::format("clip_value is {}", value), {}, rule);
-  if (!(global_norm >= 0)) refuse(name_, location_, fmt::format("clip_global_norm is {}", global_norm), {}, rule);
+  if (!(value >= 0)) refuse(name_, loss_, fmt::format("clip_value is {}", value), {}, rule);
+  if (!(global_norm >= 0)) refuse(name_, loss_, fmt::format("clip_global_norm is {}", global_norm), {}, rule);
   if (value > 0) {
     for (Item& item : items_) item.gradient = clamp(item.gradient, -value, value);
   }
@@ -115,7 +115,7 @@ void OptimizerBuilder::clip(double value, double global_norm) {
 
 const Tensor& OptimizerBuilder::step() {
   if (!step_.valid()) {
-    step_ = graph_.parameter("step", {}, zeros(), {.dtype = DType::i64, .trainable = false}, location_);
+    step_ = graph_.parameter("step", {}, zeros(), {.dtype = DType::i64, .trainable = false}, loss_.location());
   }
   return step_;
 }
@@ -129,7 +129,7 @@ Tensor OptimizerBuilder::learning_rate() {
 
 Tensor OptimizerBuilder::slot(const Tensor& parameter, std::string_view name, double initial) {
   return graph_.parameter(fmt::format("{}/{}", parameter.node().name, name), parameter.shape(), nn::constant(initial),
-                          {.dtype = parameter.dtype(), .trainable = false}, location_);
+                          {.dtype = parameter.dtype(), .trainable = false}, loss_.location());
 }
 
 std::vector<Update> OptimizerBuilder::finish() {

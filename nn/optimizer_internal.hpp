@@ -54,7 +54,7 @@ class OptimizerBuilder {
   [[nodiscard]] const Tensor& step();
 
   std::string name_;
-  SourceLocation location_;
+  Operand loss_;
   Graph& graph_;
   Schedule schedule_;
   std::vector<Item> items_;  // before scope_: nodes of the backward pass keep the lines of the forward pass

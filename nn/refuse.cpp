@@ -10,8 +10,8 @@
 
 namespace gradloom::inline v0::nn {
 
-void refuse(std::string_view function, const SourceLocation& location, std::string problem,
-            std::initializer_list<Shown> tensors, std::string_view rule) {
+void refuse(std::string_view function, const Operand& at, std::string problem, std::initializer_list<Shown> tensors,
+            std::string_view rule) {
   OpDef names{.name = function};  // only for the names in the operand lines
   std::vector<Value> values;
   for (const Shown& shown : tensors) {
@@ -20,7 +20,7 @@ void refuse(std::string_view function, const SourceLocation& location, std::stri
   }
   throw Error({.problem = std::move(problem),
                .op = std::string(function),
-               .location = to_string(location),
+               .location = to_string(at.is_number() ? at.location() : at.tensor().graph().user_line(at.location())),
                .details = values.empty() ? "" : describe_operands(tensors.begin()->tensor.graph(), names, values),
                .rule = std::string(rule)});
 }
@@ -30,16 +30,16 @@ bool may_be_equal(const Dim& a, const Dim& b) {
   return a != Dim(1) && b != Dim(1) && !(a - b).known();
 }
 
-void require_same_shape(std::string_view function, const SourceLocation& location, const Shown& a, const Shown& b,
+void require_same_shape(std::string_view function, const Operand& at, const Shown& a, const Shown& b,
                         std::string_view rule) {
   if (&a.tensor.graph() != &b.tensor.graph()) {
-    refuse(function, location, fmt::format("{} belongs to another graph", b.name), {}, rule);
+    refuse(function, at, fmt::format("{} belongs to another graph", b.name), {}, rule);
   }
   bool same = a.tensor.rank() == b.tensor.rank();
   for (int axis = 0; same && axis < a.tensor.rank(); ++axis)
     same = may_be_equal(a.tensor.dim(axis), b.tensor.dim(axis));
   if (same) return;
-  refuse(function, location,
+  refuse(function, at,
          fmt::format("the shapes of {} and {} differ, {} and {}", a.name, b.name, a.tensor.shape().to_string(),
                      b.tensor.shape().to_string()),
          {a, b}, rule);

@@ -15,13 +15,14 @@ struct Shown {
   Tensor tensor;
 };
 
-/// Throws the Error of a function of Tensors: its name, the user's line, the Tensors it was given, its rule.
-[[noreturn]] void refuse(std::string_view function, const SourceLocation& location, std::string problem,
+/// Throws the Error of a function of Tensors: its name, the user's line (that of `at`, or of the composition around
+/// it), the Tensors it was given, its rule.
+[[noreturn]] void refuse(std::string_view function, const Operand& at, std::string problem,
                          std::initializer_list<Shown> tensors, std::string_view rule);
 
 /// Requires that two Tensors of one graph have the same shape; sizes that only a binding can compare pass, the ops that
 /// follow note them. Unlike ops, losses do not broadcast: [batch, 1] against [batch] would quietly be [batch, batch].
-void require_same_shape(std::string_view function, const SourceLocation& location, const Shown& a, const Shown& b,
+void require_same_shape(std::string_view function, const Operand& at, const Shown& a, const Shown& b,
                         std::string_view rule);
 
 /// Can these two sizes be equal, without stretching a 1?
