@@ -7,6 +7,7 @@
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/autodiff/jvp.hpp>
 #include <gradloom/graph/dim.hpp>
+#include <gradloom/graph/dot.hpp>
 #include <gradloom/graph/dtype.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/graph.hpp>
@@ -14,6 +15,7 @@
 #include <gradloom/graph/shape.hpp>
 #include <gradloom/graph/tensor.hpp>
 #include <gradloom/graph/text.hpp>
+#include <gradloom/graph/verify.hpp>
 #include <gradloom/io/csv.hpp>
 #include <gradloom/io/data_set.hpp>
 #include <gradloom/io/fashion_mnist.hpp>
@@ -48,9 +50,9 @@
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/mod.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/parse.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/random.hpp>
-#include <gradloom/ops/recurrence.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/rounding.hpp>
