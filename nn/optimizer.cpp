@@ -1,5 +1,6 @@
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/nn/initializers.hpp>
 #include <gradloom/nn/optimizer_internal.hpp>
 #include <gradloom/nn/refuse_internal.hpp>
@@ -29,18 +30,10 @@ Graph& checked_graph(std::string_view optimizer, const Operand& loss) {
 
 /// The parameters that the loss depends on, in the order in which they were made.
 std::vector<Tensor> parameters_of(const Tensor& loss) {
-  const Graph& graph = loss.graph();
-  std::vector<bool> needed(static_cast<size_t>(loss.node_id()) + 1, false);
-  needed.back() = true;
-  std::vector<Tensor> found;
-  for (int id = loss.node_id(); id >= 0; --id) {
-    if (!needed[static_cast<size_t>(id)]) continue;
-    const Node& node = graph.node(id);
-    for (const Value& input : node.inputs) needed[static_cast<size_t>(input.node)] = true;
-    if (is_parameter(node)) found.push_back(graph.tensor(id));
-  }
-  std::reverse(found.begin(), found.end());
-  return found;
+  const std::vector<bool> needed = needed_nodes(loss.graph(), {&loss, 1});
+  std::vector<Tensor> parameters = loss.graph().parameters();
+  std::erase_if(parameters, [&](const Tensor& parameter) { return !needed[static_cast<size_t>(parameter.node_id())]; });
+  return parameters;
 }
 
 std::vector<OptimizerBuilder::Item> differentiate(std::string_view optimizer, const Operand& loss,
