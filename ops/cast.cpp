@@ -112,6 +112,11 @@ Tensor cast(const Operand& x, DType dtype) {
   return pointwise(*targets[static_cast<size_t>(dtype)], {x});
 }
 
+Tensor as_float(const Operand& x) {
+  const SourceScope scope(x, "cast");
+  return is_float(x.tensor().dtype()) ? x.tensor() : cast(x, DType::f32);
+}
+
 }  // namespace gradloom::inline v0
 
 #endif
