@@ -132,6 +132,7 @@ Graph& Graph::operator=(Graph&& other) noexcept {
 }
 
 Tensor Graph::input(std::string_view name, Shape shape, DType dtype, SourceLocation location) {
+  location = user_line(location);
   check_name(name, "an input", location);
   const std::string full = joined(data_->path, name);
   if (const auto taken = data_->taken.find(full); taken != data_->taken.end()) {
@@ -150,6 +151,7 @@ Tensor Graph::input(std::string_view name, Shape shape, DType dtype, SourceLocat
 
 Tensor Graph::parameter(std::string_view name, Shape shape, Initializer initializer, ParameterOptions options,
                         SourceLocation location) {
+  location = user_line(location);
   check_name(name, "a parameter", location);
   const std::string full = joined(data_->path, name);
   if (const auto taken = data_->taken.find(full); taken != data_->taken.end()) {
@@ -175,7 +177,7 @@ Tensor Graph::parameter(std::string_view name, Shape shape, Initializer initiali
 }
 
 Scope Graph::scope(std::string_view name) {
-  check_name(name, "a scope", {});
+  check_name(name, "a scope", user_line({}));
   const size_t length = data_->path.size();
   data_->path = joined(data_->path, name);
   return Scope(retain(data_), length);
@@ -234,7 +236,7 @@ Tensor Graph::add(const OpDef& op, std::span<const Tensor> inputs, const Attribu
   node.op = &op;
   node.attributes = attributes;
   node.path = data_->path;
-  node.location = data_->composition.known() ? data_->composition : location;
+  node.location = user_line(location);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const auto refuse = [&](const char* why) {
       throw Error({.problem = fmt::format("{} {}", operand_name(op, static_cast<int>(i)), why),
@@ -264,6 +266,10 @@ Tensor Graph::add_copy(const Node& original, std::span<const Tensor> inputs, con
   const Node& added = data_->nodes.back();
   if (is_input(added) || is_parameter(added)) data_->taken.emplace(added.name, added.id);
   return made;
+}
+
+SourceLocation Graph::user_line(SourceLocation written) const {
+  return data_->composition.known() ? data_->composition : written;
 }
 
 int Graph::node_count() const { return static_cast<int>(data_->nodes.size()); }

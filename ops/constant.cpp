@@ -89,7 +89,7 @@ Tensor constant(Graph& graph, double value, DType dtype, SourceLocation location
       if (!(value >= low && (sizeof(T) == 8 ? value < high : value <= high)) || value != std::floor(value)) {
         throw Error({.problem = fmt::format("{} is no {}", value, to_string(dtype)),
                      .op = "constant",
-                     .location = to_string(location),
+                     .location = to_string(graph.user_line(location)),
                      .rule = "a number takes the dtype of the Tensor beside it; cast the Tensor to mix dtypes"});
       }
     }

@@ -47,7 +47,7 @@ Tensor dim_size(const Operand& x, int axis) {
     const Value input{tensor.node_id(), tensor.output()};
     throw Error({.problem = fmt::format("there is no axis {} in a tensor of rank {}", axis, tensor.rank()),
                  .op = "dim_size",
-                 .location = to_string(x.location()),
+                 .location = to_string(tensor.graph().user_line(x.location())),
                  .details = describe_operands(tensor.graph(), dim_size_def, {&input, 1}),
                  .rule = std::string(dim_size_def.rule)});
   }
