@@ -268,8 +268,8 @@ Tensor Graph::add_copy(const Node& original, std::span<const Tensor> inputs, con
   return made;
 }
 
-SourceLocation Graph::user_line(SourceLocation written) const {
-  return data_->composition.known() ? data_->composition : written;
+SourceLocation Graph::user_line(SourceLocation location) const {
+  return data_->composition.known() ? data_->composition : location;
 }
 
 int Graph::node_count() const { return static_cast<int>(data_->nodes.size()); }
