@@ -8,6 +8,7 @@
 #include <gradloom/autodiff/gradcheck.hpp>
 
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/node.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/op_table.hpp>
 #include <gradloom/ops/sample.hpp>

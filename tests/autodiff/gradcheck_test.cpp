@@ -3,10 +3,10 @@
 #include <boost/test/unit_test.hpp>
 
 #include <gradloom/autodiff/custom_gradient.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
-#include <gradloom/ops/stop_gradient.hpp>
 
 #include "message_helper.hpp"
 
