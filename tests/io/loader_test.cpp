@@ -1,3 +1,4 @@
+#include "allocation_helper.hpp"
 #include "message_helper.hpp"
 #include <gradloom/io/data_set.hpp>
 #include <gradloom/io/loader.hpp>
@@ -188,6 +189,18 @@ BOOST_AUTO_TEST_CASE(memory_is_used_again) {
     // those made ahead, the one being made, the consumer's, and the smaller last ones of this epoch and the next
     BOOST_TEST(seen.size() <= static_cast<size_t>(prefetch) + 4);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_warmed_up_epoch_allocates_nothing) {
+  if (!test::counts_allocations()) return;
+  const Batch samples = {{"x", Array({103, 7}, DType::u8)}, {"label", Array({103}, DType::i32)}};
+  Loader loader(samples, {.batch_size = 5, .to_float = {{"x"}}});
+  for (Batch batch : loader) BOOST_TEST(batch.size() == 2u);
+  int64_t batches = 0;
+  const int64_t before = test::allocations();
+  for (Batch batch : loader) ++batches;
+  BOOST_TEST(test::allocations() - before == 0);
+  BOOST_TEST(batches == 21);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_transform_throws_arrives_with_its_batch) {
