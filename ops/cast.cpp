@@ -34,7 +34,7 @@ void convert_loop(const void* const* inputs, void* output, int64_t n) {
 template <class To, class... From>
 constexpr PointwiseKernels conversions_to(Types<From...>) {
   PointwiseKernels kernels;
-  ((kernels.loops[dtype_index<From>] = convert_loop<To, From>), ...);
+  ((kernels.loops[dtype_index<From>] = convert_loop<To, Scalar<From>>), ...);
   return kernels;
 }
 
@@ -130,6 +130,11 @@ Tensor cast(const Operand& x, DType dtype) {
   const SourceScope scope(x, "cast");
   if (x.tensor().dtype() == dtype) return x.tensor();
   return pointwise(cast_to(dtype), {x});
+}
+
+Tensor as_float(const Operand& x) {
+  const SourceScope scope(x, "cast");
+  return is_float(x.tensor().dtype()) ? x.tensor() : cast(x, DType::f32);
 }
 
 }  // namespace gradloom::inline v0
