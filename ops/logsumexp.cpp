@@ -1,6 +1,7 @@
 // logsumexp: m + log(sum(exp(x - m))) with m = max(x), so that the largest exponential is 1. m is a constant to gradients:
 // its part of them cancels. Where m is not finite (an element is inf or nan, or all are -inf) it is the result itself, and
 // the formula, which would be nan, gets 0 in place of x - m.
+#include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/classify.hpp>

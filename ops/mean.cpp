@@ -1,4 +1,5 @@
 // mean, variance and norm: compositions.
+#include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>

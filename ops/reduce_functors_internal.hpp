@@ -31,6 +31,12 @@ struct Prod {
   }
 };
 
+// Not a != a, which is false for nan in xsimd 8.1 on AVX.
+template <class T>
+xsimd::batch_bool<T, Arch> is_nan(Batch<T> a) {
+  return !(a == a);
+}
+
 // nan wins: it is kept where it is a, and taken where it is b because nothing compares greater than it.
 struct Max {
   template <class T>
@@ -44,7 +50,7 @@ struct Max {
   template <class T>
   Batch<T> operator()(Batch<T> a, Batch<T> b) const {
     if constexpr (!is_float_v<T>) return xsimd::max(a, b);
-    else return xsimd::select((a > b) | (a != a), a, b);
+    else return xsimd::select((a > b) | is_nan(a), a, b);
   }
 };
 
@@ -60,7 +66,7 @@ struct Min {
   template <class T>
   Batch<T> operator()(Batch<T> a, Batch<T> b) const {
     if constexpr (!is_float_v<T>) return xsimd::min(a, b);
-    else return xsimd::select((a < b) | (a != a), a, b);
+    else return xsimd::select((a < b) | is_nan(a), a, b);
   }
 };
 
