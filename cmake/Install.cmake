@@ -6,7 +6,7 @@ foreach(part ${GRADLOOM_PARTS})
           FILES_MATCHING PATTERN "*.hpp" PATTERN "gradloom.hpp" EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/nn/gradloom.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradloom)
-install(TARGETS gradloom EXPORT gradloom-targets)
+install(TARGETS gradloom_static gradloom_shared EXPORT gradloom-targets)
 install(EXPORT gradloom-targets NAMESPACE gradloom:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/gradloom)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/gradloom-config.cmake.in
                               ${PROJECT_BINARY_DIR}/gradloom-config.cmake

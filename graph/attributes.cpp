@@ -1,7 +1,8 @@
 #include <gradloom/graph/attributes.hpp>
 
 #include <algorithm>
-#include <cassert>
+
+#include <gradloom/graph/error.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -20,10 +21,8 @@ const AttributeValue* Attributes::find(std::string_view name) const {
   return item == items_.end() ? nullptr : &item->second;
 }
 
-const AttributeValue* Attributes::require(std::string_view name) const {
-  const AttributeValue* value = find(name);
-  assert(value != nullptr && "the op asks for an attribute that its builder did not set");
-  return value;
+void Attributes::fail(std::string_view name) const {
+  throw Error("the attribute \"" + std::string(name) + (has(name) ? "\" has another type" : "\" is missing"));
 }
 
 Attributes Attributes::bind(std::span<const SymbolBinding> bindings) const {

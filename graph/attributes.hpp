@@ -36,15 +36,20 @@ class GRADLOOM_API Attributes {
 
   void set(std::string name, AttributeValue value);
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
-  /// The value of that name and type; its absence is a bug of the op, not of the user, and asserts.
+  /// The value of that name and type. Throws Error if there is none: a mistake in a graph's text, or in the op itself.
   template <class T>
   [[nodiscard]] const T& get(std::string_view name) const {
-    return std::get<T>(*require(name));
+    const AttributeValue* value = find(name);
+    const T* typed = value == nullptr ? nullptr : std::get_if<T>(value);
+    if (typed == nullptr) fail(name);
+    return *typed;
   }
   template <class T>
   [[nodiscard]] T get_or(std::string_view name, T fallback) const {
     const AttributeValue* value = find(name);
-    return value == nullptr ? fallback : std::get<T>(*value);
+    if (value == nullptr) return fallback;
+    if (!std::holds_alternative<T>(*value)) fail(name);
+    return std::get<T>(*value);
   }
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
   /// With symbols replaced in every Dim and Shape.
@@ -55,7 +60,7 @@ class GRADLOOM_API Attributes {
 
  private:
   [[nodiscard]] const AttributeValue* find(std::string_view name) const;
-  [[nodiscard]] const AttributeValue* require(std::string_view name) const;
+  [[noreturn]] void fail(std::string_view name) const;
 
   std::vector<Item> items_;
 };

@@ -1,4 +1,4 @@
-// What a shared library exports, and the version. Every name lives in the inline namespace v0, so that two versions
+// What the library exports (everything else is compiled with hidden visibility), and the version. Every name lives in the inline namespace v0, so that two versions
 // linked into one program cannot be mixed up.
 #pragma once
 
@@ -7,8 +7,4 @@
 #define GRADLOOM_VERSION_PATCH 0
 #define GRADLOOM_VERSION "0.1.0"
 
-#if defined(GRADLOOM_STATIC)
-#define GRADLOOM_API
-#else
 #define GRADLOOM_API __attribute__((visibility("default")))
-#endif

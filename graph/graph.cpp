@@ -12,6 +12,7 @@
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/graph/infer_internal.hpp>
 #include <gradloom/graph/node.hpp>
 
 namespace gradloom::inline v0 {
@@ -56,71 +57,17 @@ void check_name(std::string_view name, std::string_view what, SourceLocation loc
                .rule = "a name is not empty and has no quotes, backslashes or control characters"});
 }
 
-/// The context of a node that is about to be added.
-class NewNode final : public ShapeContext {
- public:
-  NewNode(const Graph& graph, const Node& node, std::vector<DimConstraint>& constraints)
-      : graph_(graph), node_(node), constraints_(constraints) {}
-
-  const OpDef& op() const override { return *node_.op; }
-  int input_count() const override { return static_cast<int>(node_.inputs.size()); }
-  const TensorType& input(int i) const override {
-    const Value& value = node_.inputs[static_cast<size_t>(i)];
-    return graph_.node(value.node).outputs[static_cast<size_t>(value.output)];
-  }
-  const Attributes& attributes() const override { return node_.attributes; }
-
-  void fail(const std::string& problem) const override {
-    throw Error({.problem = problem,
-                 .op = std::string(node_.op->name),
-                 .node = node_.name,
-                 .location = to_string(node_.location),
-                 .details = describe_operands(graph_, *node_.op, node_.inputs),
-                 .rule = std::string(node_.op->rule)});
-  }
-
-  Dim require_equal(const Dim& a, const Dim& b, std::string_view what) const override {
-    if (a == b) return a;
-    const Dim difference = a - b;
-    if (difference.known()) fail(fmt::format("{} differ, {} and {}", what, a.to_string(), b.to_string()));
-    constraints_.push_back({a, b, node_.id, std::string(what)});
-    return a.known() ? a : b;
-  }
-
- private:
-  const Graph& graph_;
-  const Node& node_;
-  std::vector<DimConstraint>& constraints_;
-};
-
 Tensor add_node(GraphData& data, Node node) {
   Graph& graph = *data.graph;
   node.id = static_cast<int>(data.nodes.size());
-  const size_t constraints = data.constraints.size();
-  try {
-    const NewNode context(graph, node, data.constraints);
-    const int named = static_cast<int>(node.op->inputs.size());
-    const int given = context.input_count();
-    if (node.op->variadic ? given < named : given != named) {
-      context.fail(fmt::format("{} inputs given, {}{} needed", given, node.op->variadic ? "at least " : "", named));
-    }
-    node.outputs = node.op->shape(context);
-  } catch (...) {
-    data.constraints.resize(constraints);
-    throw;
-  }
+  Inferred inferred = infer(graph, node);
+  node.outputs = std::move(inferred.outputs);
+  std::move(inferred.constraints.begin(), inferred.constraints.end(), std::back_inserter(data.constraints));
   data.nodes.push_back(std::move(node));
   return graph.tensor(static_cast<int>(data.nodes.size()) - 1);
 }
 
 }  // namespace
-
-ShapeContext::~ShapeContext() = default;
-
-int ShapeContext::axis(int64_t axis, int rank) const {
-  if (axis < -rank || axis >= rank) fail(fmt::format("there is no axis {} in a tensor of rank {}", axis, rank));
-  return static_cast<int>(axis < 0 ? axis + rank : axis);
-}
 
 // ---- Tensor
 
@@ -287,7 +234,7 @@ Tensor Graph::add(const OpDef& op, std::span<const Tensor> inputs, const Attribu
   node.op = &op;
   node.attributes = attributes;
   node.path = data_->path;
-  node.location = data_->composition.known() ? data_->composition : location;
+  node.location = user_line(location);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const auto refuse = [&](const char* why) {
       throw Error({.problem = fmt::format("{} {}", operand_name(op, static_cast<int>(i)), why),
@@ -317,6 +264,10 @@ Tensor Graph::add_copy(const Node& original, std::span<const Tensor> inputs, con
   const Node& added = data_->nodes.back();
   if (is_input(added) || is_parameter(added)) data_->taken.emplace(added.name, added.id);
   return made;
+}
+
+SourceLocation Graph::user_line(SourceLocation location) const {
+  return data_->composition.known() ? data_->composition : location;
 }
 
 int Graph::node_count() const { return static_cast<int>(data_->nodes.size()); }

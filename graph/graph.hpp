@@ -95,6 +95,8 @@ class GRADLOOM_API Graph {
   /// Applies an op: checks the inputs by the op's shape rule and adds a node. Throws Error with the user's line (that of
   /// the outermost SourceScope, else `location`) and changes nothing on failure. Returns output 0.
   Tensor add(const OpDef& op, std::span<const Tensor> inputs, const Attributes& attributes, SourceLocation location);
+  /// The user's line as messages give it: that of the outermost composition that is open, else `location`.
+  [[nodiscard]] SourceLocation user_line(SourceLocation location) const;
   [[nodiscard]] int node_count() const;
   [[nodiscard]] const Node& node(int id) const;
   [[nodiscard]] Tensor tensor(int node, int output = 0) const;

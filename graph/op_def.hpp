@@ -78,7 +78,8 @@ struct OpDef {
   std::string_view no_gradient{};
   /// For pointwise ops: the loops per instruction set and dtype. Null for others.
   const PointwiseTable* pointwise = nullptr;
-  /// For pointwise ops: the same function of plain doubles (booleans as 0 and 1), which tests compare the kernels with.
+  /// For pointwise ops: the same function of plain doubles (booleans as 0 and 1), which tests compare the kernels with. Its
+  /// result is still to be converted to the output's dtype.
   double (*reference)(const double* inputs) = nullptr;
   /// For pointwise ops: the largest error of the float kernels, in units in the last place. 0.5 is correct rounding, and
   /// demanded to the bit.

@@ -3,19 +3,14 @@
 #include <cassert>
 
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/graph/node.hpp>
 
 namespace gradloom::inline v0 {
 
 std::vector<Tensor> instantiate(const Subgraph& body, Graph& graph, std::span<const Tensor> inputs) {
-  const size_t count = static_cast<size_t>(body.graph.node_count());
-  std::vector<bool> needed(count, false);
-  for (const Tensor& output : body.outputs) needed[static_cast<size_t>(output.node_id())] = true;
-  for (size_t id = count; id-- > 0;) {
-    if (!needed[id]) continue;
-    for (const Value& value : body.graph.node(static_cast<int>(id)).inputs) needed[static_cast<size_t>(value.node)] = true;
-  }
-
+  const std::vector<bool> needed = needed_nodes(body.graph, body.outputs);
+  const size_t count = needed.size();
   std::vector<Tensor> made(count);  // by node: its output 0
   const auto copied = [&](int node, int output) {
     const Tensor& first = made[static_cast<size_t>(node)];

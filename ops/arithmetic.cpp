@@ -46,7 +46,7 @@ struct Neg {
   template <class V>
   V operator()(V a) const {
     if constexpr (std::is_integral_v<V>) return wrapping(V{0}, a, [](auto x, auto y) { return x - y; });
-    else return -a;
+    else return a ^ V(-0.0);  // xsimd 8.1 has 0 - a on AVX-512, which makes 0 of 0
   }
 };
 

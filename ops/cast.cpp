@@ -34,7 +34,7 @@ void convert_loop(const void* const* inputs, void* output, int64_t n) {
 template <class To, class... From>
 constexpr PointwiseKernels conversions_to(Types<From...>) {
   PointwiseKernels kernels;
-  ((kernels.loops[dtype_index<From>] = convert_loop<To, From>), ...);
+  ((kernels.loops[dtype_index<From>] = convert_loop<To, Scalar<From>>), ...);
   return kernels;
 }
 
@@ -78,8 +78,7 @@ Gradients vjp(const Vjp& v) {
   return {cast(v.cotangent(), v.input(0).dtype())};
 }
 
-std::vector<Sample> samples() { return pointwise_samples(1, -3, 3); }
-std::vector<Sample> whole_samples() { return pointwise_samples(1, 0, 3, false); }
+std::vector<Sample> samples() { return pointwise_samples(1, {{-3, 3}, {-300, 300, false}}); }
 
 constexpr std::string_view rule = "a cast needs one tensor";
 constexpr std::string_view no_gradient = "its result is not a float";
@@ -91,15 +90,15 @@ const OpDef to_boolean_def{.name = "to_boolean", .inputs = {"x"}, .rule = rule, 
                            .reference = [](const double* x) { return x[0] != 0 ? 1.0 : 0.0; }, .samples = samples};
 const OpDef to_u8_def{.name = "to_u8", .inputs = {"x"}, .rule = rule, .shape = shape<DType::u8>,
                       .no_gradient = no_gradient, .pointwise = &to_u8_table,
-                      .reference = [](const double* x) { return static_cast<double>(static_cast<uint8_t>(x[0])); },
-                      .samples = whole_samples};
+                      .reference = [](const double* x) { return x[0]; },
+                      .samples = samples};
 const OpDef to_i32_def{.name = "to_i32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i32>,
                        .no_gradient = no_gradient, .pointwise = &to_i32_table,
-                       .reference = [](const double* x) { return static_cast<double>(static_cast<int32_t>(x[0])); },
+                       .reference = [](const double* x) { return x[0]; },
                        .samples = samples};
 const OpDef to_i64_def{.name = "to_i64", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i64>,
                        .no_gradient = no_gradient, .pointwise = &to_i64_table,
-                       .reference = [](const double* x) { return static_cast<double>(static_cast<int64_t>(x[0])); },
+                       .reference = [](const double* x) { return x[0]; },
                        .samples = samples};
 const OpDef to_f32_def{.name = "to_f32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::f32>, .vjp = vjp,
                        .pointwise = &to_f32_table, .reference = [](const double* x) { return x[0]; }, .samples = samples};
@@ -111,6 +110,11 @@ Tensor cast(const Operand& x, DType dtype) {
   if (x.tensor().dtype() == dtype) return x.tensor();
   const OpDef* const targets[dtype_count] = {&to_boolean_def, &to_u8_def, &to_i32_def, &to_i64_def, &to_f32_def, &to_f64_def};
   return pointwise(*targets[static_cast<size_t>(dtype)], {x});
+}
+
+Tensor as_float(const Operand& x) {
+  const SourceScope scope(x, "cast");
+  return is_float(x.tensor().dtype()) ? x.tensor() : cast(x, DType::f32);
 }
 
 }  // namespace gradloom::inline v0

@@ -19,4 +19,7 @@ GRADLOOM_API extern const OpDef to_f64_def;
 /// narrower integers wrap around. The gradient is cast back; through integers there is none.
 [[nodiscard]] GRADLOOM_API Tensor cast(const Operand& x, DType dtype);
 
+/// x itself if it is of floats, else x as f32: how functions of floats take integers and booleans.
+[[nodiscard]] GRADLOOM_API Tensor as_float(const Operand& x);
+
 }  // namespace gradloom::inline v0

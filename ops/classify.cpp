@@ -9,7 +9,7 @@ namespace {
 struct IsNan {
   template <class B>
   auto operator()(B x) const {
-    return x != x;
+    return math::is_nan(x);
   }
 };
 // x - x is 0, but nan for nan and inf.

@@ -1,9 +1,7 @@
 // constant: data that is part of the graph. The runtime points kernels straight at the literal's bytes.
 #include <gradloom/ops/constant.hpp>
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -11,6 +9,7 @@
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/with_type_internal.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -25,20 +24,6 @@ std::vector<TensorType> shape(const ShapeContext& context) {
     context.fail(fmt::format("{} bytes given, {} needed", literal.bytes.size(), needed));
   }
   return {{literal.dtype, Shape(std::span<const int64_t>(literal.sizes))}};
-}
-
-// Calls f with a value of the C++ type of `dtype`.
-template <class F>
-auto with_type(DType dtype, F f) {
-  switch (dtype) {
-    case DType::boolean: return f(false);
-    case DType::u8: return f(uint8_t{});
-    case DType::i32: return f(int32_t{});
-    case DType::i64: return f(int64_t{});
-    case DType::f32: return f(float{});
-    case DType::f64: break;
-  }
-  return f(double{});
 }
 
 }  // namespace
@@ -79,20 +64,15 @@ Tensor constant(Graph& graph, DType dtype, std::span<const int64_t> sizes, std::
 }
 
 Tensor constant(Graph& graph, double value, DType dtype, SourceLocation location) {
+  if (!fits(value, dtype)) {
+    throw Error({.problem = fmt::format("{} is no {}", value, to_string(dtype)),
+                 .op = "constant",
+                 .location = to_string(graph.user_line(location)),
+                 .rule = "a number takes the dtype of the Tensor beside it; cast the Tensor to mix dtypes"});
+  }
   Literal literal{dtype, {}, std::vector<std::byte>(size_of(dtype))};
   with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (!std::is_floating_point_v<T>) {
-      const double low = static_cast<double>(std::numeric_limits<T>::min());
-      // 2^63 is not an int64, but max() rounds up to it as a double: hence < for that type.
-      const double high = static_cast<double>(std::numeric_limits<T>::max());
-      if (!(value >= low && (sizeof(T) == 8 ? value < high : value <= high)) || value != std::floor(value)) {
-        throw Error({.problem = fmt::format("{} is no {}", value, to_string(dtype)),
-                     .op = "constant",
-                     .location = to_string(location),
-                     .rule = "a number takes the dtype of the Tensor beside it; cast the Tensor to mix dtypes"});
-      }
-    }
     const T element = static_cast<T>(value);
     std::memcpy(literal.bytes.data(), &element, sizeof(T));
   });

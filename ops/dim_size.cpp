@@ -5,10 +5,9 @@
 
 #include <fmt/format.h>
 
-#include <gradloom/graph/describe_internal.hpp>
-#include <gradloom/graph/error.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 
 namespace gradloom::inline v0 {
@@ -44,12 +43,8 @@ Tensor dim_size(const Operand& x, int axis) {
   const SourceScope scope(x, "dim_size");
   const Tensor& tensor = x.tensor();
   if (axis < -tensor.rank() || axis >= tensor.rank()) {
-    const Value input{tensor.node_id(), tensor.output()};
-    throw Error({.problem = fmt::format("there is no axis {} in a tensor of rank {}", axis, tensor.rank()),
-                 .op = "dim_size",
-                 .location = to_string(x.location()),
-                 .details = describe_operands(tensor.graph(), dim_size_def, {&input, 1}),
-                 .rule = std::string(dim_size_def.rule)});
+    refuse(dim_size_def.name, dim_size_def.rule, tensor,
+           fmt::format("there is no axis {} in a tensor of rank {}", axis, tensor.rank()), x.location());
   }
   const Dim& dim = tensor.dim(axis);
   if (!dim.known()) return tensor.graph().add(dim_size_def, {}, {{"dim", dim}}, x.location());

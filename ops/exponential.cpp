@@ -74,7 +74,7 @@ const OpDef expm1_def{.name = "expm1",
                       .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() * exp(v.input(0))}; },
                       .pointwise = &expm1_table,
                       .reference = [](const double* x) { return std::expm1(x[0]); },
-                      .ulps = 4,
+                      .ulps = 2.5,
                       .samples =
                           [] {
                             return pointwise_samples(1, {{-2, 2}, {-1e-4, 1e-4, false}, {-120, 120, false}});

@@ -15,7 +15,7 @@ GRADLOOM_API extern const OpDef log1p_def;
 
 /// e^x, within 2 ULP.
 [[nodiscard]] GRADLOOM_API Tensor exp(const Operand& x);
-/// e^x - 1, within 4 ULP near 0 too, where exp(x) - 1 cancels.
+/// e^x - 1, within 2.5 ULP near 0 too, where exp(x) - 1 cancels.
 [[nodiscard]] GRADLOOM_API Tensor expm1(const Operand& x);
 /// The natural logarithm, within 2 ULP: -inf at 0, nan below.
 [[nodiscard]] GRADLOOM_API Tensor log(const Operand& x);

@@ -54,7 +54,7 @@ const OpDef sinh_def{.name = "sinh",
                      .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() * cosh(v.input(0))}; },
                      .pointwise = &sinh_table,
                      .reference = [](const double* x) { return std::sinh(x[0]); },
-                     .ulps = 4,
+                     .ulps = 2.5,
                      .samples =
                          [] {
                            return pointwise_samples(1, {{-2, 2}, {-1e-4, 1e-4, false}, {-100, 100, false}});

@@ -12,7 +12,7 @@ GRADLOOM_API extern const OpDef tanh_def;
 
 // Elementwise on floats; integer and boolean Tensors become f32 first.
 
-/// (e^x - e^-x) / 2, within 4 ULP near 0 too.
+/// (e^x - e^-x) / 2, within 2.5 ULP near 0 too.
 [[nodiscard]] GRADLOOM_API Tensor sinh(const Operand& x);
 /// (e^x + e^-x) / 2, within 2 ULP.
 [[nodiscard]] GRADLOOM_API Tensor cosh(const Operand& x);

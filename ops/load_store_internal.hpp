@@ -163,12 +163,21 @@ inline void store(bool* to, Mask<T> mask) {
 #endif
 }
 
-/// As load_part, for masks.
+/// As load_part, for masks; the other lanes are false.
 template <class T>
 inline Mask<T> load_mask_part(const bool* from, int64_t n) {
+#if defined(__AVX512BW__)
+  const __m128i bytes = _mm_maskz_loadu_epi8(first_lanes<T>(n), from);
+  if constexpr (sizeof(T) == 4) {
+    return _mm_test_epi8_mask(bytes, bytes);
+  } else {
+    return static_cast<__mmask8>(_mm_test_epi8_mask(bytes, bytes));
+  }
+#else
   bool padded[lanes<T>] = {};
   for (int64_t i = 0; i < n; ++i) padded[i] = from[i];
   return load_mask<T>(padded);
+#endif
 }
 
 template <class T>

@@ -1,6 +1,6 @@
 // From a functor over vectors to loops over arrays. Floats go through xsimd vectors, the tail too, so that an element's
-// bits never depend on where it stands. Integers, booleans and bytes go one by one through the same
-// functor, which the compiler vectorises by itself.
+// bits never depend on where it stands. Integers go one by one through the same functor, which the compiler vectorises by
+// itself; booleans as the bytes 0 and 1, because GCC 12 vectorises no loop that reads bool.
 #pragma once
 
 #include <gradloom/ops/load_store_internal.hpp>
@@ -34,6 +34,10 @@ inline constexpr int dtype_index = std::is_same_v<T, bool>      ? 0
                                    : std::is_same_v<T, float>   ? 4
                                                                 : 5;
 
+/// What an element is read as by a loop that the compiler vectorises.
+template <class T>
+using Scalar = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
+
 /// Signed overflow is undefined in C++, so integers that wrap around take the way over their unsigned twins.
 template <class T, class F>
 T wrapping(T a, T b, F f) {
@@ -44,7 +48,7 @@ T wrapping(T a, T b, F f) {
 /// The functor over `T`: f(x), f(x, y), f(x, y, z), or f(mask, x, y) if it declares a member `selects`.
 template <class F, class T>
 struct PointwiseLoopOf {
-  using V = std::conditional_t<is_float_v<T>, Batch<T>, T>;
+  using V = std::conditional_t<is_float_v<T>, Batch<T>, Scalar<T>>;
 
   static constexpr bool selects = requires { F::selects; };
   static constexpr int arity = std::is_invocable_v<F, V> ? 1 : std::is_invocable_v<F, V, V> ? 2 : 3;
@@ -61,22 +65,22 @@ struct PointwiseLoopOf {
   static void run_scalars(const void* const* inputs, void* output, int64_t n) {
     const F f{};
     if constexpr (arity == 1) {
-      const T* x = static_cast<const T*>(inputs[0]);
+      const V* x = static_cast<const V*>(inputs[0]);
       using R = decltype(f(x[0]));
       R* y = static_cast<R*>(output);
       GRADLOOM_INDEPENDENT
       for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
     } else if constexpr (arity == 2) {
-      const T *a = static_cast<const T*>(inputs[0]), *b = static_cast<const T*>(inputs[1]);
+      const V *a = static_cast<const V*>(inputs[0]), *b = static_cast<const V*>(inputs[1]);
       using R = std::remove_cv_t<decltype(f(a[0], b[0]))>;
       R* y = static_cast<R*>(output);
       GRADLOOM_INDEPENDENT
       for (int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
     } else {
-      using First = std::conditional_t<selects, bool, T>;
+      using First = std::conditional_t<selects, Scalar<bool>, V>;
       const First* c = static_cast<const First*>(inputs[0]);
-      const T *a = static_cast<const T*>(inputs[1]), *b = static_cast<const T*>(inputs[2]);
-      T* y = static_cast<T*>(output);
+      const V *a = static_cast<const V*>(inputs[1]), *b = static_cast<const V*>(inputs[2]);
+      V* y = static_cast<V*>(output);
       GRADLOOM_INDEPENDENT
       for (int64_t i = 0; i < n; ++i) y[i] = f(c[i], a[i], b[i]);
     }

@@ -1,28 +1,29 @@
 // sum, prod, max, min over any axes: their definitions. The kernels are in reduce_kernel.cpp.
-#include <algorithm>
+#include <gradloom/ops/reduce.hpp>
 
-#include <fmt/format.h>
-
-#include <gradloom/graph/error.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/compare.hpp>
+#include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/gradient.hpp>
-#include <gradloom/ops/movement.hpp>
-#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/recurrence.hpp>
 #include <gradloom/ops/reduce_plan_internal.hpp>
 #include <gradloom/ops/reduce_shape_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+#include <gradloom/ops/where.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 
 namespace baseline {
-extern const ReduceKernels sum_kernels;
+extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
 }
 namespace avx2 {
-extern const ReduceKernels sum_kernels;
+extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
 }
 namespace avx512 {
-extern const ReduceKernels sum_kernels;
+extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
 }
 
 namespace {
@@ -33,27 +34,49 @@ std::vector<TensorType> accumulating_shape(const ShapeContext& context) {
   return reduced_shape(context);
 }
 
+std::vector<TensorType> comparing_shape(const ShapeContext& context) {
+  require_elements(context);
+  return reduced_shape(context);
+}
+
 Tensor accumulate(const OpDef& op, const Operand& x, const ReduceOptions& options) {
   const SourceScope scope(x, op.name);
   return reduce(op, is_float(x.tensor().dtype()) ? x : Operand(cast(x, DType::i64), x.location()), options);
 }
 
-// d sum / dx = 1 for each element.
-Gradients sum_vjp(const Vjp& v) {
-  const std::vector<int64_t>& axes = v.attributes().get<std::vector<int64_t>>("axes");
-  if (!v.attributes().get<bool>("keepdims") && axes.back() >= static_cast<int64_t>(axes.size())) {
-    return {Gradient::not_implemented("it needs reshape")};
-  }
-  return {broadcast(v.cotangent(), v.input(0).shape())};
+Tensor compare(const OpDef& op, const Operand& x, const ReduceOptions& options) {
+  const SourceScope scope(x, op.name);
+  return reduce(op, x, options);
+}
+
+Gradients sum_vjp(const Vjp& v) { return {unreduce(v, v.cotangent())}; }
+
+// d prod / dx_i is the product of all before i times the product of all after it: prod / x_i would be nan at 0.
+Gradients prod_vjp(const Vjp& v) {
+  const Tensor x = v.input(0), zero = zeros_like(x);
+  const std::vector<int64_t>& axes = axes_of(v.attributes());
+  const Tensor before = exclusive_recurrence(x, zero, {.axes = axes, .start = 1});
+  const Tensor after = exclusive_recurrence(x, zero, {.axes = axes, .reverse = true, .start = 1});
+  return {unreduce(v, v.cotangent()) * (before * after)};
+}
+
+// One of the subgradients, and the one that treats equals as equals.
+Gradients extremum_vjp(const Vjp& v) {
+  const Tensor ties = equal(v.input(0), unreduce(v, v.output()));
+  const Tensor count = sum(cast(ties, v.output().dtype()),
+                           {.axes = axes_of(v.attributes()), .keepdims = v.attributes().get<bool>("keepdims")});
+  return {where(ties, unreduce(v, v.cotangent() / count), 0)};
 }
 
 std::vector<Sample> samples() {
   const auto sample = [](std::vector<int64_t> sizes, std::vector<int64_t> axes, bool keepdims) {
     return Sample{.inputs = {{std::move(sizes)}}, .attributes = {{"axes", std::move(axes)}, {"keepdims", keepdims}}};
   };
-  return {sample({7}, {0}, false),          sample({7}, {0}, true),           sample({3, 5}, {0}, false),
-          sample({3, 5}, {1}, true),        sample({3, 5}, {0, 1}, false),    sample({2, 3, 4}, {1}, false),
-          sample({2, 3, 4}, {0, 2}, true),  sample({2, 3, 2, 3}, {0, 2}, false), sample({2, 3, 2, 3}, {1, 3}, false)};
+  return {sample({7}, {0}, false),        sample({7}, {0}, true),
+          sample({3, 5}, {0}, false),     sample({3, 5}, {1}, true),
+          sample({3, 5}, {0, 1}, false),  sample({2, 3, 4}, {1}, false),
+          sample({2, 3, 4}, {0, 2}, true), sample({2, 3, 2, 3}, {0, 2}, false),
+          sample({2, 3, 2, 3}, {1, 3}, false)};
 }
 
 }  // namespace
@@ -63,11 +86,48 @@ const OpDef sum_def{.name = "sum",
                     .rule = "sum needs axes of x, each once",
                     .shape = accumulating_shape,
                     .vjp = sum_vjp,
-                    .plan = [](const KernelRequest& request) {
-                      return plan_reduce(request, request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels));
-                    },
+                    .plan =
+                        [](const KernelRequest& request) {
+                          return plan_reduce(request, request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels));
+                        },
+                    .samples = samples};
+
+const OpDef prod_def{.name = "prod",
+                     .inputs = {"x"},
+                     .rule = "prod needs axes of x, each once",
+                     .shape = accumulating_shape,
+                     .vjp = prod_vjp,
+                     .plan =
+                         [](const KernelRequest& request) {
+                           return plan_reduce(request, request.pick(baseline::prod_kernels, avx2::prod_kernels, avx512::prod_kernels));
+                         },
+                     .samples = samples};
+
+const OpDef max_def{.name = "max",
+                    .inputs = {"x"},
+                    .rule = "max needs axes of x, each once and none of size 0",
+                    .shape = comparing_shape,
+                    .vjp = extremum_vjp,
+                    .plan =
+                        [](const KernelRequest& request) {
+                          return plan_reduce(request, request.pick(baseline::max_kernels, avx2::max_kernels, avx512::max_kernels));
+                        },
+                    .samples = samples};
+
+const OpDef min_def{.name = "min",
+                    .inputs = {"x"},
+                    .rule = "min needs axes of x, each once and none of size 0",
+                    .shape = comparing_shape,
+                    .vjp = extremum_vjp,
+                    .plan =
+                        [](const KernelRequest& request) {
+                          return plan_reduce(request, request.pick(baseline::min_kernels, avx2::min_kernels, avx512::min_kernels));
+                        },
                     .samples = samples};
 
 Tensor sum(const Operand& x, const ReduceOptions& options) { return accumulate(sum_def, x, options); }
+Tensor prod(const Operand& x, const ReduceOptions& options) { return accumulate(prod_def, x, options); }
+Tensor max(const Operand& x, const ReduceOptions& options) { return compare(max_def, x, options); }
+Tensor min(const Operand& x, const ReduceOptions& options) { return compare(min_def, x, options); }
 
 }  // namespace gradloom::inline v0

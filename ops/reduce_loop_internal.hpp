@@ -33,6 +33,18 @@ struct Reduction {
 
   static constexpr ReduceLoops loops() { return {reduce, combine}; }
 
+  /// A run of single elements.
+  [[gnu::noinline]] static T fold_contiguous(const T* x, int64_t n) {
+    const Op op{};
+    const int64_t vectors = n / lanes;
+    int64_t i = vectors * lanes;
+    T result = vectors > 0 ? across_lanes(fold_vectors(x, vectors)) : Op::template identity<T>();
+    if (i == n) return result;
+    T rest = x[i];
+    for (++i; i < n; ++i) rest = op(rest, x[i]);
+    return vectors > 0 ? op(result, rest) : rest;
+  }
+
  private:
   static void reduce(const ReduceParams& params, const void* input, void* results, int64_t begin, int64_t end) {
     const int64_t tiles = (params.width + reduce_tile - 1) / reduce_tile;
@@ -98,19 +110,6 @@ struct Reduction {
 
   [[gnu::noinline]] static void merge(const T* right, int64_t width, T* out) {
     for (int64_t j = 0; j < width; ++j) out[j] = Op{}(out[j], right[j]);
-  }
-
-  // ---- a run of single elements
-
-  [[gnu::noinline]] static T fold_contiguous(const T* x, int64_t n) {
-    const Op op{};
-    const int64_t vectors = n / lanes;
-    int64_t i = vectors * lanes;
-    T result = vectors > 0 ? across_lanes(fold_vectors(x, vectors)) : Op::template identity<T>();
-    if (i == n) return result;
-    T rest = x[i];
-    for (++i; i < n; ++i) rest = op(rest, x[i]);
-    return vectors > 0 ? op(result, rest) : rest;
   }
 
   static T across_lanes(V v) {

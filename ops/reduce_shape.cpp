@@ -1,12 +1,15 @@
+#include <gradloom/ops/reduce_shape_internal.hpp>
+
+#include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/movement.hpp>
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include <gradloom/ops/gradient.hpp>
-#include <gradloom/ops/movement.hpp>
-#include <gradloom/ops/reduce_shape_internal.hpp>
-
 namespace gradloom::inline v0 {
+
+const std::vector<int64_t>& axes_of(const Attributes& attributes) { return attributes.get<std::vector<int64_t>>("axes"); }
 
 std::vector<int64_t> normal_axes(std::vector<int64_t> axes, int rank) {
   if (axes.empty()) {
@@ -19,25 +22,46 @@ std::vector<int64_t> normal_axes(std::vector<int64_t> axes, int rank) {
   return axes;
 }
 
-std::vector<TensorType> reduced_shape(const ShapeContext& context) {
-  const std::vector<int64_t>& axes = context.attributes().get<std::vector<int64_t>>("axes");
-  const bool keepdims = context.attributes().get<bool>("keepdims");
-  const Shape& from = context.shape(0);
-  std::vector<bool> reduced(static_cast<size_t>(from.rank()), false);
-  for (const int64_t given : axes) {
-    const size_t axis = static_cast<size_t>(context.axis(given, from.rank()));
-    if (reduced[axis]) context.fail(fmt::format("axis {} is given twice", axis));
-    reduced[axis] = true;
-  }
+Shape without_axes(const Shape& shape, const std::vector<int64_t>& axes) {
   std::vector<Dim> dims;
-  for (int axis = 0; axis < from.rank(); ++axis) {
-    if (!reduced[static_cast<size_t>(axis)]) {
-      dims.push_back(from[axis]);
-    } else if (keepdims) {
-      dims.emplace_back(1);
-    }
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (!std::binary_search(axes.begin(), axes.end(), axis)) dims.push_back(shape[axis]);
+  }
+  return Shape(std::move(dims));
+}
+
+std::vector<bool> reduced_axes(const ShapeContext& context) {
+  const int rank = context.shape(0).rank();
+  std::vector<bool> reduced(static_cast<size_t>(rank), false);
+  int64_t last = -1;
+  for (const int64_t given : axes_of(context.attributes())) {
+    const int axis = context.axis(given, rank);
+    if (reduced[static_cast<size_t>(axis)]) context.fail(fmt::format("axis {} is given twice", axis));
+    if (given <= last) context.fail("the axes are not in rising order");
+    reduced[static_cast<size_t>(axis)] = true;
+    last = given;
+  }
+  return reduced;
+}
+
+std::vector<TensorType> reduced_shape(const ShapeContext& context) {
+  const std::vector<bool> reduced = reduced_axes(context);
+  const std::vector<int64_t>& axes = axes_of(context.attributes());
+  if (!context.attributes().get<bool>("keepdims")) return {{context.dtype(0), without_axes(context.shape(0), axes)}};
+  std::vector<Dim> dims = context.shape(0).dims();
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    if (reduced[axis]) dims[axis] = 1;
   }
   return {{context.dtype(0), Shape(std::move(dims))}};
+}
+
+void require_elements(const ShapeContext& context) {
+  const std::vector<bool> reduced = reduced_axes(context);
+  for (size_t axis = 0; axis < reduced.size(); ++axis) {
+    if (reduced[axis] && context.shape(0)[static_cast<int>(axis)] == Dim(0)) {
+      context.fail(fmt::format("axis {} has size 0", axis));
+    }
+  }
 }
 
 Tensor reduce(const OpDef& op, const Operand& x, const ReduceOptions& options) {
@@ -45,6 +69,14 @@ Tensor reduce(const OpDef& op, const Operand& x, const ReduceOptions& options) {
   if (axes.empty()) return x.tensor();
   const Tensor inputs[] = {x.tensor()};
   return x.tensor().graph().add(op, inputs, {{"axes", axes}, {"keepdims", options.keepdims}}, x.location());
+}
+
+Tensor unreduce(const Vjp& v, const Tensor& reduced) {
+  const Shape& shape = v.input(0).shape();
+  if (v.attributes().get<bool>("keepdims")) return broadcast(reduced, shape);
+  std::vector<Dim> dims = shape.dims();
+  for (const int64_t axis : axes_of(v.attributes())) dims[static_cast<size_t>(axis)] = 1;
+  return broadcast(reshape(reduced, Shape(std::move(dims))), shape);
 }
 
 }  // namespace gradloom::inline v0

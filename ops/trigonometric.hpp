@@ -15,9 +15,9 @@ GRADLOOM_API extern const OpDef atan_def;
 
 // Elementwise on floats; integer and boolean Tensors become f32 first.
 
-/// The sine, within 2 ULP for arguments of any size; nan for inf.
+/// The sine, within 2.5 ULP for arguments of any size; nan for inf.
 [[nodiscard]] GRADLOOM_API Tensor sin(const Operand& x);
-/// The cosine, within 2 ULP for arguments of any size; nan for inf.
+/// The cosine, within 2.5 ULP for arguments of any size; nan for inf.
 [[nodiscard]] GRADLOOM_API Tensor cos(const Operand& x);
 /// The tangent, within 4 ULP for arguments of any size; nan for inf.
 [[nodiscard]] GRADLOOM_API Tensor tan(const Operand& x);

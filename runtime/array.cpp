@@ -176,6 +176,11 @@ bool Array::contiguous() const {
   return dense;
 }
 
+bool Array::unique() const {
+  // acquire: whoever let go of it last has finished reading before its new owner writes
+  return size() == 0 || (storage_ && storage_->references.load(std::memory_order_acquire) == 1);
+}
+
 void Array::check_access(DType dtype, bool write) const {
   if (dtype != dtype_) {
     throw Error(fmt::format("{} is accessed as {}", type_text(dtype_, sizes_), gradloom::to_string(dtype)));

@@ -77,6 +77,8 @@ class GRADLOOM_API Array {
   [[nodiscard]] size_t byte_size() const { return static_cast<size_t>(size()) * size_of(dtype_); }
   /// Row-major without gaps? Arrays with storage of their own are.
   [[nodiscard]] bool contiguous() const;
+  /// Does no other Array share its storage? False for a view, whose memory is the caller's.
+  [[nodiscard]] bool unique() const;
   /// A view of const memory, which nothing may write to?
   [[nodiscard]] bool read_only() const { return read_only_; }
 

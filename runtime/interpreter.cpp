@@ -3,8 +3,8 @@
 #include <map>
 
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/ops/constant.hpp>
-#include <gradloom/runtime/module_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 
 namespace gradloom::inline v0 {
@@ -12,7 +12,7 @@ namespace gradloom::inline v0 {
 std::vector<Array> interpret(std::span<const Tensor> tensors, const Batch& given, Isa isa, const RunInfo& run) {
   if (tensors.empty()) return {};
   const Graph& graph = tensors[0].graph();
-  const std::vector<bool> needed = needed_nodes(graph, tensors, {});
+  const std::vector<bool> needed = needed_nodes(graph, tensors);
   std::map<Value, Array> values;
   for (int id = 0; id < graph.node_count(); ++id) {
     if (!needed[static_cast<size_t>(id)]) continue;

@@ -74,7 +74,7 @@ void share_in_place(const Graph& graph, const std::vector<KernelPlan>& kernels, 
       const int source = storage_of.at(root_of(graph, node.inputs[static_cast<size_t>(input)]));
       Storage& from = storages[static_cast<size_t>(source)];
       Storage& to = storages[static_cast<size_t>(target)];
-      if (source == target || from.kind != Storage::Kind::arena || to.kind != Storage::Kind::arena) continue;
+      if (source == target || from.kept || from.kind != Storage::Kind::arena || to.kind != Storage::Kind::arena) continue;
       if (from.bytes != to.bytes || to.writers.size() != 1) continue;
       const auto uses = std::count_if(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
         return storage_of.at(root_of(graph, value)) == source;
@@ -87,6 +87,7 @@ void share_in_place(const Graph& graph, const std::vector<KernelPlan>& kernels, 
       // Another output of this very node may have taken the buffer already; then this node is among its writers.
       if (std::find(from.writers.begin(), from.writers.end(), id) != from.writers.end()) continue;
       from.writers.push_back(id);
+      from.kept = to.kept;
       from.readers.insert(from.readers.end(), to.readers.begin(), to.readers.end());
       to.writers.clear();
       to.readers.clear();
@@ -112,7 +113,7 @@ size_t place_in_arena(const NodeOrder& order, std::vector<Storage>& storages) {
   std::vector<std::vector<uint64_t>> free_after(storages.size());
   for (const size_t i : placed_order) {
     std::vector<uint64_t>& bits = free_after[i];
-    bits.assign(words, ~uint64_t{0});
+    bits.assign(words, storages[i].kept ? 0 : ~uint64_t{0});
     const auto restrict_to = [&](int node) {
       const uint64_t* const descendants = order.descendants(node);
       for (size_t word = 0; word < words; ++word) bits[word] &= descendants[word];

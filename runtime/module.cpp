@@ -1,20 +1,15 @@
+#include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/runtime/module_internal.hpp>
 
 namespace gradloom::inline v0 {
 
 std::vector<bool> needed_nodes(const Graph& graph, std::span<const Tensor> outputs, std::span<const Update> updates) {
-  std::vector<bool> needed(static_cast<size_t>(graph.node_count()), false);
-  const auto want = [&](const Tensor& tensor) { needed[static_cast<size_t>(tensor.node_id())] = true; };
-  for (const Tensor& output : outputs) want(output);
+  std::vector<Tensor> wanted(outputs.begin(), outputs.end());
   for (const Update& update : updates) {
-    want(update.parameter);
-    want(update.value);
+    wanted.push_back(update.parameter);
+    wanted.push_back(update.value);
   }
-  for (int id = graph.node_count() - 1; id >= 0; --id) {
-    if (!needed[static_cast<size_t>(id)]) continue;
-    for (const Value& value : graph.node(id).inputs) needed[static_cast<size_t>(value.node)] = true;
-  }
-  return needed;
+  return needed_nodes(graph, wanted);
 }
 
 std::vector<Tensor> Rewriter::copy(const Node& node, std::span<const Tensor> inputs, const Attributes& attributes) {

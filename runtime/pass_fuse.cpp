@@ -4,6 +4,7 @@
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
 // path leads from one to the other through a third, which would close a circle.
 #include <algorithm>
+#include <cassert>
 #include <map>
 #include <queue>
 #include <set>
@@ -60,8 +61,6 @@ class Fusion {
 
   // Is there a path from group `from` to group `to` through another group?
   bool reaches_around(int from, int to) const {
-    // A group whose nodes all come after the target's last node cannot lead to it.
-    const int limit = members_[static_cast<size_t>(to)].back();
     std::set<int> seen;
     std::vector<int> stack;
     const auto push_users = [&](int group, bool direct) {
@@ -69,7 +68,6 @@ class Fusion {
         for (const int user : users_[static_cast<size_t>(member)]) {
           const int next = group_[static_cast<size_t>(user)];
           if (next == group || (direct && next == to)) continue;
-          if (members_[static_cast<size_t>(next)].front() > limit) continue;
           if (seen.insert(next).second) stack.push_back(next);
         }
       }
@@ -128,6 +126,7 @@ class Fusion {
         if (before[next].empty()) ready.insert({members_[static_cast<size_t>(next)].back(), next});
       }
     }
+    assert(std::all_of(before.begin(), before.end(), [](const auto& group) { return group.second.empty(); }) && "the groups form a circle");
     for (const Tensor& output : module_.outputs) result_.outputs.push_back(moved({output.node_id(), output.output()}));
     for (const Update& update : module_.updates) {
       result_.updates.push_back({moved({update.parameter.node_id(), 0}), moved({update.value.node_id(), update.value.output()})});

@@ -1,6 +1,6 @@
 // simplify: identities that ops state about themselves, constants folded, equal nodes merged. Repeated until nothing
 // changes, for one simplification makes way for the next.
-#include <cstring>
+#include <algorithm>
 #include <map>
 
 #include <gradloom/graph/builtin_ops.hpp>
@@ -12,7 +12,7 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-// Folding must not turn a cheap broadcast into megabytes of constants.
+// What nodes without inputs (iota, sizes) may fold to.
 constexpr size_t most_folded_bytes = 4096;
 
 class Simplifier final : public Rewriter {
@@ -51,12 +51,14 @@ class Simplifier final : public Rewriter {
 
   bool foldable(const Node& node, std::span<const Tensor> inputs) const {
     if (is_constant(node) || node.output_count() != 1 || node.op->properties.may_throw) return false;
+    // Nothing folds to more bytes than it is made of: a broadcast scalar stays one.
+    size_t most_bytes = inputs.empty() ? most_folded_bytes : 0;
     for (const Tensor& input : inputs) {
       if (!is_constant(input.node())) return false;
+      most_bytes = std::max(most_bytes, std::max<size_t>(literal_of(input.node()).bytes.size(), sizeof(double)));
     }
     const TensorType& type = node.outputs[0];
-    return type.shape.known() &&
-           static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_folded_bytes;
+    return type.shape.known() && static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_bytes;
   }
 
   Tensor fold(const Node& node, std::span<const Tensor> inputs) {

@@ -162,7 +162,8 @@ class Planner {
         storage.address = plan_.storages[static_cast<size_t>(old_storage)].address;
         commits_.push_back(writer);
       } else {
-        late_copies_.push_back({new_storage, old_storage, writer, update.parameter.node_id()});
+        plan_.storages[static_cast<size_t>(new_storage)].kept = true;
+        late_copies_.push_back({value, old_storage, writer, update.parameter.node_id()});
       }
     }
   }
@@ -244,7 +245,7 @@ class Planner {
     const int others = static_cast<int>(plan_.tasks.size());
     (void)last_task;
     for (const LateCopy& copy : late_copies_) {
-      const Storage& from = plan_.storages[static_cast<size_t>(copy.from)];
+      const Storage& from = plan_.storages[static_cast<size_t>(storage_of_.at(copy.from))];
       copy_bytes_.push_back(std::make_shared<size_t>(from.bytes));
       Task task;
       task.run = [](const KernelCall& call) {
@@ -287,7 +288,8 @@ class Planner {
   }
 
   struct LateCopy {
-    int from, to, writer, parameter;
+    Value from;  // its storage may yet change, when it is made in place of another
+    int to, writer, parameter;
   };
 
   Isa isa_;

@@ -58,6 +58,7 @@ struct Storage {
   Address address;
   std::vector<int> writers, readers;  // nodes, in order
   int first_value_node = -1;
+  bool kept = false;  // until the end of the run, when a copy into the State reads it
 };
 
 struct Plan {

@@ -216,7 +216,7 @@ class RegionPlanner {
     int64_t period = 1;
     size_t first = 0;
     while (first < s.sizes.size() && s.strides[first] == 0) ++first;
-    for (size_t axis = first; axis < s.sizes.size(); ++axis) period *= s.sizes[axis];
+    for (size_t axis = first; axis < s.sizes.size(); ++axis) period *= std::max<int64_t>(s.sizes[axis], 1);
     periods_.push_back(period);
     region_->spreads.push_back(std::move(s));
     return period <= largest_tile ? period : 1;

@@ -13,17 +13,16 @@ uint64_t next_state_version() {
   return latest.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-namespace {
-
-using Values = std::map<std::string, Array, std::less<>>;
-
-// A caught mistake, not a lock: a run that starts in the middle of what follows is not seen.
 void check_idle(const StateData& data) {
   if (data.updating.load(std::memory_order_acquire)) {
     throw Error(
         {.problem = "the State is being updated by a run", .rule = "one updating run at a time may use a State"});
   }
 }
+
+namespace {
+
+using Values = std::map<std::string, Array, std::less<>>;
 
 Values deep_copy(const Values& values, std::string_view prefix = {}) {
   Values copy;

@@ -1,11 +1,11 @@
 // The runtime's way into a State.
 #pragma once
 
+#include <gradloom/runtime/state.hpp>
+
 #include <atomic>
 #include <map>
 #include <string>
-
-#include <gradloom/runtime/state.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -24,6 +24,10 @@ class StateAccess {
   static StateData& data(State& state) { return *state.data_; }
   static const StateData& data(const State& state) { return *state.data_; }
 };
+
+/// Throws Error if an updating run is in flight. It catches a mistake and is no lock: a run that starts right after it
+/// is not seen.
+void check_idle(const StateData& data);
 
 /// A version no State had before.
 [[nodiscard]] uint64_t next_state_version();

@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <gradloom/autodiff/custom_gradient.hpp>
-#include <gradloom/autodiff/stop_gradient.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>

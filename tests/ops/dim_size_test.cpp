@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(an_axis_that_does_not_exist_is_an_error) {
   } catch (const Error& error) {
     const std::string at = "dim_size_test.cpp:";
     BOOST_TEST(error.what() == at + std::to_string(line) + ": dim_size: there is no axis 1 in a tensor of rank 1\n"
-                               "  input 1 \"x\"  f32[2]  input, " + at + std::to_string(line - 3) + "\n"
+                               "  x \"x\"  f32[2]  input, " + at + std::to_string(line - 3) + "\n"
                                "  dim_size needs a tensor and one of its axes");
   }
 }

@@ -21,6 +21,20 @@ BOOST_AUTO_TEST_CASE(arrays_are_found_by_name) {
   BOOST_TEST(names == "image label weight ");
 }
 
+BOOST_AUTO_TEST_CASE(copies_share_until_one_is_set) {
+  Batch batch = {{"image", Array({2})}};
+  BOOST_TEST(batch.unique());
+  Batch copy = batch;
+  BOOST_TEST(!batch.unique());
+  copy.set("image", Array({3}));
+  BOOST_TEST(batch["image"].size() == 2);
+  BOOST_TEST(copy["image"].size() == 3);
+  BOOST_TEST(batch.unique());
+  const Array kept = batch["image"];
+  BOOST_TEST(!batch.unique());
+  BOOST_TEST(Batch().unique());
+}
+
 BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   const Batch batch = {{"image", Array({2})}, {"label", Array({2})}};
   BOOST_TEST(message_of([&] { (void)batch["lebel"]; }) == "the Batch has no \"lebel\"\n  did you mean \"label\"?");

@@ -1,5 +1,5 @@
 // stop_gradient: y = x, dy/dx = 0 by decree.
-#include <gradloom/autodiff/stop_gradient.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>

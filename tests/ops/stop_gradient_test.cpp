@@ -1,4 +1,4 @@
-#include <gradloom/autodiff/stop_gradient.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -12,7 +12,7 @@ using namespace gradloom;
 using test::evaluate;
 using test::Values;
 
-BOOST_AUTO_TEST_SUITE(autodiff_stop_gradient)
+BOOST_AUTO_TEST_SUITE(ops_stop_gradient)
 
 BOOST_AUTO_TEST_CASE(the_value_passes_and_the_gradient_does_not) {
   Graph g;

@@ -1,0 +1,96 @@
+#include <gradloom/graph/error.hpp>
+#include <gradloom/io/batch_maker_internal.hpp>
+#include <gradloom/io/data_set_internal.hpp>
+#include <gradloom/runtime/missing_name_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace gradloom::inline v0::io {
+
+BatchMaker::BatchMaker(Batch samples, LoaderOptions options, size_t held)
+    : options_(std::move(options)), count_(io::sample_count(samples)), pool_limit_(held + 2) {
+  if (options_.batch_size < 1) throw Error(fmt::format("a batch cannot have {} samples", options_.batch_size));
+  std::vector<std::string> names;
+  for (const auto& [name, array] : samples) {
+    names.push_back(name);
+    sources_.push_back({.name = name, .array = array.contiguous() ? array : array.clone()});
+  }
+  for (const ToFloat& wanted : options_.to_float) {
+    const auto source =
+        std::find_if(sources_.begin(), sources_.end(), [&](const Source& s) { return s.name == wanted.name; });
+    if (source == sources_.end()) throw missing_name("the data set", wanted.name, names);
+    if (source->array.dtype() != DType::u8) {
+      throw Error(
+          {.problem = fmt::format("\"{}\" of the data set is {}", wanted.name, to_string(source->array.dtype())),
+           .rule = "to_float is for u8"});
+    }
+    source->to_float = true;
+    for (size_t i = 0; i < source->floats.size(); ++i) source->floats[i] = static_cast<float>(i) / wanted.divisor;
+  }
+}
+
+int64_t BatchMaker::batch_count(int64_t samples) const {
+  return options_.drop_last ? samples / options_.batch_size : (samples + options_.batch_size - 1) / options_.batch_size;
+}
+
+int64_t BatchMaker::start(int64_t epoch) {
+  if (options_.order) {
+    order_ = options_.order(epoch);
+    check_indices(order_, count_, fmt::format("the order of epoch {}", epoch));
+  } else {
+    order_.resize(static_cast<size_t>(count_));
+    if (options_.shuffle) {
+      shuffle_into(order_, options_.seed, epoch);
+    } else {
+      std::iota(order_.begin(), order_.end(), int64_t{0});
+    }
+  }
+  return batch_count(static_cast<int64_t>(order_.size()));
+}
+
+Batch BatchMaker::unused(int64_t rows) {
+  const auto fits = [&](const Batch& batch) { return (*batch.begin()).second.sizes()[0] == rows; };
+  for (const Batch& batch : pool_) {
+    // The pool's is the only handle left: whoever had the batch has let go of it and of all its Arrays.
+    if (fits(batch) && batch.unique()) return batch;
+  }
+  Batch batch;
+  for (const Source& source : sources_) {
+    batch.set(source.name, rows_like(source.array, rows, source.to_float ? DType::f32 : source.array.dtype()));
+  }
+  if (pool_.size() < pool_limit_) {
+    pool_.push_back(batch);
+  } else {  // whoever keeps this many batches keeps their memory too
+    pool_[replaced_++ % pool_limit_] = batch;
+  }
+  return batch;
+}
+
+Batch BatchMaker::make(int64_t index) {
+  const std::span<const int64_t> order = order_;
+  const auto begin = static_cast<size_t>(index * options_.batch_size);
+  const auto indices = order.subspan(begin, std::min(static_cast<size_t>(options_.batch_size), order.size() - begin));
+  Batch batch = unused(static_cast<int64_t>(indices.size()));
+  for (const Source& source : sources_) {
+    const Array& to = *batch.find(source.name);
+    if (!source.to_float) {
+      copy_rows(source.array, indices, to);
+      continue;
+    }
+    const auto pixels = source.array.data<const uint8_t>();
+    const size_t row = static_cast<size_t>(to.size()) / indices.size();
+    float* out = to.data<float>().data();
+    for (const int64_t sample : indices) {
+      const uint8_t* const in = pixels.data() + static_cast<size_t>(sample) * row;
+      for (size_t i = 0; i < row; ++i) out[i] = source.floats[in[i]];
+      out += row;
+    }
+  }
+  if (options_.transform) options_.transform(batch);
+  return batch;
+}
+
+}  // namespace gradloom::inline v0::io

@@ -1,0 +1,60 @@
+#include <gradloom/ops/index_check_internal.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <gradloom/graph/describe_internal.hpp>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+template <class T>
+[[noreturn]] void report(const IndexCheck& check, T index, int64_t position) {
+  std::vector<int64_t> at(check.sizes.size());
+  for (size_t axis = at.size(); axis-- > 0;) {
+    at[axis] = position % check.sizes[axis];
+    position /= check.sizes[axis];
+  }
+  ErrorParts parts = check.error;
+  parts.problem = fmt::format("indices[{}] is {}, but {}", fmt::join(at, ", "), index, check.limit);
+  throw Error(std::move(parts));
+}
+
+template <class T>
+void check_all(const IndexCheck& check, const T* indices) {
+  for (int64_t i = 0; i < check.count; ++i) {
+    if (indices[i] < 0 || indices[i] >= check.size) report(check, indices[i], i);
+  }
+}
+
+}  // namespace
+
+void require_index_dtype(const ShapeContext& context, int input) {
+  const DType dtype = context.dtype(input);
+  if (dtype == DType::i32 || dtype == DType::i64) return;
+  context.fail(fmt::format("{} are {}, they must be i32 or i64", context.op().inputs[static_cast<size_t>(input)],
+                           to_string(dtype)));
+}
+
+IndexCheck make_index_check(const KernelRequest& request, int input, int64_t size, std::string limit) {
+  const Node& node = request.node();
+  return {.input = input,
+          .size = size,
+          .dtype = request.input(input).dtype,
+          .sizes = request.input_sizes(input),
+          .count = request.input(input).shape.element_count().value(),
+          .limit = std::move(limit),
+          .error = {.op = std::string(node.op->name),
+                    .node = node.name,
+                    .location = to_string(node.location),
+                    .details = describe_operands(request.graph(), *node.op, node.inputs),
+                    .rule = std::string(node.op->rule)}};
+}
+
+void check_indices(const KernelCall& call) {
+  const auto& check = *static_cast<const IndexCheck*>(call.params);
+  with_indices(check, call.inputs, [&](const auto* indices) { check_all(check, indices); });
+}
+
+}  // namespace gradloom::inline v0

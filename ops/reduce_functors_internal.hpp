@@ -1,0 +1,75 @@
+// What the reductions combine two values with.
+#pragma once
+
+#include <gradloom/ops/kernel_internal.hpp>
+
+#include <limits>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+namespace {
+
+struct Sum {
+  template <class T>
+  static T identity() {
+    return T(0);
+  }
+  template <class V>
+  V operator()(V a, V b) const {
+    return a + b;
+  }
+};
+
+struct Prod {
+  template <class T>
+  static T identity() {
+    return T(1);
+  }
+  template <class V>
+  V operator()(V a, V b) const {
+    return a * b;
+  }
+};
+
+// Not a != a, which is false for nan in xsimd 8.1 on AVX.
+template <class T>
+xsimd::batch_bool<T, Arch> is_nan(Batch<T> a) {
+  return !(a == a);
+}
+
+// nan wins: it is kept where it is a, and taken where it is b because nothing compares greater than it.
+struct Max {
+  template <class T>
+  static T identity() {
+    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  }
+  template <class T>
+  T operator()(T a, T b) const {
+    return a > b || a != a ? a : b;
+  }
+  template <class T>
+  Batch<T> operator()(Batch<T> a, Batch<T> b) const {
+    if constexpr (!is_float_v<T>) return xsimd::max(a, b);
+    else return xsimd::select((a > b) | is_nan(a), a, b);
+  }
+};
+
+struct Min {
+  template <class T>
+  static T identity() {
+    return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  }
+  template <class T>
+  T operator()(T a, T b) const {
+    return a < b || a != a ? a : b;
+  }
+  template <class T>
+  Batch<T> operator()(Batch<T> a, Batch<T> b) const {
+    if constexpr (!is_float_v<T>) return xsimd::min(a, b);
+    else return xsimd::select((a < b) | is_nan(a), a, b);
+  }
+};
+
+}  // namespace
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -1,0 +1,155 @@
+#include "random_graph_helper.hpp"
+
+#include <random>
+
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/compare.hpp>
+#include <gradloom/ops/exponential.hpp>
+#include <gradloom/ops/extrema.hpp>
+#include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/power.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/relu.hpp>
+#include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/sign.hpp>
+#include <gradloom/ops/trigonometric.hpp>
+#include <gradloom/ops/where.hpp>
+
+namespace gradloom::test {
+
+namespace {
+
+class Maker {
+ public:
+  Maker(uint64_t seed, RandomGraph& made) : rng_(seed), made_(made) {}
+
+  void run() {
+    const int64_t sizes[] = {1, 2, 3, 5, 7, 16, 17, 33};
+    rows_ = below(20) == 0 ? 0 : sizes[below(8)];
+    columns_ = sizes[below(8)];
+    if (below(4) == 0) rows_ = 1000 + below(2000);  // more than one chunk
+    const DType dtype = below(5) == 0 ? DType::f64 : DType::f32;
+    for (int i = 0; i < 2; ++i) {
+      const std::string name = "x" + std::to_string(i);
+      const std::vector<int64_t> shape = i == 0 ? std::vector{rows_, columns_} : std::vector{columns_};
+      made_.inputs.set(name, values(shape, dtype));
+      add(made_.graph.input(name, Shape(std::span<const int64_t>(shape)), dtype));
+    }
+    for (int i = 0; i < 3; ++i) {
+      const std::string name = "w" + std::to_string(i);
+      const std::vector<int64_t> shape = i == 0   ? std::vector{columns_, columns_}
+                                         : i == 1 ? std::vector{columns_}
+                                                  : std::vector{rows_, int64_t{1}};
+      made_.state.set(name, values(shape, dtype));
+      parameters_.push_back(made_.graph.parameter(name, Shape(std::span<const int64_t>(shape)), {}, {.dtype = dtype}));
+      add(parameters_.back());
+    }
+    const int nodes = 3 + static_cast<int>(below(20));
+    for (int i = 0; i < nodes; ++i) add_random();
+    choose_results();
+  }
+
+ private:
+  uint64_t below(uint64_t n) { return rng_() % n; }
+  const Tensor& any() { return tensors_[below(tensors_.size())]; }
+  void add(const Tensor& tensor) { tensors_.push_back(tensor); }
+
+  Array values(const std::vector<int64_t>& sizes, DType dtype) {
+    Array array{std::span<const int64_t>(sizes), dtype};
+    std::uniform_real_distribution<double> uniform(-1.5, 1.5);
+    if (dtype == DType::f32) {
+      for (float& x : array.data<float>()) x = static_cast<float>(uniform(rng_));
+    } else {
+      for (double& x : array.data<double>()) x = uniform(rng_);
+    }
+    return array;
+  }
+
+  // Keeps values moderate: every result of something that grows is squeezed.
+  Tensor squeezed(const Tensor& x) { return below(2) == 0 ? tanh(x) : x / (1 + abs(x)); }
+
+  bool broadcasts(const Tensor& a, const Tensor& b) const {
+    for (int axis = 1; axis <= std::min(a.rank(), b.rank()); ++axis) {
+      if (a.dim(-axis) != b.dim(-axis) && a.dim(-axis) != Dim(1) && b.dim(-axis) != Dim(1)) return false;
+    }
+    return true;
+  }
+
+  void add_random() {
+    const Tensor a = any(), b = any();
+    switch (below(16)) {
+      case 0: return add(tanh(a));
+      case 1: return add(sigmoid(2 * a));
+      case 2: return add(relu(a));
+      case 3: return add(squeezed(exp(a)));
+      case 4: return add(squeezed(square(a)));
+      case 5: return add(sin(a) + cos(a));
+      case 6: return add(softplus(a) - 0.5);
+      case 7: return add(-abs(a));
+      case 8:
+        if (a.rank() == 0) return;
+        return add(squeezed(sum(a, {.axes = {static_cast<int64_t>(below(static_cast<uint64_t>(a.rank())))}, .keepdims = below(2) == 0})));
+      case 9: return add(squeezed(sum(a)));
+      case 10:
+        if (a.rank() != 2) return;
+        if (a.dim(1) == Dim(columns_)) return add(squeezed(matmul(a, parameters_[0], {.transpose_b = below(2) == 0})));
+        return;
+      default: break;
+    }
+    if (!broadcasts(a, b)) return;
+    switch (below(6)) {
+      case 0: return add(a + b);
+      case 1: return add(a - b);
+      case 2: return add(a * b);
+      case 3: return add(where(less(a, b), a, 2 * b));
+      case 4: return add(maximum(a, b));
+      default: return add(squeezed(a / (1.5 + square(b))));
+    }
+  }
+
+  void choose_results() {
+    Tensor loss;
+    for (const Tensor& tensor : tensors_) {
+      if (below(3) == 0 || !loss.valid()) loss = loss.valid() ? loss + sum(tensor) * 0.1 : sum(tensor);
+    }
+    const std::vector<Tensor> slopes = gradients(loss, parameters_);
+    for (int i = 0; i < 3; ++i) made_.outputs.push_back(any());  // inputs and parameters among them, twice too
+    made_.outputs.push_back(loss);
+    made_.outputs.push_back(slopes[below(3)]);
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      switch (below(5)) {
+        case 0: break;
+        case 1:  // another tensor of that shape: a value that is used elsewhere too, or another parameter
+          for (const Tensor& tensor : tensors_) {
+            if (tensor.shape() == parameters_[i].shape() && below(2) == 0) {
+              made_.updates.push_back({parameters_[i], tensor});
+              break;
+            }
+          }
+          break;
+        default:
+          made_.updates.push_back({parameters_[i], parameters_[i] - 0.01 * squeezed(slopes[i])});
+          if (below(4) == 0) made_.outputs.push_back(made_.updates.back().value);
+      }
+    }
+  }
+
+  std::mt19937_64 rng_;
+  RandomGraph& made_;
+  int64_t rows_ = 0, columns_ = 0;
+  std::vector<Tensor> tensors_, parameters_;
+};
+
+}  // namespace
+
+RandomGraph random_graph(uint64_t seed) {
+  RandomGraph made;
+  Maker(seed, made).run();
+  return made;
+}
+
+}  // namespace gradloom::test

@@ -1,0 +1,24 @@
+// Random graphs, made from a seed: forward, gradients, updates, values used twice, odd and zero sizes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/runtime/batch.hpp>
+#include <gradloom/runtime/state.hpp>
+
+namespace gradloom::test {
+
+struct RandomGraph {
+  Graph graph;
+  std::vector<Tensor> outputs;
+  std::vector<Update> updates;
+  State state;  // values of the parameters
+  Batch inputs;
+};
+
+/// The same graph for the same seed. Values stay moderate, so that results can be compared with a tolerance.
+RandomGraph random_graph(uint64_t seed);
+
+}  // namespace gradloom::test

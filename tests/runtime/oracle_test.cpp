@@ -1,0 +1,72 @@
+// Random graphs: whatever the passes, the plan and the threads do, a Program computes what `optimize = none` computes
+// node by node: the same bits where only fusion, planning and scheduling differ, close to it where formulas are rewritten.
+#include <cstdlib>
+
+#include <boost/test/unit_test.hpp>
+#include <oneapi/tbb/global_control.h>
+
+#include <gradloom/graph/error.hpp>
+#include <gradloom/runtime/program.hpp>
+
+#include "random_graph_helper.hpp"
+
+using namespace gradloom;
+using test::random_graph;
+using test::RandomGraph;
+
+namespace {
+
+struct Results {
+  std::vector<Array> arrays;  // of two runs: outputs, then the State
+};
+
+Results results_of(const RandomGraph& made, Optimize optimize, std::vector<std::string> without_passes, const Executor& executor) {
+  const Program program = compile({.outputs = made.outputs, .updates = made.updates, .optimize = optimize, .without_passes = std::move(without_passes)});
+  State state = made.state;
+  Results results;
+  for (int run = 0; run < 2; ++run) {
+    for (Array& output : program.run(executor, state, made.inputs)) results.arrays.push_back(std::move(output));
+  }
+  for (const std::string& name : state.names()) results.arrays.push_back(state.get(name));
+  return results;
+}
+
+std::string difference(const Results& a, const Results& b, bool to_the_bit) {
+  if (a.arrays.size() != b.arrays.size()) return "the numbers of results differ";
+  for (size_t i = 0; i < a.arrays.size(); ++i) {
+    const bool agree = to_the_bit ? same_bits(a.arrays[i], b.arrays[i]) : all_close(a.arrays[i], b.arrays[i], 1e-3, 1e-4);
+    if (!agree) return "result " + std::to_string(i) + ": " + a.arrays[i].to_string() + " and " + b.arrays[i].to_string();
+  }
+  return {};
+}
+
+int graph_count(int fast, int full) { return std::getenv("GRADLOOM_TEST_FULL") != nullptr ? full : fast; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(runtime_oracle)
+
+BOOST_AUTO_TEST_CASE(optimised_programs_agree_with_the_graph_as_written) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 8);
+  const Executor one{{.threads = 1}}, two{{.threads = 2}}, eight{{.threads = 8}};
+  const Executor* const executors[] = {&one, &two, &eight};
+  int wrong = 0;
+  for (int seed = 0; seed < graph_count(1000, 10000) && wrong < 5; ++seed) {
+    const RandomGraph made = random_graph(static_cast<uint64_t>(seed));
+    const Results expected = results_of(made, Optimize::none, {}, one);
+    const auto check = [&](const std::string& what, const Results& results, bool to_the_bit) {
+      const std::string found = difference(expected, results, to_the_bit);
+      if (found.empty()) return;
+      ++wrong;
+      BOOST_ERROR("seed " << seed << ", " << what << ": " << found);
+    };
+    const Executor& executor = *executors[seed % 3];
+    check("fused", results_of(made, Optimize::all, {"stabilize", "simplify"}, executor), true);
+    check("all passes", results_of(made, Optimize::all, {}, executor), false);
+    const char* const passes[] = {"stabilize", "simplify", "fuse"};
+    check(std::string("without ") + passes[seed % 3], results_of(made, Optimize::all, {passes[seed % 3]}, executor), false);
+    check("as written, threads", results_of(made, Optimize::none, {}, *executors[1 + seed % 2]), true);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
