@@ -44,7 +44,7 @@ GraphData* retain(GraphData* data) {
 }
 
 std::string joined(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : path + "/" + std::string(name);
+  return path.empty() || name.empty() ? path + std::string(name) : path + "/" + std::string(name);
 }
 
 void check_name(std::string_view name, std::string_view what, SourceLocation location) {
