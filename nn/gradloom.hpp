@@ -5,6 +5,7 @@
 #include <gradloom/autodiff/custom_gradient.hpp>
 #include <gradloom/autodiff/gradcheck.hpp>
 #include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/autodiff/jacobian.hpp>
 #include <gradloom/autodiff/jvp.hpp>
 #include <gradloom/graph/dim.hpp>
 #include <gradloom/graph/dot.hpp>
