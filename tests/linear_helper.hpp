@@ -5,7 +5,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <gradloom/graph/error.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/gradient.hpp>
 
@@ -48,17 +47,6 @@ inline void check_vjp_of_linear(const Tensor& y, std::map<std::string, Values> i
   };
   BOOST_TEST(dot(values[0], values[1]) == dot(values[2], values[3]));
   if (order > 1 && !same(gradient, u)) check_vjp_of_linear(gradient, inputs, order - 1);
-}
-
-/// The text of the Error that f throws.
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace gradloom::test

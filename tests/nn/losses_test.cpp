@@ -1,0 +1,277 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
+#include <gradloom/autodiff/gradcheck.hpp>
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/losses.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+using namespace gradloom;
+using nn::Reduction;
+using test::evaluate;
+using test::message_of;
+using test::Values;
+
+namespace {
+
+using Vector = std::vector<double>;
+
+double mean_of(const Vector& values) {
+  double total = 0;
+  for (const double value : values) total += value;
+  return total / static_cast<double>(values.size());
+}
+
+void check_close(const Vector& got, const Vector& expected, double tolerance) {
+  BOOST_REQUIRE(got.size() == expected.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    BOOST_TEST(std::abs(got[i] - expected[i]) <= tolerance * (1 + std::abs(expected[i])),
+               got[i] << " instead of " << expected[i]);
+  }
+}
+
+/// Checks the three reductions of a loss over [2, 3] in f32 and f64 against the losses of the elements.
+template <class Loss>
+void check_elementwise(const Vector& x, const Vector& t, double (*formula)(double, double), Loss loss) {
+  Vector expected;
+  for (size_t i = 0; i < x.size(); ++i) expected.push_back(formula(x[i], t[i]));
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    Graph g;
+    const Tensor a = g.input("a", {2, 3}, dtype), b = g.input("b", {2, 3}, dtype);
+    const Tensor none = loss(a, b, Reduction::none), total = loss(a, b, Reduction::sum),
+                 mean = loss(a, b, Reduction::mean);
+    BOOST_TEST((none.shape() == Shape{2, 3}));
+    BOOST_TEST((mean.shape() == Shape{}));
+    BOOST_TEST((mean.dtype() == dtype));
+    const auto values = evaluate({none, total, mean}, {{"a", Values::from_doubles(dtype, {2, 3}, x)},
+                                                       {"b", Values::from_doubles(dtype, {2, 3}, t)}});
+    const double tolerance = dtype == DType::f32 ? 1e-6 : 1e-14;
+    check_close(values[0].as_doubles(), expected, tolerance);
+    check_close(values[1].as_doubles(), {6 * mean_of(expected)}, tolerance);
+    check_close(values[2].as_doubles(), {mean_of(expected)}, tolerance);
+  }
+}
+
+/// The loss and its gradient with respect to the f32 logits.
+std::pair<Vector, Vector> value_and_gradient(Tensor (*loss)(const Tensor& x, const Tensor& t),
+                                             std::vector<int64_t> sizes, const std::vector<float>& x, const Values& t) {
+  Graph g;
+  const Tensor logits = g.input("x", Shape(std::span<const int64_t>(sizes)));
+  const Tensor value = loss(logits, g.input("t", Shape(std::span<const int64_t>(t.sizes)), t.dtype));
+  const auto values = evaluate({value, gradient(value, logits)}, {{"x", Values::of(sizes, x)}, {"t", t}});
+  return {values[0].as_doubles(), values[1].as_doubles()};
+}
+
+double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(nn_losses)
+
+BOOST_AUTO_TEST_CASE(mse_mae_and_huber) {
+  const Vector x = {1, -2, 0.5, 3, 0, 4}, t = {0.5, -4, 0.75, 3, -0.25, -1};
+  check_elementwise(
+      x, t, [](double p, double q) { return (p - q) * (p - q); },
+      [](const Tensor& a, const Tensor& b, Reduction r) { return nn::mse(a, b, {.reduction = r}); });
+  check_elementwise(
+      x, t, [](double p, double q) { return std::abs(p - q); },
+      [](const Tensor& a, const Tensor& b, Reduction r) { return nn::mae(a, b, {.reduction = r}); });
+  check_elementwise(
+      x, t,
+      [](double p, double q) {
+        const double r = std::abs(p - q);
+        return r <= 1.5 ? r * r / 2 : 1.5 * (r - 0.75);
+      },
+      [](const Tensor& a, const Tensor& b, Reduction r) { return nn::huber(a, b, {.delta = 1.5, .reduction = r}); });
+}
+
+BOOST_AUTO_TEST_CASE(binary_cross_entropy) {
+  check_elementwise(
+      {1, -2, 0.5, 30, 0, -40}, {1, 0, 0.25, 1, 0.5, 1},
+      [](double x, double t) { return t * softplus_of(-x) + (1 - t) * softplus_of(x); },
+      [](const Tensor& a, const Tensor& b, Reduction r) { return nn::binary_cross_entropy(a, b, {.reduction = r}); });
+  check_elementwise(
+      {0.5, 0.25, 0.9, 0.125, 0.75, 0.01}, {1, 0, 0.25, 1, 0.5, 0},
+      [](double p, double t) { return -t * std::log(p) - (1 - t) * std::log1p(-p); },
+      [](const Tensor& a, const Tensor& b, Reduction r) {
+        return nn::binary_cross_entropy_of_probabilities(a, b, {.reduction = r});
+      });
+}
+
+BOOST_AUTO_TEST_CASE(probabilities_of_0_and_1_are_clamped) {
+  const auto loss = [](const Tensor& x, const Tensor& t) {
+    return nn::binary_cross_entropy_of_probabilities(x, t, {.epsilon = 1e-3, .reduction = Reduction::none});
+  };
+  const auto [value, gradient] = value_and_gradient(loss, {4}, {0, 1, 0, 1}, Values::of<float>({4}, {1, 0, 0, 1}));
+  check_close(value, {-std::log(1e-3), -std::log(1e-3), -std::log1p(-1e-3), -std::log1p(-1e-3)}, 1e-4);
+  check_close(gradient, {0, 0, 0, 0}, 0);
+}
+
+BOOST_AUTO_TEST_CASE(softmax_cross_entropy_of_class_numbers_and_of_probabilities) {
+  const Vector x = {1, 2, 3, -1, 0, 1.5, 0.25, 0.5, 8, -3, 2, 2};
+  const std::vector<int64_t> labels = {2, 0, 3};
+  const auto expected = [&](double smoothing) {
+    Vector losses;
+    for (size_t row = 0; row < 3; ++row) {
+      double total = 0;
+      for (size_t k = 0; k < 4; ++k) total += std::exp(x[4 * row + k]);
+      double loss = 0;
+      for (size_t k = 0; k < 4; ++k) {
+        const double target = (static_cast<int64_t>(k) == labels[row] ? 1 - smoothing : 0) + smoothing / 4;
+        loss -= target * (x[4 * row + k] - std::log(total));
+      }
+      losses.push_back(loss);
+    }
+    return losses;
+  };
+  Vector one_hot(12, 0.0);
+  for (size_t row = 0; row < 3; ++row) one_hot[4 * row + static_cast<size_t>(labels[row])] = 1;
+
+  for (const DType label_type : {DType::u8, DType::i32, DType::i64, DType::f64}) {
+    const bool dense = label_type == DType::f64;
+    Graph g;
+    const Tensor logits = g.input("x", {3, 4}, DType::f64),
+                 t = g.input("t", dense ? Shape{3, 4} : Shape{3}, label_type);
+    const Tensor none = nn::softmax_cross_entropy(logits, t, {.reduction = Reduction::none});
+    const Tensor total = nn::softmax_cross_entropy(logits, t, {.reduction = Reduction::sum});
+    const Tensor mean = nn::softmax_cross_entropy(logits, t);
+    const Tensor smooth = nn::softmax_cross_entropy(logits, t, {.label_smoothing = 0.1, .reduction = Reduction::none});
+    BOOST_TEST((none.shape() == Shape{3}));
+    const Values given = dense ? Values::from_doubles(label_type, {3, 4}, one_hot)
+                               : Values::from_doubles(label_type, {3}, Vector(labels.begin(), labels.end()));
+    const auto values = evaluate({none, total, mean, smooth}, {{"x", Values::of({3, 4}, x)}, {"t", given}});
+    check_close(values[0].as_doubles(), expected(0), 1e-14);
+    check_close(values[1].as_doubles(), {3 * mean_of(expected(0))}, 1e-14);
+    check_close(values[2].as_doubles(), {mean_of(expected(0))}, 1e-14);
+    check_close(values[3].as_doubles(), expected(0.1), 1e-14);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(labels_may_have_any_leading_axes) {
+  Graph g;
+  const Tensor logits = g.input("x", {"batch", "time", 5}), labels = g.input("t", {"batch", "time"}, DType::i32);
+  const Tensor loss = nn::softmax_cross_entropy(logits, labels, {.reduction = Reduction::none});
+  BOOST_TEST((loss.shape() == Shape{"batch", "time"}));
+}
+
+BOOST_AUTO_TEST_CASE(values_and_gradients_are_exact_for_logits_of_any_size) {
+  const auto binary = [](const Tensor& x, const Tensor& t) {
+    return nn::binary_cross_entropy(x, t, {.reduction = Reduction::none});
+  };
+  const auto [b, db] = value_and_gradient(binary, {6}, {1e4f, -1e4f, 1e4f, -1e4f, 30, -30},
+                                          Values::of<float>({6}, {1, 1, 0, 0, 1, 0.5f}));
+  check_close(b, {0, 1e4, 1e4, 0, std::log1p(std::exp(-30.0)), 15}, 1e-6);
+  check_close(db, {0, -1, 1, 0, 0, -0.5}, 1e-6);
+  BOOST_TEST(b[4] > 0);  // confident and right is small, not rounded away
+  BOOST_TEST(db[4] < 0);
+
+  const auto softmax = [](const Tensor& x, const Tensor& t) {
+    return nn::softmax_cross_entropy(x, t, {.reduction = Reduction::none});
+  };
+  const std::vector<float> x = {1e4f, -1e4f, 0, 1e4f, -1e4f, 0, 1e4f, 9999, -1e4f};
+  const auto [s, ds] = value_and_gradient(softmax, {3, 3}, x, Values::of<int32_t>({3}, {0, 1, 1}));
+  const double e = std::exp(-1.0);
+  check_close(s, {0, 2e4, 1 + std::log1p(e)}, 1e-6);
+  check_close(ds, {0, 0, 0, 1, -1, 0, 1 / (1 + e), e / (1 + e) - 1, 0}, 1e-6);
+}
+
+BOOST_AUTO_TEST_CASE(a_class_that_is_ruled_out_does_no_harm) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const auto loss = [](const Tensor& x, const Tensor& t) { return nn::softmax_cross_entropy(x, t); };
+  const auto [value, gradient] = value_and_gradient(loss, {1, 3}, {1, -inf, 1}, Values::of<int32_t>({1}, {2}));
+  check_close(value, {std::log(2.0)}, 1e-6);
+  check_close(gradient, {0.5, 0, -0.5}, 1e-6);
+}
+
+BOOST_AUTO_TEST_CASE(gradients_of_first_and_second_order) {
+  const Array x = Array::from<double>(Vector{0.3, -1.2, 0.8, 2.1, -0.4, 1.7}, {2, 3});
+  const Array t = Array::from<double>(Vector{0.1, 0.9, 0.5, 0.2, 0.7, 0.3}, {2, 3});
+  const Array p = Array::from<double>(Vector{0.2, 0.4, 0.6, 0.8, 0.35, 0.55}, {2, 3});
+  const Array labels = Array::from<int32_t>({2, 0});
+  const auto check = [](const GradcheckReport& report) { BOOST_TEST(report.passed, report.message); };
+  check(gradcheck([](auto v) { return nn::mse(v[0], v[1], {.reduction = Reduction::none}); }, {x, t}));
+  check(gradcheck([](auto v) { return nn::mae(v[0], v[1], {.reduction = Reduction::none}); }, {x, t}));
+  check(gradcheck([](auto v) { return nn::huber(v[0], v[1], {.delta = 0.7, .reduction = Reduction::none}); }, {x, t}));
+  check(gradcheck([](auto v) { return nn::binary_cross_entropy(v[0], v[1], {.reduction = Reduction::none}); }, {x, t}));
+  check(gradcheck(
+      [](auto v) { return nn::binary_cross_entropy_of_probabilities(v[0], v[1], {.reduction = Reduction::none}); },
+      {p, t}));
+  check(
+      gradcheck([](auto v) { return nn::softmax_cross_entropy(v[0], v[1], {.reduction = Reduction::none}); }, {x, t}));
+  check(gradcheck([](auto v) { return nn::softmax_cross_entropy(v[0], v[1], {.label_smoothing = 0.2}); }, {x, labels}));
+}
+
+BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
+  const std::string file = "losses_test.cpp:";
+  Graph g, other;
+  const Tensor x = g.input("x", {"batch", 1}), column = g.input("t", {"batch"});
+  const std::string made = file + std::to_string(__LINE__ - 1) + "\n";
+  const std::string shapes = "  the target needs the shape of the prediction; losses do not broadcast";
+
+  int line = __LINE__ + 1;
+  const std::string differ = message_of([&] { (void)nn::mse(x, column); });
+  BOOST_TEST(differ == file + std::to_string(line) +
+                           ": mse: the shapes of prediction and target differ, [batch, 1] and [batch]\n" +
+                           "  prediction \"x\"  f32[batch, 1]  input, " + made +
+                           "  target \"t\"      f32[batch]     input, " + made + shapes);
+  line = __LINE__ + 1;
+  const std::string stretched = message_of([&] { (void)nn::mae(x, g.input("wide", {"batch", "n"})); });
+  BOOST_TEST(stretched.starts_with(file + std::to_string(line) +
+                                   ": mae: the shapes of prediction and target differ, [batch, 1] and [batch, n]\n"),
+             stretched);
+  line = __LINE__ + 1;
+  const std::string empty = message_of([&] { (void)nn::huber(x, {}); });
+  BOOST_TEST(empty == file + std::to_string(line) + ": huber: the target is an empty Tensor\n" + shapes);
+  line = __LINE__ + 1;
+  const std::string foreign = message_of([&] { (void)nn::binary_cross_entropy(x, other.input("t", {"batch", 1})); });
+  BOOST_TEST(foreign ==
+             file + std::to_string(line) + ": binary_cross_entropy: target belongs to another graph\n" + shapes);
+  line = __LINE__ + 1;
+  const std::string delta = message_of([&] { (void)nn::huber(x, x, {.delta = 0}); });
+  BOOST_TEST(delta == file + std::to_string(line) + ": huber: delta is 0\n  delta is positive");
+  line = __LINE__ + 2;
+  const std::string epsilon =
+      message_of([&] { (void)nn::binary_cross_entropy_of_probabilities(x, x, {.epsilon = 0.5}); });
+  BOOST_TEST(epsilon == file + std::to_string(line) +
+                            ": binary_cross_entropy_of_probabilities: epsilon is 0.5\n  epsilon is in (0, 0.5)");
+}
+
+BOOST_AUTO_TEST_CASE(labels_that_do_not_fit_are_errors) {
+  const std::string file = "losses_test.cpp:";
+  Graph g;
+  const Tensor x = g.input("x", {"batch", 10}), open = g.input("open", {2, "n"}), scalar = g.input("scalar", {});
+  const Tensor flat = g.input("flat", {"batch"}, DType::i32), pair = g.input("pair", {"batch", 1}, DType::i32);
+  const std::string made = file + std::to_string(__LINE__ - 2) + "\n";
+  const std::string labels_made = file + std::to_string(__LINE__ - 2) + "\n";
+  const std::string rule =
+      "  softmax_cross_entropy needs logits [..., classes] and labels: integers [...], or floats [..., classes]";
+  const auto problem_of = [](const Tensor& logits, const Tensor& labels) {
+    const std::string text = message_of([&] { (void)nn::softmax_cross_entropy(logits, labels); });
+    return text.substr(text.find(": ") + 2, text.find('\n') - text.find(": ") - 2);
+  };
+
+  int line = __LINE__ + 1;
+  const std::string shapes = message_of([&] { (void)nn::softmax_cross_entropy(x, pair); });
+  BOOST_TEST(shapes == file + std::to_string(line) +
+                           ": softmax_cross_entropy: labels [batch, 1] do not fit logits [batch, 10]\n" +
+                           "  logits \"x\"     f32[batch, 10]  input, " + made +
+                           "  labels \"pair\"  i32[batch, 1]   input, " + labels_made + rule);
+  line = __LINE__ + 1;
+  const std::string smoothing = message_of([&] { (void)nn::softmax_cross_entropy(x, flat, {.label_smoothing = 1.5}); });
+  BOOST_TEST(smoothing == file + std::to_string(line) +
+                              ": softmax_cross_entropy: label_smoothing is 1.5\n  label_smoothing is in [0, 1]");
+  BOOST_TEST(problem_of(scalar, flat) == "softmax_cross_entropy: the logits are a scalar");
+  BOOST_TEST(problem_of(open, flat) == "softmax_cross_entropy: the number of classes, n, is not known");
+  BOOST_TEST(problem_of(x, {}) == "softmax_cross_entropy: labels is an empty Tensor or of another graph");
+  BOOST_TEST(problem_of(x, g.input("mask", {"batch"}, DType::boolean)) ==
+             "softmax_cross_entropy: the labels are booleans");
+  BOOST_TEST(problem_of(x, g.input("nine", {"batch", 9})) ==
+             "softmax_cross_entropy: labels [batch, 9] do not fit logits [batch, 10]");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
