@@ -119,7 +119,8 @@ class Run {
   void call(const Task& task, int64_t chunk, int worker) const;
   bool take(int& task, int64_t& chunk);
   void push(int task);
-  void complete(int task);
+  /// Counts the successors down; returns one to go on with, or -1.
+  int complete(int task);
   void fail(const Task& task);
   [[nodiscard]] std::atomic<int64_t>& counter(int task, int which) const {
     return workspace_.counters[static_cast<size_t>(task) * 3 + static_cast<size_t>(which)];
