@@ -89,6 +89,12 @@ bool is_uniform(const Tensor& x, double value) {
   return uniform && *uniform == value && std::signbit(*uniform) == std::signbit(value);
 }
 
+Tensor repeated_scalar(const Tensor& x) {
+  if (!made_by(x, broadcast_def)) return {};
+  const Tensor source = input_of(x);
+  return source.shape().element_count() == Dim(1) ? reshape(source, {}) : Tensor();
+}
+
 bool equal_values(const Tensor& a, const Tensor& b) { return equal_values(a, b, deepest_comparison); }
 
 Tensor negated(const Tensor& x) {

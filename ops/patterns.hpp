@@ -18,6 +18,9 @@ namespace gradloom::inline v0 {
 /// Is every element of x certain to be `value`? 0 and -0 are different, nan never is.
 [[nodiscard]] GRADLOOM_API bool is_uniform(const Tensor& x, double value);
 
+/// The scalar that x repeats, if x is the broadcast of a single element, else an empty Tensor.
+[[nodiscard]] GRADLOOM_API Tensor repeated_scalar(const Tensor& x);
+
 /// Are a and b the same value because they are made in the same way? Random draws are only equal to themselves.
 [[nodiscard]] GRADLOOM_API bool equal_values(const Tensor& a, const Tensor& b);
 

@@ -4,6 +4,7 @@
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/recurrence.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/reduce_plan_internal.hpp>
@@ -68,6 +69,14 @@ Gradients extremum_vjp(const Vjp& v) {
   return {where(ties, unreduce(v, v.cotangent() / count), 0)};
 }
 
+// Of single elements nothing is left to do.
+Tensor simplify(Graph&, const Node& node, std::span<const Tensor> inputs) {
+  for (const int64_t axis : axes_of(node.attributes)) {
+    if (inputs[0].dim(static_cast<int>(axis)) != Dim(1)) return {};
+  }
+  return reshape(inputs[0], node.outputs[0].shape);
+}
+
 std::vector<Sample> samples() {
   const auto sample = [](std::vector<int64_t> sizes, std::vector<int64_t> axes, bool keepdims) {
     return Sample{.inputs = {{std::move(sizes)}}, .attributes = {{"axes", std::move(axes)}, {"keepdims", keepdims}}};
@@ -95,6 +104,7 @@ const OpDef sum_def{.name = "sum",
                           return plan_reduce(
                               request, request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels));
                         },
+                    .simplify = simplify,
                     .samples = samples};
 
 const OpDef prod_def{.name = "prod",
@@ -107,6 +117,7 @@ const OpDef prod_def{.name = "prod",
                            return plan_reduce(
                                request, request.pick(baseline::prod_kernels, avx2::prod_kernels, avx512::prod_kernels));
                          },
+                     .simplify = simplify,
                      .samples = samples};
 
 const OpDef max_def{.name = "max",
@@ -119,6 +130,7 @@ const OpDef max_def{.name = "max",
                           return plan_reduce(
                               request, request.pick(baseline::max_kernels, avx2::max_kernels, avx512::max_kernels));
                         },
+                    .simplify = simplify,
                     .samples = samples};
 
 const OpDef min_def{.name = "min",
@@ -131,6 +143,7 @@ const OpDef min_def{.name = "min",
                           return plan_reduce(
                               request, request.pick(baseline::min_kernels, avx2::min_kernels, avx512::min_kernels));
                         },
+                    .simplify = simplify,
                     .samples = samples};
 
 Tensor sum(const Operand& x, const ReduceOptions& options) { return accumulate(sum_def, x, options); }

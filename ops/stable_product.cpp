@@ -11,7 +11,9 @@
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/reduce_shape_internal.hpp>
 #include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/where.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -22,7 +24,7 @@ using Axes = std::vector<int64_t>;
 /// The factors of a formula that a person writes and of its gradient lie near each other.
 constexpr int deepest_factor = 8;
 
-const Axes& axes_of(const Tensor& reduction) { return reduction.node().attributes.get<Axes>("axes"); }
+const Axes& axes_of(const Tensor& reduction) { return axes_of(reduction.node().attributes); }
 
 bool is_alias(const Tensor& x) { return x.node().op->properties.alias; }
 
@@ -178,6 +180,9 @@ Tensor absorb_a_factor(const Tensor& t, const Tensor& product, int depth) {
 }  // namespace
 
 bool is_shifted_by_maximum(const Tensor& z) {
+  if (made_by(z, where_def)) {  // logsumexp's own, which minds infinities
+    return is_shifted_by_maximum(input_of(z, 1)) && uniform_value(input_of(z, 2)).has_value();
+  }
   if (!made_by(z, sub_def)) return false;
   Tensor shift = input_of(z, 1);
   while (made_by(shift, broadcast_def) || is_alias(shift)) shift = input_of(shift);

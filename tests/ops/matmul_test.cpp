@@ -228,6 +228,23 @@ BOOST_AUTO_TEST_CASE(second_order) {
   BOOST_TEST((values[0].as<double>() == std::vector<double>{158, 200}));
 }
 
+BOOST_AUTO_TEST_CASE(vectors) {
+  Graph g;
+  const Tensor v = g.input("v", {3}), m = g.input("m", {3, 2}), batch = g.input("batch", {2, 2, 3});
+  const std::map<std::string, Values> values{{"v", Values::of<float>({3}, {1, 2, 3})},
+                                             {"m", Values::of<float>({3, 2}, {1, 4, 2, 5, 3, 6})},
+                                             {"batch", Values::of<float>({2, 2, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1})}};
+  const auto check = [&](const Tensor& product, const Shape& shape, const std::vector<float>& expected) {
+    BOOST_TEST(product.shape().to_string() == shape.to_string());
+    BOOST_TEST(evaluate({product}, values)[0].as<float>() == expected, boost::test_tools::per_element());
+  };
+  check(matmul(v, v), {}, {14});
+  check(matmul(v, m), {2}, {14, 32});
+  check(matmul(m, v, {.transpose_a = true, .transpose_b = true}), {2}, {14, 32});
+  check(matmul(batch, v), {2, 2}, {1, 2, 3, 6});
+  check(gradient(matmul(v, m), v), {3}, {5, 7, 9});
+}
+
 BOOST_AUTO_TEST_CASE(symbols) {
   Graph g;
   const Tensor x = g.input("x", {"batch", "steps", 8});

@@ -14,6 +14,7 @@
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
+#include <gradloom/ops/softmax.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 
 #include "evaluate_helper.hpp"
@@ -131,6 +132,55 @@ BOOST_AUTO_TEST_CASE(naive_activations_and_their_gradients) {
   check("log naive sigmoid", [](auto x) { return log(1 / (1 + exp(-x))); }, [](auto x) { return -softplus(-x); });
   check("log(1 - sigmoid)", [](auto x) { return log(1 - sigmoid(x)); }, [](auto x) { return -softplus(x); });
   check("log(exp(x))", [](auto x) { return log(exp(x)); }, [](auto x) { return 1 * x; });
+}
+
+BOOST_AUTO_TEST_CASE(square_root_of_a_square) {
+  // Not at 0, where the naive gradient is 0 / 0; the square of 1e30 is inf.
+  check_finite_and_right("sqrt(square(x))", [](auto x) { return sqrt(square(x)); }, [](auto x) { return abs(x); },
+                         {-1e30, -1e4, -3, 0.5, 2, 1e30}, {}, 2);
+}
+
+BOOST_AUTO_TEST_CASE(naive_softmax_and_its_gradients) {
+  const std::vector<double> rows = {-1e4, 0, 1, 1e4, 200, 201, -3, 202, 0.5, -0.5, 1, 2};
+  const ReduceOptions row{.axes = {1}, .keepdims = true};
+  const auto naive = [=](auto x) { return exp(x) / sum(exp(x), row); };
+  const auto check = [&](const std::string& name, const Function& f, const Function& good, size_t orders) {
+    check_finite_and_right(name, f, good, rows, {3, 4}, orders);
+  };
+  check("softmax", naive, [](auto x) { return softmax(x); }, 2);
+  check("log(naive softmax)", [=](auto x) { return log(naive(x)); }, [](auto x) { return log_softmax(x); }, 2);
+  check("log(softmax)", [](auto x) { return log(softmax(x)); }, [](auto x) { return log_softmax(x); }, 2);
+  check("log of a sum of exponentials", [=](auto x) { return x * log(sum(exp(x), row)); },
+        [=](auto x) { return x * logsumexp(x, row); }, 2);
+  check("without the axis", [=](auto x) { return x * expand_dims(log(sum(exp(x), {.axes = {1}})), 1); },
+        [=](auto x) { return x * logsumexp(x, row); }, 2);
+  check("over all", [=](auto x) { return x * log(sum(exp(x))); }, [=](auto x) { return x * logsumexp(x); }, 2);
+  // Not an overflow, but 0 / 0 where a probability underflows to 0.
+  check("cross entropy", [=](auto x) { return -square(x) * log(softmax(x)); }, [](auto x) { return -square(x) * log_softmax(x); }, 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_shifted_already_is_not_shifted_again) {
+  for (const Function& f : {Function([](auto x) { return softmax(x); }), Function([](auto x) { return log_softmax(x); }),
+                            Function([](auto x) { return logsumexp(x, {.axes = {1}}); })}) {
+    Graph g;
+    const Tensor x = g.input("x", {3, 4});
+    const Tensor y = f(x), dx = gradient(square(y), x);
+    const Module written = Rewriter(g, std::vector{y, dx}, {}).run(), module = stabilize(written);
+    BOOST_TEST(formula(module.outputs[0]) == formula(written.outputs[0]));
+    BOOST_TEST(formula(module.outputs[1]) == formula(written.outputs[1]));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_replaces_a_node_takes_its_name_and_line) {
+  Graph g;
+  const Tensor x = g.input("x", {4});
+  const int line = __LINE__ + 1;
+  const Tensor y = log(1 + exp(x)).named("positive");
+  const Module module = stable({y});
+  const Node& node = module.outputs[0].node();
+  BOOST_TEST(node.op->name == "softplus");
+  BOOST_TEST(node.name == "positive");
+  BOOST_TEST(node.location.line == line);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
