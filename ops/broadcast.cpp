@@ -2,6 +2,7 @@
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/strided_copy.hpp>
@@ -48,6 +49,14 @@ KernelPlan plan(const KernelRequest& request) {
   return plan_strided_copy(to, strides, 0, size_of(request.output().dtype));
 }
 
+// The last of several broadcasts in a row is all that matters.
+Tensor simplify(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  if (inputs[0].shape() == node.attributes.get<Shape>("shape")) return inputs[0];
+  if (!made_by(inputs[0], broadcast_def)) return {};
+  const Tensor first = input_of(inputs[0]);
+  return graph.add_copy(node, {&first, 1}, node.attributes);
+}
+
 std::vector<Sample> samples() {
   return {{.inputs = {{{1}}}, .attributes = {{"shape", Shape{5}}}},
           {.inputs = {{{3, 1, 2}}}, .attributes = {{"shape", Shape{2, 3, 4, 2}}}},
@@ -62,6 +71,7 @@ const OpDef broadcast_def{.name = "broadcast",
                           .shape = shape,
                           .vjp = vjp,
                           .plan = plan,
+                          .simplify = simplify,
                           .samples = samples};
 
 Tensor broadcast(const Operand& x, const Shape& shape) {

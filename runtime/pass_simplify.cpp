@@ -5,6 +5,8 @@
 
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 
@@ -21,10 +23,8 @@ class Simplifier final : public Rewriter {
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
-    if (node.op->simplify != nullptr) {
-      const Tensor simpler = node.op->simplify(graph(), node, inputs);
-      if (simpler.valid()) return {simpler};
-    }
+    if (const Tensor simpler = apply(node.op->simplify, node, inputs); simpler.valid()) return {simpler};
+    if (const Tensor before = before_broadcast(node, inputs); before.valid()) return {before};
     const bool pure = !node.op->properties.random && !node.op->properties.per_run && !is_input(node) && !is_parameter(node);
     if (!pure) return copy(node, inputs, node.attributes);
     if (foldable(node, inputs)) return {fold(node, inputs)};
@@ -48,6 +48,19 @@ class Simplifier final : public Rewriter {
 
  private:
   using Key = std::pair<std::string_view, std::vector<Value>>;
+
+  /// f(broadcast(c)) becomes broadcast(f(c)) for constants, so that folding reaches f.
+  Tensor before_broadcast(const Node& node, std::span<const Tensor> inputs) {
+    if (node.op->pointwise == nullptr || inputs.empty()) return {};
+    std::vector<Tensor> sources;
+    for (const Tensor& input : inputs) {
+      if (!made_by(input, broadcast_def)) return {};
+      sources.push_back(input_of(input));
+      if (!is_constant(sources.back().node()) || sources.back().shape() != sources[0].shape()) return {};
+    }
+    const SourceScope scope(graph(), node, "");
+    return broadcast(graph().add_copy(node, sources, node.attributes), node.outputs[0].shape);
+  }
 
   bool foldable(const Node& node, std::span<const Tensor> inputs) const {
     if (is_constant(node) || node.output_count() != 1 || node.op->properties.may_throw) return false;

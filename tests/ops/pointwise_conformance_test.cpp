@@ -1,21 +1,19 @@
-// Every pointwise op, on every instruction set of this machine and every dtype it supports, against its own reference in
-// double. A new op is tested by being there: what is asked of it, its OpDef says.
-#include <boost/test/unit_test.hpp>
-
-#include <cmath>
-#include <cstring>
-#include <limits>
-
-#include <fmt/format.h>
-
+// Every pointwise op, on every instruction set of this machine and every dtype it supports, against its own reference
+// in double. A new op is tested by being there: what is asked of it, its OpDef says.
+#include "evaluate_helper.hpp"
+#include "math_reference_internal.hpp"
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/op_table.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
 #include <gradloom/ops/sample.hpp>
 
-#include "evaluate_helper.hpp"
-#include "math_reference_internal.hpp"
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
 
 using namespace gradloom;
 using test::Values;
@@ -75,10 +73,14 @@ struct Bounds {
 /// The integers that the harness uses: those of i64 that a double holds with room for a sum.
 Bounds integer_bounds(DType dtype) {
   switch (dtype) {
-    case DType::boolean: return {0, 1};
-    case DType::u8: return {0, 255};
-    case DType::i32: return {INT32_MIN, INT32_MAX};
-    default: return {-0x1p40, 0x1p40};
+    case DType::boolean:
+      return {0, 1};
+    case DType::u8:
+      return {0, 255};
+    case DType::i32:
+      return {INT32_MIN, INT32_MAX};
+    default:
+      return {-0x1p40, 0x1p40};
   }
 }
 
@@ -110,9 +112,26 @@ template <class T>
 std::vector<double> special_floats() {
   using Limits = std::numeric_limits<T>;
   std::vector<double> values = {std::nan("")};
-  for (const double x : {0.0, 1.0, double(Limits::infinity()), 0.5, double(Limits::denorm_min()), double(Limits::max()), 2.5,
-                         double(Limits::min()), double(Limits::epsilon()), 1.5, 2.0, 3.0, 3.5, 88.75, 104.5, 710.0, 746.0,
-                         1e9, 0x1p31, 0x1p63}) {
+  for (const double x : {0.0,
+                         1.0,
+                         double(Limits::infinity()),
+                         0.5,
+                         double(Limits::denorm_min()),
+                         double(Limits::max()),
+                         2.5,
+                         double(Limits::min()),
+                         double(Limits::epsilon()),
+                         1.5,
+                         2.0,
+                         3.0,
+                         3.5,
+                         88.75,
+                         104.5,
+                         710.0,
+                         746.0,
+                         1e9,
+                         0x1p31,
+                         0x1p63}) {
     values.push_back(x);
     values.push_back(-x);
   }
@@ -136,7 +155,8 @@ Columns special_columns(const Loop& loop) {
     Columns longer(columns.size() + 1);
     const size_t rows = columns[0].size();
     for (const double value : values) {
-      for (size_t i = 0; i < columns.size(); ++i) longer[i].insert(longer[i].end(), columns[i].begin(), columns[i].end());
+      for (size_t i = 0; i < columns.size(); ++i)
+        longer[i].insert(longer[i].end(), columns[i].begin(), columns[i].end());
       longer.back().insert(longer.back().end(), std::max<size_t>(rows, 1), value);
     }
     if (rows == 0) longer.erase(longer.begin());
@@ -162,7 +182,8 @@ Values apply(const Loop& loop, std::vector<Values> inputs, size_t offset, size_t
   std::vector<std::byte> own(bytes + guard, std::byte{0xA5});
   std::vector<const void*> from;
   for (size_t i = 0; i < inputs.size(); ++i) from.push_back(inputs[i].bytes.data() + offset * size_of(loop.inputs[i]));
-  std::byte* const to = in_place < 0 ? own.data() : inputs[static_cast<size_t>(in_place)].bytes.data() + offset * size_of(loop.output);
+  std::byte* const to =
+      in_place < 0 ? own.data() : inputs[static_cast<size_t>(in_place)].bytes.data() + offset * size_of(loop.output);
   loop.run(from.data(), to, static_cast<int64_t>(n));
   if (in_place < 0) {
     for (size_t i = bytes; i < own.size(); ++i) {
@@ -172,8 +193,8 @@ Values apply(const Loop& loop, std::vector<Values> inputs, size_t offset, size_t
   return {loop.output, {static_cast<int64_t>(n)}, std::vector<std::byte>(to, to + bytes)};
 }
 
-/// How far off a result is, in ULP of the output's dtype. Integers are right or infinitely wrong. What they cannot hold:
-/// floats saturate, integers wrap around, nan and division by zero are 0.
+/// How far off a result is, in ULP of the output's dtype. Integers are right or infinitely wrong. What they cannot
+/// hold: floats saturate, integers wrap around, nan and division by zero are 0.
 double error_of(const Loop& loop, double got, double expected) {
   if (loop.output == DType::f32) return ulp_error(static_cast<float>(got), expected);
   if (loop.output == DType::f64) return ulp_error(got, expected);
@@ -184,7 +205,8 @@ double error_of(const Loop& loop, double got, double expected) {
     if (is_float(loop.dtype) && std::fabs(expected) >= 0x1p53) {
       whole = expected < 0 ? Limits::lowest() : Limits::max();
     } else if (is_float(loop.dtype) && !std::isnan(expected)) {
-      whole = static_cast<T>(std::clamp(expected, static_cast<double>(Limits::lowest()), static_cast<double>(Limits::max())));
+      whole = static_cast<T>(
+          std::clamp(expected, static_cast<double>(Limits::lowest()), static_cast<double>(Limits::max())));
     } else if (std::isfinite(expected)) {
       if (std::fabs(expected) >= 0x1p53) return 0.0;  // a product whose last bits the reference has lost
       whole = static_cast<T>(static_cast<int64_t>(expected));
@@ -192,10 +214,14 @@ double error_of(const Loop& loop, double got, double expected) {
     return got == static_cast<double>(whole) ? 0.0 : std::numeric_limits<double>::infinity();
   };
   switch (loop.output) {
-    case DType::boolean: return judge(bool{});
-    case DType::u8: return judge(uint8_t{});
-    case DType::i32: return judge(int32_t{});
-    default: return judge(int64_t{});
+    case DType::boolean:
+      return judge(bool{});
+    case DType::u8:
+      return judge(uint8_t{});
+    case DType::i32:
+      return judge(int32_t{});
+    default:
+      return judge(int64_t{});
   }
 }
 
