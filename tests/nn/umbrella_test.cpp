@@ -46,9 +46,10 @@ BOOST_AUTO_TEST_CASE(has_every_header_for_users) {
   for (const char* const part : {"graph", "ops", "autodiff", "runtime", "nn", "io"}) {
     for (const auto& file : std::filesystem::directory_iterator(std::string(GRADLOOM_SOURCE_DIR "/") + part)) {
       const std::string name = part + ("/" + file.path().filename().string());
-      if (!name.ends_with(".hpp") || name.ends_with("_internal.hpp") || for_authors.contains(name)) continue;
-      BOOST_TEST((included.find("/gradloom/" + name) != std::string::npos || name == "nn/gradloom.hpp"),
-                 name + " is missing");
+      if (name == "nn/gradloom.hpp" || !name.ends_with(".hpp") || name.ends_with("_internal.hpp") ||
+          for_authors.contains(name))
+        continue;
+      BOOST_TEST(included.find("/gradloom/" + name) != std::string::npos, name + " is missing");
     }
   }
 }
