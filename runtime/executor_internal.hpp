@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -105,7 +106,7 @@ class Run {
   [[nodiscard]] bool has_ready() const { return ready_count_.load(std::memory_order_relaxed) > 0; }
   /// Rethrows the first error of a task, once.
   void rethrow_error();
-  [[nodiscard]] int threads_that_ran() const { return threads_that_ran_.load(std::memory_order_relaxed); }
+  [[nodiscard]] int threads_that_ran() const { return std::popcount(workers_that_ran_.load(std::memory_order_relaxed)); }
 
   /// Written under the executor's mutex. Worker 0 is the caller.
   std::atomic<int> participants{1};
@@ -136,7 +137,7 @@ class Run {
   std::atomic<int> ready_count_{0};
   std::atomic<int64_t> left_{0};  // tasks
   std::atomic<int> phase_{running};
-  std::atomic<int> threads_that_ran_{0};
+  std::atomic<uint64_t> workers_that_ran_{0};  // bits
   std::exception_ptr error_;  // under lock_
 };
 

@@ -102,7 +102,7 @@ void Run::run_serially() {
       break;
     }
   }
-  threads_that_ran_.store(1, std::memory_order_relaxed);
+  workers_that_ran_.store(1, std::memory_order_relaxed);
 }
 
 void Run::fail(const Task& task) {
@@ -201,7 +201,7 @@ void Run::participate(int worker) {
     if (!may_start(current)) break;
     if (!ran) {
       ran = true;
-      threads_that_ran_.fetch_add(1, std::memory_order_relaxed);
+      workers_that_ran_.fetch_or(uint64_t{1} << worker, std::memory_order_relaxed);
     }
     try {
       call(current, chunk, worker);
