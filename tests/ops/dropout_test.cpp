@@ -95,11 +95,11 @@ BOOST_AUTO_TEST_CASE(by_mode_needs_like_tensors) {
                          "inference \"d\"  f64[2]" + input(made + 1) + rule);
   line = __LINE__ + 1;
   text = message_of([&] { (void)by_mode(x, m); });
-  BOOST_TEST(text == at(line) + "the ranks differ\n  training \"x\"   f32[2]   " + input +
+  BOOST_TEST(text == at(line) + "the ranks differ\n  training \"x\"   f32[2]   " + input(made) +
                          "inference \"m\"  f32[2, 1]" + input(made) + rule);
   line = __LINE__ + 1;
   text = message_of([&] { (void)by_mode(x, w); });
-  BOOST_TEST(text == at(line) + "the sizes of the operands differ, 2 and 3\n  training \"x\"   f32[2]" + input +
+  BOOST_TEST(text == at(line) + "the sizes of the operands differ, 2 and 3\n  training \"x\"   f32[2]" + input(made) +
                          "inference \"w\"  f32[3]" + input(made) + rule);
 }
 
