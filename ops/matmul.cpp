@@ -1,17 +1,16 @@
 // matmul: C = A B over the last two axes, every transpose a flag, so that gradients of any order are matmuls too.
-#include <gradloom/ops/matmul.hpp>
-
-#include <algorithm>
-
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/broadcast_internal.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 

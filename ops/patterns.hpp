@@ -1,10 +1,10 @@
 // What rewrite rules (OpDef::simplify, OpDef::stabilize) look for around a node, and what they build again and again.
 #pragma once
 
-#include <optional>
-
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/tensor.hpp>
+
+#include <optional>
 
 namespace gradloom::inline v0 {
 

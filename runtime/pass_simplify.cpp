@@ -1,14 +1,14 @@
 // simplify: identities that ops state about themselves, constants folded, equal nodes merged. Repeated until nothing
 // changes, for one simplification makes way for the next.
-#include <algorithm>
-#include <map>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
+
+#include <algorithm>
+#include <map>
 
 namespace gradloom::inline v0 {
 
@@ -26,7 +26,8 @@ class Simplifier final : public Rewriter {
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
     if (const Tensor simpler = apply(node.op->simplify, node, inputs); simpler.valid()) return changed_to({simpler});
     if (const Tensor before = before_broadcast(node, inputs); before.valid()) return changed_to({before});
-    const bool pure = !node.op->properties.random && !node.op->properties.per_run && !is_input(node) && !is_parameter(node);
+    const bool pure =
+        !node.op->properties.random && !node.op->properties.per_run && !is_input(node) && !is_parameter(node);
     if (!pure) return copy(node, inputs, node.attributes);
     if (foldable(node, inputs)) return changed_to({fold(node, inputs)});
 
@@ -77,7 +78,8 @@ class Simplifier final : public Rewriter {
       most_bytes = std::max(most_bytes, std::max<size_t>(literal_of(input.node()).bytes.size(), sizeof(double)));
     }
     const TensorType& type = node.outputs[0];
-    return type.shape.known() && static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_bytes;
+    return type.shape.known() &&
+           static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_bytes;
   }
 
   Tensor fold(const Node& node, std::span<const Tensor> inputs) {

@@ -1,8 +1,6 @@
 // The identities that ops state about themselves (OpDef::simplify).
-#include <functional>
-
-#include <boost/test/unit_test.hpp>
-
+#include "evaluate_helper.hpp"
+#include "formula_helper.hpp"
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
@@ -20,8 +18,9 @@
 #include <gradloom/ops/where.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 
-#include "evaluate_helper.hpp"
-#include "formula_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <functional>
 
 using namespace gradloom;
 using test::evaluate;
@@ -31,7 +30,8 @@ using test::Values;
 namespace {
 
 /// The formula that f(x, y) is simplified to; x and y are of that dtype and shape. Its values must be the same bits.
-std::string simplified(const std::function<Tensor(Tensor, Tensor)>& f, DType dtype = DType::f32, const Shape& shape = {2, 3}) {
+std::string simplified(const std::function<Tensor(Tensor, Tensor)>& f, DType dtype = DType::f32,
+                       const Shape& shape = {2, 3}) {
   Graph g;
   const Tensor x = g.input("x", shape, dtype), y = g.input("y", shape, dtype);
   const Module written = Rewriter(g, std::vector{f(x, y)}, {}).run();
@@ -98,7 +98,9 @@ BOOST_AUTO_TEST_CASE(powers_and_signs) {
 }
 
 BOOST_AUTO_TEST_CASE(conditions) {
-  const auto constant_like = [](const Tensor& x, bool value) { return full(x.graph(), x.shape(), value, DType::boolean); };
+  const auto constant_like = [](const Tensor& x, bool value) {
+    return full(x.graph(), x.shape(), value, DType::boolean);
+  };
   BOOST_TEST(simplified([&](auto x, auto y) { return where(constant_like(x, true), x, y); }) == "x");
   BOOST_TEST(simplified([&](auto x, auto y) { return where(constant_like(x, false), x, y); }) == "y");
   BOOST_TEST(simplified([](auto x, auto y) { return where(x < y, x, x); }) == "x");
@@ -126,7 +128,9 @@ BOOST_AUTO_TEST_CASE(movement) {
   BOOST_TEST(simplified([](auto x, auto) { return transpose(transpose(x)); }) == "x");
   BOOST_TEST(simplified([](auto x, auto) { return reshape(reshape(x, {6}), {2, 3}); }) == "x");
   BOOST_TEST(simplified([](auto x, auto) { return broadcast(broadcast(x, {4, 2, 3}), {5, 4, 2, 3}); }) == "x");
-  BOOST_TEST(simplified([](auto x, auto) { return transpose(reshape(broadcast(sum(x), {2, 3}), {6, 1})); }) == "sum(x)");
+  BOOST_TEST(simplified([](auto x, auto) {
+               return transpose(reshape(broadcast(sum(x), {2, 3}), {6, 1}));
+             }) == "sum(x)");
   BOOST_TEST(simplified([](auto x, auto) { return slice(x, {{0, 2}}); }) == "x");
 }
 
