@@ -38,7 +38,8 @@ struct TrainingOptions {
   int threads = 1;
   std::string isa;
   std::string data;
-  int losses = 0;  ///< print so many first losses and stop; 0: train to the end
+  int losses = 0;        ///< print so many first losses and stop; 0: train to the end
+  bool explain = false;  ///< print what was compiled, and do not train
 };
 
 /// A complete training: times its epochs and tests what was learned.

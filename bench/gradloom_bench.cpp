@@ -19,7 +19,6 @@ namespace gl = gradloom;
 
 struct Options {
   std::string name;
-  bool explain = false;
   peers::Patience patience;
   bench::TrainingOptions training;
 };
@@ -80,7 +79,7 @@ int run_case(const Options& options) {
   peers::Row row;
   if (const bench::NamedCase* const named = find_case(options.name)) {
     bench::Case c = named->make(options.training.isa);
-    if (options.explain) {
+    if (options.training.explain) {
       std::puts(c.program.explain().c_str());
       return 0;
     }
@@ -91,7 +90,7 @@ int run_case(const Options& options) {
     row = measure(options, c);
   } else if (const bench::NamedTraining* const training = find_training(options.name)) {
     row = training->run(options.training);
-    if (options.training.losses > 0) return 0;
+    if (options.training.losses > 0 || options.training.explain) return 0;
   } else {
     std::fprintf(stderr, "gradloom_bench: no case named '%s'; --list tells them\n", options.name.c_str());
     return 2;
@@ -119,7 +118,7 @@ int main(int argc, char** argv) {
   app.add_option("--steps", options.patience.fixed_steps, "time exactly so many steps");
   app.add_option("--isa", options.training.isa, "baseline, avx2 or avx512; else the best there is");
   app.add_option("--data", options.training.data, "the folder of Fashion-MNIST");
-  app.add_flag("--explain", options.explain, "print what the case was compiled to");
+  app.add_flag("--explain", options.training.explain, "print what the case was compiled to");
   CLI11_PARSE(app, argc, argv);
   if (list) print_names();
   if (header) peers::print_header();

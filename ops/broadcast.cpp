@@ -1,5 +1,6 @@
 // broadcast: repeats axes of size 1. Its gradient sums over the repeated axes.
 #include <gradloom/graph/error.hpp>
+#include <gradloom/ops/broadcast_internal.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
@@ -24,19 +25,7 @@ std::vector<TensorType> shape(const ShapeContext& context) {
   return {{context.dtype(0), to}};
 }
 
-Gradients vjp(const Vjp& v) {
-  const Shape& from = v.input(0).shape();
-  const int added = v.output().rank() - from.rank();
-  std::vector<int64_t> missing, stretched;
-  for (int axis = 0; axis < added; ++axis) missing.push_back(axis);
-  for (int axis = 0; axis < from.rank(); ++axis) {
-    if (from[axis] == Dim(1) && v.output().dim(axis + added) != Dim(1)) stretched.push_back(axis);
-  }
-  Tensor gradient = v.cotangent();
-  if (!missing.empty()) gradient = sum(gradient, {.axes = missing});
-  if (!stretched.empty()) gradient = sum(gradient, {.axes = stretched, .keepdims = true});
-  return {gradient};
-}
+Gradients vjp(const Vjp& v) { return {sum_to(v.cotangent(), v.input(0).shape())}; }
 
 KernelPlan plan(const KernelRequest& request) {
   const std::vector<int64_t> from = request.input_sizes(0), to = request.output_sizes();
@@ -73,6 +62,17 @@ const OpDef broadcast_def{.name = "broadcast",
                           .plan = plan,
                           .simplify = simplify,
                           .samples = samples};
+
+Tensor sum_to(const Tensor& x, const Shape& shape) {
+  const int added = x.rank() - shape.rank();
+  std::vector<int64_t> missing, stretched;
+  for (int axis = 0; axis < added; ++axis) missing.push_back(axis);
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] == Dim(1) && x.dim(axis + added) != Dim(1)) stretched.push_back(axis);
+  }
+  const Tensor without = missing.empty() ? x : sum(x, {.axes = missing});
+  return stretched.empty() ? without : sum(without, {.axes = stretched, .keepdims = true});
+}
 
 Tensor broadcast(const Operand& x, const Shape& shape) {
   const SourceScope scope(x, "broadcast");

@@ -1,13 +1,12 @@
-#include <gradloom/ops/patterns.hpp>
-
-#include <cmath>
-#include <cstring>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
+
+#include <cmath>
+#include <cstring>
 
 namespace gradloom::inline v0 {
 
@@ -30,11 +29,16 @@ std::optional<double> only_value(const Literal& literal) {
   if (literal.bytes.empty()) return std::nullopt;
   switch (literal.dtype) {
     case DType::boolean:
-    case DType::u8: return only_value<uint8_t>(literal.bytes);
-    case DType::i32: return only_value<int32_t>(literal.bytes);
-    case DType::i64: return only_value<int64_t>(literal.bytes);
-    case DType::f32: return only_value<float>(literal.bytes);
-    case DType::f64: break;
+    case DType::u8:
+      return only_value<uint8_t>(literal.bytes);
+    case DType::i32:
+      return only_value<int32_t>(literal.bytes);
+    case DType::i64:
+      return only_value<int64_t>(literal.bytes);
+    case DType::f32:
+      return only_value<float>(literal.bytes);
+    case DType::f64:
+      break;
   }
   return only_value<double>(literal.bytes);
 }
@@ -87,6 +91,12 @@ std::optional<double> uniform_value(const Tensor& x) {
 bool is_uniform(const Tensor& x, double value) {
   const std::optional<double> uniform = uniform_value(x);
   return uniform && *uniform == value && std::signbit(*uniform) == std::signbit(value);
+}
+
+Tensor repeated_scalar(const Tensor& x) {
+  if (!made_by(x, broadcast_def)) return {};
+  const Tensor source = input_of(x);
+  return source.shape().element_count() == Dim(1) ? reshape(source, {}) : Tensor();
 }
 
 bool equal_values(const Tensor& a, const Tensor& b) { return equal_values(a, b, deepest_comparison); }

@@ -1,10 +1,10 @@
 // What rewrite rules (OpDef::simplify, OpDef::stabilize) look for around a node, and what they build again and again.
 #pragma once
 
-#include <optional>
-
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/tensor.hpp>
+
+#include <optional>
 
 namespace gradloom::inline v0 {
 
@@ -17,6 +17,9 @@ namespace gradloom::inline v0 {
 [[nodiscard]] GRADLOOM_API std::optional<double> uniform_value(const Tensor& x);
 /// Is every element of x certain to be `value`? 0 and -0 are different, nan never is.
 [[nodiscard]] GRADLOOM_API bool is_uniform(const Tensor& x, double value);
+
+/// The scalar that x repeats, if x is the broadcast of a single element, else an empty Tensor.
+[[nodiscard]] GRADLOOM_API Tensor repeated_scalar(const Tensor& x);
 
 /// Are a and b the same value because they are made in the same way? Random draws are only equal to themselves.
 [[nodiscard]] GRADLOOM_API bool equal_values(const Tensor& a, const Tensor& b);

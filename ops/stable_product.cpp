@@ -1,8 +1,3 @@
-#include <gradloom/ops/stable_product_internal.hpp>
-
-#include <algorithm>
-#include <vector>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
@@ -11,7 +6,13 @@
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/reduce_shape_internal.hpp>
 #include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/stable_product_internal.hpp>
+#include <gradloom/ops/where.hpp>
+
+#include <algorithm>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
@@ -22,7 +23,7 @@ using Axes = std::vector<int64_t>;
 /// The factors of a formula that a person writes and of its gradient lie near each other.
 constexpr int deepest_factor = 8;
 
-const Axes& axes_of(const Tensor& reduction) { return reduction.node().attributes.get<Axes>("axes"); }
+const Axes& axes_of(const Tensor& reduction) { return axes_of(reduction.node().attributes); }
 
 bool is_alias(const Tensor& x) { return x.node().op->properties.alias; }
 
@@ -61,8 +62,8 @@ bool is_softmax(const Tensor& p, const Tensor& z, const Tensor& d) {
   return made_by(exponent, sub_def) && equal_values(input_of(exponent), z) && is_shifted_by_maximum(exponent);
 }
 
-/// t without a division by the sum of exp(z) over the axes, or empty if there is none. t may have that sum's shape, since
-/// the division by it can be done before or after a sum over the same axes.
+/// t without a division by the sum of exp(z) over the axes, or empty if there is none. t may have that sum's shape,
+/// since the division by it can be done before or after a sum over the same axes.
 Tensor without_sum(const Tensor& t, const Tensor& z, const Axes& axes, int depth) {
   if (depth == 0) return {};
   const auto inside = [&](int i) { return without_sum(input_of(t, i), z, axes, depth - 1); };
@@ -117,7 +118,8 @@ Tensor absorb(const Tensor& t, const Tensor& f, int depth) {
   // exp(z) * sigmoid(-z) = sigmoid(z)
   const bool is_exp = made_by(f, exp_def);
   if (is_exp && made_by(t, sigmoid_def) && are_opposite(input_of(t), input_of(f))) return sigmoid(input_of(f));
-  if (made_by(t, exp_def) && made_by(f, sigmoid_def) && are_opposite(input_of(t), input_of(f))) return sigmoid(input_of(t));
+  if (made_by(t, exp_def) && made_by(f, sigmoid_def) && are_opposite(input_of(t), input_of(f)))
+    return sigmoid(input_of(t));
 
   if (made_by(t, div_def)) {
     const Tensor n = input_of(t), d = input_of(t, 1);
@@ -178,6 +180,9 @@ Tensor absorb_a_factor(const Tensor& t, const Tensor& product, int depth) {
 }  // namespace
 
 bool is_shifted_by_maximum(const Tensor& z) {
+  if (made_by(z, where_def)) {  // logsumexp's own, which minds infinities
+    return is_shifted_by_maximum(input_of(z, 1)) && uniform_value(input_of(z, 2)).has_value();
+  }
   if (!made_by(z, sub_def)) return false;
   Tensor shift = input_of(z, 1);
   while (made_by(shift, broadcast_def) || is_alias(shift)) shift = input_of(shift);

@@ -6,15 +6,16 @@
 
 namespace gradloom::inline v0 {
 
-/// a * b in a form in which the factors that would overflow have met and cancelled, or an empty Tensor if there are none:
+/// a * b in a form in which the factors that would overflow have met and cancelled, or an empty Tensor if there are
+/// none:
 ///   (g / exp(z)) * exp(z)        -> g               (also for sigmoid(z), 1 - sigmoid(z), exp(z) / s)
 ///   (g * sigmoid(-z)) * exp(z)   -> g * sigmoid(z)
 ///   (g / sum(exp(z))) * exp(z)   -> g * softmax(z)
 /// where g / ... may stand deep inside products, quotients, negations and sums.
 [[nodiscard]] Tensor stable_product(const Tensor& a, const Tensor& b);
 
-/// exp(z) / d as a softmax, if d is the sum of exp(z) over some axes (broadcast to z's shape) and z is not shifted by its
-/// maximum already; else an empty Tensor.
+/// exp(z) / d as a softmax, if d is the sum of exp(z) over some axes (broadcast to z's shape) and z is not shifted by
+/// its maximum already; else an empty Tensor.
 [[nodiscard]] Tensor stable_softmax(const Tensor& z, const Tensor& d);
 
 /// Is z = x - max(x), of which exp cannot overflow?

@@ -1,11 +1,11 @@
 #include "formula_helper.hpp"
 
-#include <fmt/format.h>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::test {
 

@@ -1,14 +1,12 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
+#include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/argreduce.hpp>
 
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
 #include <limits>
-
-#include <gradloom/graph/graph.hpp>
-
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
@@ -48,7 +46,8 @@ BOOST_AUTO_TEST_SUITE(ops_argreduce)
 
 BOOST_AUTO_TEST_CASE(the_first_of_equal_ones_along_every_axis) {
   uint32_t state = 1;
-  for (const Sizes& sizes : std::vector<Sizes>{{1}, {100}, {3, 17}, {40, 5}, {5, 600}, {70, 300}, {2, 3, 4}, {4, 33, 3}, {0, 3}, {2, 3, 4, 5}}) {
+  for (const Sizes& sizes : std::vector<Sizes>{
+           {1}, {100}, {3, 17}, {40, 5}, {5, 600}, {70, 300}, {2, 3, 4}, {4, 33, 3}, {0, 3}, {2, 3, 4, 5}}) {
     std::vector<double> x;
     int64_t count = 1;
     for (const int64_t size : sizes) count *= size;
@@ -62,7 +61,8 @@ BOOST_AUTO_TEST_CASE(the_first_of_equal_ones_along_every_axis) {
         Graph g;
         const Tensor input = g.input("x", Shape(std::span<const int64_t>(sizes)), dtype);
         const int64_t along = static_cast<int64_t>(axis);
-        const std::vector<Tensor> ys = {argmax(input, {.axis = along}), argmin(input, {.axis = along, .keepdims = true})};
+        const std::vector<Tensor> ys = {argmax(input, {.axis = along}),
+                                        argmin(input, {.axis = along, .keepdims = true})};
         for (const Isa isa : supported_isas()) {
           const auto values = evaluate(ys, {{"x", Values::from_doubles(dtype, sizes, x)}}, isa);
           BOOST_TEST((values[0].as<int64_t>() == reference(x, sizes, axis, true)));
@@ -81,8 +81,9 @@ BOOST_AUTO_TEST_CASE(nan_beats_everything_and_zero_equals_minus_zero) {
   std::vector<float> transposed(12);
   for (size_t i = 0; i < 12; ++i) transposed[i % 4 * 3 + i / 4] = x[i];
   for (const Isa isa : supported_isas()) {
-    for (const Values& values : evaluate({argmax(rows), argmin(rows), argmax(columns, {.axis = 0}), argmin(columns, {.axis = 0})},
-                                         {{"x", Values::of({3, 4}, x)}, {"y", Values::of({4, 3}, transposed)}}, isa)) {
+    for (const Values& values :
+         evaluate({argmax(rows), argmin(rows), argmax(columns, {.axis = 0}), argmin(columns, {.axis = 0})},
+                  {{"x", Values::of({3, 4}, x)}, {"y", Values::of({4, 3}, transposed)}}, isa)) {
       BOOST_TEST((values.as<int64_t>() == std::vector<int64_t>{1, 2, 0}));
     }
   }
@@ -94,22 +95,27 @@ BOOST_AUTO_TEST_CASE(booleans_and_shapes) {
   BOOST_TEST((argmax(b).shape() == Shape{"batch"}));
   BOOST_TEST((argmax(b, {.axis = 0, .keepdims = true}).shape() == Shape{1, 10}));
   BOOST_TEST((argmax(b).dtype() == DType::i64));
-  const auto values = evaluate({argmax(x), argmin(x)}, {{"x", Values::of<bool>({2, 3}, {false, true, true, true, true, true})}});
+  const auto values =
+      evaluate({argmax(x), argmin(x)}, {{"x", Values::of<bool>({2, 3}, {false, true, true, true, true, true})}});
   BOOST_TEST((values[0].as<int64_t>() == std::vector<int64_t>{1, 0}));
   BOOST_TEST((values[1].as<int64_t>() == std::vector<int64_t>{0, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(errors) {
   Graph g;
-  const Tensor scalar = g.input("s", {}), x = g.input("x", {2, 0});
-  const int line = __LINE__ - 1;
-  const std::string at = "argreduce_test.cpp:", origin = "  input, " + at + std::to_string(line) + "\n  ";
-  BOOST_TEST(message_of([&] { (void)argmax(scalar); }) ==
-             at + std::to_string(__LINE__ - 1) + ": argmax: there is no axis -1 in a tensor of rank 0\n  x \"s\"  f32[]" + origin +
-                 "argmax needs one axis of x, not of size 0");
-  BOOST_TEST(message_of([&] { (void)argmin(x, {.axis = 1}); }) ==
-             at + std::to_string(__LINE__ - 1) + ": argmin: axis 1 has size 0\n  x \"x\"  f32[2, 0]" + origin +
-                 "argmin needs one axis of x, not of size 0");
+  const int made = __LINE__ + 1;
+  const Tensor scalar = g.input("s", {}), none = g.input("none", {2, 0});
+  const std::string operands = "  input, argreduce_test.cpp:" + std::to_string(made) + "\n  ";
+  const auto at = [](int line) { return "argreduce_test.cpp:" + std::to_string(line) + ": "; };
+
+  int line = __LINE__ + 1;
+  std::string text = message_of([&] { (void)argmax(scalar); });
+  BOOST_TEST(text == at(line) + "argmax: there is no axis -1 in a tensor of rank 0\n  x \"s\"  f32[]" + operands +
+                         "argmax needs one axis of x, not of size 0");
+  line = __LINE__ + 1;
+  text = message_of([&] { (void)argmin(none, {.axis = 1}); });
+  BOOST_TEST(text == at(line) + "argmin: axis 1 has size 0\n  x \"none\"  f32[2, 0]" + operands +
+                         "argmin needs one axis of x, not of size 0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,15 +1,14 @@
-#include <boost/test/unit_test.hpp>
-
-#include <cmath>
-#include <limits>
-
+#include "evaluate_helper.hpp"
 #include <gradloom/autodiff/gradcheck.hpp>
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/program.hpp>
 
-#include "evaluate_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <limits>
 
 using namespace gradloom;
 using test::evaluate;
@@ -17,7 +16,8 @@ using test::Values;
 
 namespace {
 
-const Array point = Array::from<double>({0.3, -1.2, 0.7, 1.9, -0.4, 0.8, 1.1, -0.9, 0.2, 0.6, -1.7, 1.3}).reshaped({2, 3, 2});
+const Array point =
+    Array::from<double>({0.3, -1.2, 0.7, 1.9, -0.4, 0.8, 1.1, -0.9, 0.2, 0.6, -1.7, 1.3}).reshaped({2, 3, 2});
 
 }  // namespace
 
@@ -26,8 +26,9 @@ BOOST_AUTO_TEST_SUITE(ops_mean)
 BOOST_AUTO_TEST_CASE(mean_variance_and_norm) {
   Graph g;
   const Tensor x = g.input("x", {2, 3});
-  const auto values = evaluate({mean(x, {.axes = {1}}), mean(x), variance(x, {.axes = {0}}), norm(x, {.axes = {1}, .keepdims = true})},
-                               {{"x", Values::of<float>({2, 3}, {1, 2, 6, -2, 0, 2})}});
+  const auto values =
+      evaluate({mean(x, {.axes = {1}}), mean(x), variance(x, {.axes = {0}}), norm(x, {.axes = {1}, .keepdims = true})},
+               {{"x", Values::of<float>({2, 3}, {1, 2, 6, -2, 0, 2})}});
   BOOST_TEST((values[0].as<float>() == std::vector<float>{3, 0}));
   BOOST_TEST((values[1].as<float>() == std::vector<float>{1.5}));
   BOOST_TEST((values[2].as<float>() == std::vector<float>{2.25, 1, 4}));
@@ -38,10 +39,10 @@ BOOST_AUTO_TEST_CASE(integers_become_f32_and_the_mean_of_nothing_is_nan) {
   Graph g;
   const Tensor i = g.input("i", {4}, DType::i32), b = g.input("b", {4}, DType::boolean), none = g.input("none", {0, 2});
   BOOST_TEST((mean(i).dtype() == DType::f32));
-  const auto values = evaluate({mean(i), mean(b), mean(none, {.axes = {0}})},
-                               {{"i", Values::of<int32_t>({4}, {1, 2, 3, 4})},
-                                {"b", Values::of<bool>({4}, {true, false, true, true})},
-                                {"none", Values::of<float>({0, 2}, {})}});
+  const auto values =
+      evaluate({mean(i), mean(b), mean(none, {.axes = {0}})}, {{"i", Values::of<int32_t>({4}, {1, 2, 3, 4})},
+                                                               {"b", Values::of<bool>({4}, {true, false, true, true})},
+                                                               {"none", Values::of<float>({0, 2}, {})}});
   BOOST_TEST(values[0].as<float>()[0] == 2.5f);
   BOOST_TEST(values[1].as<float>()[0] == 0.75f);
   BOOST_TEST(std::isnan(values[2].as<float>()[0]));
@@ -73,8 +74,8 @@ BOOST_AUTO_TEST_CASE(gradients_by_finite_differences) {
   for (const auto op : {mean, variance, norm}) {
     for (const std::vector<int64_t>& axes : std::vector<std::vector<int64_t>>{{}, {1}, {0, 2}}) {
       for (const bool keepdims : {false, true}) {
-        const GradcheckReport report =
-            gradcheck([&](std::span<const Tensor> x) { return op(x[0], {.axes = axes, .keepdims = keepdims}); }, {point});
+        const GradcheckReport report = gradcheck(
+            [&](std::span<const Tensor> x) { return op(x[0], {.axes = axes, .keepdims = keepdims}); }, {point});
         BOOST_TEST(report.passed, report.message);
       }
     }

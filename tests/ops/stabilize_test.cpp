@@ -1,10 +1,7 @@
 // What ops put in the place of formulas that overflow or cancel (OpDef::stabilize), and that their gradients are then
 // finite and right as well.
-#include <cmath>
-#include <functional>
-
-#include <boost/test/unit_test.hpp>
-
+#include "evaluate_helper.hpp"
+#include "formula_helper.hpp"
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/exponential.hpp>
@@ -14,10 +11,13 @@
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
+#include <gradloom/ops/softmax.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 
-#include "evaluate_helper.hpp"
-#include "formula_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <functional>
 
 using namespace gradloom;
 using test::evaluate;
@@ -28,9 +28,7 @@ namespace {
 
 using Function = std::function<Tensor(const Tensor&)>;
 
-Module stable(const std::vector<Tensor>& outputs) {
-  return stabilize(Rewriter(outputs[0].graph(), outputs, {}).run());
-}
+Module stable(const std::vector<Tensor>& outputs) { return stabilize(Rewriter(outputs[0].graph(), outputs, {}).run()); }
 
 std::string stable_formula(const Function& f) {
   Graph g;
@@ -39,8 +37,8 @@ std::string stable_formula(const Function& f) {
 }
 
 /// y, dy/dx and d2y/dx2 of a function of tensors: of the naive one after the pass, of the stable one as it stands.
-std::vector<std::vector<double>> derivatives(const Function& f, DType dtype, const std::vector<double>& points, bool pass,
-                                             std::vector<int64_t> sizes = {}) {
+std::vector<std::vector<double>> derivatives(const Function& f, DType dtype, const std::vector<double>& points,
+                                             bool pass, std::vector<int64_t> sizes = {}) {
   if (sizes.empty()) sizes = {static_cast<int64_t>(points.size())};
   Graph g;
   const Tensor x = g.input("x", Shape(std::span<const int64_t>(sizes)), dtype);
@@ -106,8 +104,7 @@ BOOST_AUTO_TEST_CASE(what_is_stable_stays) {
   BOOST_TEST(stable_formula([](auto x) { return x * sigmoid(x); }) == "mul(x, sigmoid(x))");
   BOOST_TEST(stable_formula([](auto x) { return exp(x) * sigmoid(x); }) == "mul(exp(x), sigmoid(x))");
   BOOST_TEST(stable_formula([](auto x) { return log(2 + exp(x)); }) == "log(add(2, exp(x)))");
-  BOOST_TEST(stable_formula([](auto x) { return (x / exp(2 * x)) * exp(x); }) ==
-             "mul(div(x, exp(mul(2, x))), exp(x))");
+  BOOST_TEST(stable_formula([](auto x) { return (x / exp(2 * x)) * exp(x); }) == "mul(div(x, exp(mul(2, x))), exp(x))");
   // A sum over another axis than the one it is divided along is no softmax.
   const auto columns = [](auto z) { return exp(z) / sum(exp(z), {.axes = {1}}); };
   Graph g;
@@ -119,18 +116,89 @@ BOOST_AUTO_TEST_CASE(naive_activations_and_their_gradients) {
   const auto check = [](const std::string& name, const Function& naive, const Function& good) {
     check_finite_and_right(name, naive, good, far);
   };
-  check("log(1 + exp(x))", [](auto x) { return log(1 + exp(x)); }, [](auto x) { return softplus(x); });
-  check("log1p(exp(x))", [](auto x) { return log1p(exp(x)); }, [](auto x) { return softplus(x); });
-  check("mish", [](auto x) { return x * tanh(log1p(exp(x))); }, [](auto x) { return x * tanh(softplus(x)); });
-  check("mish by log", [](auto x) { return x * tanh(log(1 + exp(x))); }, [](auto x) { return x * tanh(softplus(x)); });
-  check("sigmoid", [](auto x) { return 1 / (1 + exp(-x)); }, [](auto x) { return sigmoid(x); });
-  check("sigmoid by reciprocal", [](auto x) { return reciprocal(1 + exp(-x)); }, [](auto x) { return sigmoid(x); });
-  check("exp / (1 + exp)", [](auto x) { return exp(x) / (1 + exp(x)); }, [](auto x) { return sigmoid(x); });
-  check("silu", [](auto x) { return x / (1 + exp(-x)); }, [](auto x) { return x * sigmoid(x); });
-  check("log sigmoid", [](auto x) { return log(sigmoid(x)); }, [](auto x) { return -softplus(-x); });
-  check("log naive sigmoid", [](auto x) { return log(1 / (1 + exp(-x))); }, [](auto x) { return -softplus(-x); });
-  check("log(1 - sigmoid)", [](auto x) { return log(1 - sigmoid(x)); }, [](auto x) { return -softplus(x); });
-  check("log(exp(x))", [](auto x) { return log(exp(x)); }, [](auto x) { return 1 * x; });
+  check(
+      "log(1 + exp(x))", [](auto x) { return log(1 + exp(x)); }, [](auto x) { return softplus(x); });
+  check(
+      "log1p(exp(x))", [](auto x) { return log1p(exp(x)); }, [](auto x) { return softplus(x); });
+  check(
+      "mish", [](auto x) { return x * tanh(log1p(exp(x))); }, [](auto x) { return x * tanh(softplus(x)); });
+  check(
+      "mish by log", [](auto x) { return x * tanh(log(1 + exp(x))); }, [](auto x) { return x * tanh(softplus(x)); });
+  check(
+      "sigmoid", [](auto x) { return 1 / (1 + exp(-x)); }, [](auto x) { return sigmoid(x); });
+  check(
+      "sigmoid by reciprocal", [](auto x) { return reciprocal(1 + exp(-x)); }, [](auto x) { return sigmoid(x); });
+  check(
+      "exp / (1 + exp)", [](auto x) { return exp(x) / (1 + exp(x)); }, [](auto x) { return sigmoid(x); });
+  check(
+      "silu", [](auto x) { return x / (1 + exp(-x)); }, [](auto x) { return x * sigmoid(x); });
+  check(
+      "log sigmoid", [](auto x) { return log(sigmoid(x)); }, [](auto x) { return -softplus(-x); });
+  check(
+      "log naive sigmoid", [](auto x) { return log(1 / (1 + exp(-x))); }, [](auto x) { return -softplus(-x); });
+  check(
+      "log(1 - sigmoid)", [](auto x) { return log(1 - sigmoid(x)); }, [](auto x) { return -softplus(x); });
+  check(
+      "log(exp(x))", [](auto x) { return log(exp(x)); }, [](auto x) { return 1 * x; });
+}
+
+BOOST_AUTO_TEST_CASE(square_root_of_a_square) {
+  // Not at 0, where the naive gradient is 0 / 0; the square of 1e30 is inf.
+  check_finite_and_right(
+      "sqrt(square(x))", [](auto x) { return sqrt(square(x)); }, [](auto x) { return abs(x); },
+      {-1e30, -1e4, -3, 0.5, 2, 1e30}, {}, 2);
+}
+
+BOOST_AUTO_TEST_CASE(naive_softmax_and_its_gradients) {
+  const std::vector<double> rows = {-1e4, 0, 1, 1e4, 200, 201, -3, 202, 0.5, -0.5, 1, 2};
+  const ReduceOptions row{.axes = {1}, .keepdims = true};
+  const auto naive = [=](auto x) { return exp(x) / sum(exp(x), row); };
+  const auto check = [&](const std::string& name, const Function& f, const Function& good, size_t orders) {
+    check_finite_and_right(name, f, good, rows, {3, 4}, orders);
+  };
+  check(
+      "softmax", naive, [](auto x) { return softmax(x); }, 2);
+  check(
+      "log(naive softmax)", [=](auto x) { return log(naive(x)); }, [](auto x) { return log_softmax(x); }, 2);
+  check(
+      "log(softmax)", [](auto x) { return log(softmax(x)); }, [](auto x) { return log_softmax(x); }, 2);
+  check(
+      "log of a sum of exponentials", [=](auto x) { return x * log(sum(exp(x), row)); },
+      [=](auto x) { return x * logsumexp(x, row); }, 2);
+  check(
+      "without the axis", [=](auto x) { return x * expand_dims(log(sum(exp(x), {.axes = {1}})), 1); },
+      [=](auto x) { return x * logsumexp(x, row); }, 2);
+  check(
+      "over all", [=](auto x) { return x * log(sum(exp(x))); }, [=](auto x) { return x * logsumexp(x); }, 2);
+  // Not an overflow, but 0 / 0 where a probability underflows to 0.
+  check(
+      "cross entropy", [=](auto x) { return -square(x) * log(softmax(x)); },
+      [](auto x) { return -square(x) * log_softmax(x); }, 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_shifted_already_is_not_shifted_again) {
+  for (const Function& f :
+       {Function([](auto x) { return softmax(x); }), Function([](auto x) { return log_softmax(x); }),
+        Function([](auto x) { return logsumexp(x, {.axes = {1}}); })}) {
+    Graph g;
+    const Tensor x = g.input("x", {3, 4});
+    const Tensor y = f(x), dx = gradient(square(y), x);
+    const Module written = Rewriter(g, std::vector{y, dx}, {}).run(), module = stabilize(written);
+    BOOST_TEST(formula(module.outputs[0]) == formula(written.outputs[0]));
+    BOOST_TEST(formula(module.outputs[1]) == formula(written.outputs[1]));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_replaces_a_node_takes_its_name_and_line) {
+  Graph g;
+  const Tensor x = g.input("x", {4});
+  const int line = __LINE__ + 1;
+  const Tensor y = log(1 + exp(x)).named("positive");
+  const Module module = stable({y});
+  const Node& node = module.outputs[0].node();
+  BOOST_TEST(node.op->name == "softplus");
+  BOOST_TEST(node.name == "positive");
+  BOOST_TEST(node.location.line == line);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
