@@ -1,14 +1,13 @@
-// custom_gradient: y = value. The node holds the user's rule as a body graph over (inputs..., value, cotangent), so that
-// it prints, parses and is copied like everything else.
+// custom_gradient: y = value. The node holds the user's rule as a body graph over (inputs..., value, cotangent), so
+// that it prints, parses and is copied like everything else.
 #include <gradloom/autodiff/custom_gradient.hpp>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/subgraph.hpp>
 #include <gradloom/ops/gradient.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 
@@ -54,12 +53,14 @@ void check_gradient(const Call& call, const Graph& body, size_t i, const Tensor&
   const Tensor& input = call.inputs[i];
   const std::string who = fmt::format("the gradient for input {} \"{}\"", i, input.name());
   if (&gradient.graph() != &body) {
-    call.fail(who + " belongs to another graph", "the rule computes with its arguments only: pass what it needs as an input");
+    call.fail(who + " belongs to another graph",
+              "the rule computes with its arguments only: pass what it needs as an input");
   }
   const TensorType& given = gradient.node().outputs[static_cast<size_t>(gradient.output())];
   if (given.dtype != input.dtype() || given.shape != input.shape()) {
-    call.fail(fmt::format("{} is {}, the input is {}", who, to_string(given), to_string({input.dtype(), input.shape()})),
-              returns);
+    call.fail(
+        fmt::format("{} is {}, the input is {}", who, to_string(given), to_string({input.dtype(), input.shape()})),
+        returns);
   }
 }
 
@@ -108,7 +109,8 @@ Tensor custom_gradient(const Operand& value, std::span<const Tensor> inputs, Gra
   }
   std::vector<Tensor> operands = {value.tensor()};
   operands.insert(operands.end(), inputs.begin(), inputs.end());
-  return graph.add(custom_gradient_def, operands, {{"differentiable", differentiable}, {"rule", Body(body)}}, value.location());
+  return graph.add(custom_gradient_def, operands, {{"differentiable", differentiable}, {"rule", Body(body)}},
+                   value.location());
 }
 
 Tensor custom_gradient(const Operand& value, std::initializer_list<Tensor> inputs, GradientRule rule) {

@@ -1,15 +1,14 @@
 #include <gradloom/autodiff/gradcheck.hpp>
-
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
-#include <fmt/format.h>
-
 #include <gradloom/autodiff/gradients_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/runtime/interpreter_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace gradloom::inline v0 {
 
@@ -102,8 +101,8 @@ class Check {
     return sum;
   }
 
-  /// How the weighted sum changes with one element. The cube root of epsilon balances the error of the formula, h^2, with
-  /// that of rounding, epsilon / h.
+  /// How the weighted sum changes with one element. The cube root of epsilon balances the error of the formula, h^2,
+  /// with that of rounding, epsilon / h.
   double central_difference(std::span<const Tensor> tensors, std::span<const Array> weights, double& element) const {
     static const double step = std::cbrt(std::numeric_limits<double>::epsilon());
     const double at = element;
@@ -132,8 +131,8 @@ class Check {
         if (!(error >= 0)) error = std::numeric_limits<double>::infinity();  // a nan, or two infinities
         if (error <= worst) continue;
         worst = error;
-        where = fmt::format("{} order, argument {}, element {}: the gradient is {:.9g}, the central difference {:.9g}", order,
-                            varied_[i], index_of(static_cast<int64_t>(j), points_[varied_[i]].sizes()), a, b);
+        where = fmt::format("{} order, argument {}, element {}: the gradient is {:.9g}, the central difference {:.9g}",
+                            order, varied_[i], index_of(static_cast<int64_t>(j), points_[varied_[i]].sizes()), a, b);
       }
     }
     report_.worst = std::max(report_.worst, worst);

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <gradloom/graph/function_ref.hpp>
+#include <gradloom/graph/tensor.hpp>
+#include <gradloom/runtime/array.hpp>
+
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
-
-#include <gradloom/graph/function_ref.hpp>
-#include <gradloom/graph/tensor.hpp>
-#include <gradloom/runtime/array.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -30,15 +30,17 @@ struct GradcheckReport {
 };
 
 /// Compares gradients(), of first and second order, with central differences (f(x + h) - f(x - h)) / 2h, at the given
-/// values of f's arguments. Everything is computed in f64: float points are converted; others (indices, masks) are handed
-/// to f as they are and not varied. f, a function of Tensors, is called once; its elements are summed with random weights
-/// of either sign, so that errors cannot cancel.
+/// values of f's arguments. Everything is computed in f64: float points are converted; others (indices, masks) are
+/// handed to f as they are and not varied. f, a function of Tensors, is called once; its elements are summed with
+/// random weights of either sign, so that errors cannot cancel.
 ///
-///     gradcheck([](auto x) { return tanh(x[0]) * x[1]; }, {Array::from<double>({0.1, 2}), Array::from<double>({-1, 3})})
+///     gradcheck([](auto x) { return tanh(x[0]) * x[1]; }, {Array::from<double>({0.1, 2}), Array::from<double>({-1,
+///     3})})
 ///
 /// f must be smooth within 1e-5 of the points. Throws Error if f's result is not f64 or no point is a float.
 [[nodiscard]] GRADLOOM_API GradcheckReport gradcheck(FunctionRef<Tensor(std::span<const Tensor>)> f,
-                                                     std::span<const Array> points, const GradcheckOptions& options = {});
+                                                     std::span<const Array> points,
+                                                     const GradcheckOptions& options = {});
 [[nodiscard]] GRADLOOM_API GradcheckReport gradcheck(FunctionRef<Tensor(std::span<const Tensor>)> f,
                                                      std::initializer_list<Array> points,
                                                      const GradcheckOptions& options = {});

@@ -1,12 +1,7 @@
-// Reverse mode: one walk over the nodes between xs and y, from y back. Node numbers are a topological order, so the walk
-// is a loop. Each node's rule turns the cotangents of its outputs into those of its inputs, and these are ordinary nodes:
-// a second call differentiates them again.
+// Reverse mode: one walk over the nodes between xs and y, from y back. Node numbers are a topological order, so the
+// walk is a loop. Each node's rule turns the cotangents of its outputs into those of its inputs, and these are ordinary
+// nodes: a second call differentiates them again.
 #include <gradloom/autodiff/gradients.hpp>
-
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/autodiff/gradients_internal.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
@@ -16,16 +11,19 @@
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace gradloom::inline v0 {
 
 namespace {
 
-// Can two shapes turn out equal once symbols have values? A literal 1 is refused: broadcasting it would hide a rule that
-// forgot to sum.
+// Can two shapes turn out equal once symbols have values? A literal 1 is refused: broadcasting it would hide a rule
+// that forgot to sum.
 bool may_be_equal(const Shape& from, const Shape& to) {
-  return std::equal(from.begin(), from.end(), to.begin(), to.end(), [](const Dim& a, const Dim& b) {
-    return a == b || (!(a - b).known() && a != Dim(1));
-  });
+  return std::equal(from.begin(), from.end(), to.begin(), to.end(),
+                    [](const Dim& a, const Dim& b) { return a == b || (!(a - b).known() && a != Dim(1)); });
 }
 
 std::string described(const Node& node) {
@@ -216,12 +214,13 @@ class Sweep {
 
 }  // namespace
 
-std::vector<Tensor> gradients(const Operand& y, std::span<const Tensor> xs, const Tensor& cotangent, CutPaths cut_paths) {
+std::vector<Tensor> gradients(const Operand& y, std::span<const Tensor> xs, const Tensor& cotangent,
+                              CutPaths cut_paths) {
   return Sweep(y, xs).run(cotangent, cut_paths);
 }
 
-std::vector<Tensor> weighted_gradients(std::span<const Tensor> ys, std::span<const Tensor> weights, std::span<const Tensor> xs,
-                                       SourceLocation location) {
+std::vector<Tensor> weighted_gradients(std::span<const Tensor> ys, std::span<const Tensor> weights,
+                                       std::span<const Tensor> xs, SourceLocation location) {
   std::vector<Tensor> sums(xs.size());
   for (size_t i = 0; i < ys.size(); ++i) {
     const std::vector<Tensor> parts = gradients(Operand(ys[i], location), xs, weights[i], CutPaths::zero);

@@ -1,10 +1,10 @@
 // gradients() with what only other parts of autodiff may choose.
 #pragma once
 
+#include <gradloom/graph/tensor.hpp>
+
 #include <span>
 #include <vector>
-
-#include <gradloom/graph/tensor.hpp>
 
 namespace gradloom::inline v0 {
 

@@ -1,15 +1,14 @@
-#include <gradloom/autodiff/jacobian.hpp>
-
-#include <cstring>
-#include <string>
-#include <vector>
-
 #include <gradloom/autodiff/gradients_internal.hpp>
+#include <gradloom/autodiff/jacobian.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
+
+#include <cstring>
+#include <string>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
@@ -52,7 +51,8 @@ Tensor rows(const Operand& y, const Tensor& x, CutPaths cut_paths) {
 Tensor jacobian(const Operand& y, const Tensor& x) {
   const SourceScope scope(y, "jacobian");
   if (!y.tensor().shape().known()) {
-    fail("jacobian", y, "the shape " + y.tensor().shape().to_string() + " of y \"" + y.tensor().name() + "\" has a symbol",
+    fail("jacobian", y,
+         "the shape " + y.tensor().shape().to_string() + " of y \"" + y.tensor().name() + "\" has a symbol",
          "jacobian makes nodes for each element of y");
   }
   return rows(y, x, CutPaths::refuse);

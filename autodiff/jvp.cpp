@@ -1,12 +1,11 @@
-#include <gradloom/autodiff/jvp.hpp>
-
-#include <fmt/format.h>
-
 #include <gradloom/autodiff/gradients_internal.hpp>
+#include <gradloom/autodiff/jvp.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/constant.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 
@@ -14,7 +13,8 @@ namespace {
 
 TensorType type_of(const Tensor& tensor) { return {tensor.dtype(), tensor.shape()}; }
 
-void check_directions(const char* function, const Operand& y, std::span<const Tensor> xs, std::span<const Tensor> directions) {
+void check_directions(const char* function, const Operand& y, std::span<const Tensor> xs,
+                      std::span<const Tensor> directions) {
   const auto fail = [&](std::string problem) {
     throw Error({.problem = std::move(problem),
                  .op = function,
@@ -27,8 +27,8 @@ void check_directions(const char* function, const Operand& y, std::span<const Te
     if (!xs[i].valid()) fail(fmt::format("x {} is an empty Tensor", i));
     if (!directions[i].valid()) fail(fmt::format("direction {} is an empty Tensor", i));
     if (type_of(directions[i]) == type_of(xs[i])) continue;
-    fail(fmt::format("direction {} \"{}\" is {}, x \"{}\" is {}", i, directions[i].name(), to_string(type_of(directions[i])),
-                     xs[i].name(), to_string(type_of(xs[i]))));
+    fail(fmt::format("direction {} \"{}\" is {}, x \"{}\" is {}", i, directions[i].name(),
+                     to_string(type_of(directions[i])), xs[i].name(), to_string(type_of(xs[i]))));
   }
 }
 

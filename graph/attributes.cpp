@@ -1,8 +1,7 @@
 #include <gradloom/graph/attributes.hpp>
+#include <gradloom/graph/error.hpp>
 
 #include <algorithm>
-
-#include <gradloom/graph/error.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -35,14 +34,15 @@ Attributes Attributes::bind(std::span<const SymbolBinding> bindings) const {
 }
 
 bool operator==(const Attributes& a, const Attributes& b) {
-  return std::equal(a.items_.begin(), a.items_.end(), b.items_.begin(), b.items_.end(), [](const auto& x, const auto& y) {
-    if (x.first != y.first || x.second.index() != y.second.index()) return false;
-    if (const auto* literal = std::get_if<std::shared_ptr<const Literal>>(&x.second)) {
-      const auto& other = std::get<std::shared_ptr<const Literal>>(y.second);
-      return *literal == other || **literal == *other;
-    }
-    return x.second == y.second;
-  });
+  return std::equal(a.items_.begin(), a.items_.end(), b.items_.begin(), b.items_.end(),
+                    [](const auto& x, const auto& y) {
+                      if (x.first != y.first || x.second.index() != y.second.index()) return false;
+                      if (const auto* literal = std::get_if<std::shared_ptr<const Literal>>(&x.second)) {
+                        const auto& other = std::get<std::shared_ptr<const Literal>>(y.second);
+                        return *literal == other || **literal == *other;
+                      }
+                      return x.second == y.second;
+                    });
 }
 
 }  // namespace gradloom::inline v0

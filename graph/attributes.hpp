@@ -1,15 +1,15 @@
 #pragma once
 
+#include <gradloom/graph/dtype.hpp>
+#include <gradloom/graph/export.hpp>
+#include <gradloom/graph/shape.hpp>
+
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <gradloom/graph/dtype.hpp>
-#include <gradloom/graph/export.hpp>
-#include <gradloom/graph/shape.hpp>
 
 namespace gradloom::inline v0 {
 

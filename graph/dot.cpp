@@ -1,14 +1,13 @@
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/dot.hpp>
-
-#include <algorithm>
-#include <map>
+#include <gradloom/graph/needed_internal.hpp>
+#include <gradloom/graph/node.hpp>
 
 #include <fmt/format.h>
 
-#include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/graph/describe_internal.hpp>
-#include <gradloom/graph/needed_internal.hpp>
-#include <gradloom/graph/node.hpp>
+#include <algorithm>
+#include <map>
 
 namespace gradloom::inline v0 {
 
@@ -66,8 +65,10 @@ class Drawing {
   void draw_frame(const Frame& frame, const std::string& path, const std::string& indent) {
     for (const int id : frame.nodes) {
       const Node& node = graph_.node(id);
-      const std::string label = node.name.empty() ? std::string(node.op->name) : fmt::format("{}\n{}", node.op->name, node.name);
-      const bool wanted = std::any_of(outputs_.begin(), outputs_.end(), [&](const Tensor& t) { return t.node_id() == id; });
+      const std::string label =
+          node.name.empty() ? std::string(node.op->name) : fmt::format("{}\n{}", node.op->name, node.name);
+      const bool wanted =
+          std::any_of(outputs_.begin(), outputs_.end(), [&](const Tensor& t) { return t.node_id() == id; });
       std::string look;
       if (is_input(node)) look += ", shape=ellipse";
       if (is_parameter(node)) look += ", fillcolor=lightgrey";
@@ -76,7 +77,8 @@ class Drawing {
     }
     for (const auto& [name, inner] : frame.frames) {
       const std::string inner_path = path.empty() ? name : path + "/" + name;
-      text_ += fmt::format("{}subgraph {} {{\n{}  label={}\n", indent, quoted("cluster " + inner_path), indent, quoted(name));
+      text_ += fmt::format("{}subgraph {} {{\n{}  label={}\n", indent, quoted("cluster " + inner_path), indent,
+                           quoted(name));
       draw_frame(inner, inner_path, indent + "  ");
       text_ += indent + "}\n";
     }

@@ -1,4 +1,11 @@
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/graph/error.hpp>
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/infer_internal.hpp>
+#include <gradloom/graph/node.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
@@ -6,14 +13,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-
-#include <fmt/format.h>
-
-#include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/graph/describe_internal.hpp>
-#include <gradloom/graph/error.hpp>
-#include <gradloom/graph/infer_internal.hpp>
-#include <gradloom/graph/node.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -27,9 +26,9 @@ struct GraphData {
   SourceLocation composition;  // the user's line, while a composition is open
   std::vector<DimConstraint> constraints;
   std::vector<Update> side_updates;
-  std::map<std::string, int> taken;            // full names of inputs and parameters -> node
-  std::map<std::string, int64_t> numbered;     // scope base -> last number
-  std::map<std::string, int64_t> streams;      // path -> random streams so far
+  std::map<std::string, int> taken;         // full names of inputs and parameters -> node
+  std::map<std::string, int64_t> numbered;  // scope base -> last number
+  std::map<std::string, int64_t> streams;   // path -> random streams so far
 };
 
 namespace {
@@ -49,8 +48,8 @@ std::string joined(const std::string& path, std::string_view name) {
 
 void check_name(std::string_view name, std::string_view what, SourceLocation location) {
   const bool bad = name.empty() || std::any_of(name.begin(), name.end(), [](char c) {
-    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ';
-  });
+                     return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ';
+                   });
   if (!bad) return;
   throw Error({.problem = fmt::format("\"{}\" is no name for {}", name, what),
                .location = to_string(location),
@@ -155,12 +154,13 @@ Tensor Graph::parameter(std::string_view name, Shape shape, Initializer initiali
   check_name(name, "a parameter", location);
   const std::string full = joined(data_->path, name);
   if (const auto taken = data_->taken.find(full); taken != data_->taken.end()) {
-    throw Error({.problem = "the name is taken",
-                 .op = "parameter",
-                 .node = full,
-                 .location = to_string(location),
-                 .details = fmt::format("first used at {}", to_string(node(taken->second).location)),
-                 .rule = "inputs and parameters have names of their own within a graph; open a scope to use a name again"});
+    throw Error(
+        {.problem = "the name is taken",
+         .op = "parameter",
+         .node = full,
+         .location = to_string(location),
+         .details = fmt::format("first used at {}", to_string(node(taken->second).location)),
+         .rule = "inputs and parameters have names of their own within a graph; open a scope to use a name again"});
   }
   const Tensor made = add(parameter_def, {},
                           {{"dtype", options.dtype},
@@ -231,7 +231,8 @@ Tensor Graph::find_parameter(std::string_view full_name) const {
                           nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
 }
 
-Tensor Graph::add(const OpDef& op, std::span<const Tensor> inputs, const Attributes& attributes, SourceLocation location) {
+Tensor Graph::add(const OpDef& op, std::span<const Tensor> inputs, const Attributes& attributes,
+                  SourceLocation location) {
   Node node;
   node.op = &op;
   node.attributes = attributes;

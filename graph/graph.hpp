@@ -1,17 +1,17 @@
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include <gradloom/graph/dtype.hpp>
 #include <gradloom/graph/export.hpp>
 #include <gradloom/graph/initializer.hpp>
 #include <gradloom/graph/shape.hpp>
 #include <gradloom/graph/source_location.hpp>
 #include <gradloom/graph/tensor.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
@@ -66,8 +66,8 @@ class GRADLOOM_API Graph {
   /// A value that every run is given by name. Throws Error if the scope has that name already.
   Tensor input(std::string_view name, Shape shape, DType dtype = DType::f32,
                SourceLocation location = SourceLocation::current());
-  /// A persistent input, kept in a State under its full scoped name ("dense_1/weight"). The first run draws its value by
-  /// `initializer` if the State lacks it. The shape must be known. Throws Error if the name is taken.
+  /// A persistent input, kept in a State under its full scoped name ("dense_1/weight"). The first run draws its value
+  /// by `initializer` if the State lacks it. The shape must be known. Throws Error if the name is taken.
   Tensor parameter(std::string_view name, Shape shape, Initializer initializer = {}, ParameterOptions options = {},
                    SourceLocation location = SourceLocation::current());
 
@@ -78,8 +78,8 @@ class GRADLOOM_API Graph {
   /// The path of open scopes, "" or "encoder/dense_1".
   [[nodiscard]] const std::string& path() const;
 
-  /// A value that every training run writes to `parameter` after all else, besides the Program's own updates: for running
-  /// statistics and the like. Programs compiled for inference leave them out.
+  /// A value that every training run writes to `parameter` after all else, besides the Program's own updates: for
+  /// running statistics and the like. Programs compiled for inference leave them out.
   void add_side_update(Update update);
   [[nodiscard]] std::span<const Update> side_updates() const;
 
@@ -92,8 +92,8 @@ class GRADLOOM_API Graph {
 
   // ---- for op authors and passes: <gradloom/graph/node.hpp>
 
-  /// Applies an op: checks the inputs by the op's shape rule and adds a node. Throws Error with the user's line (that of
-  /// the outermost SourceScope, else `location`) and changes nothing on failure. Returns output 0.
+  /// Applies an op: checks the inputs by the op's shape rule and adds a node. Throws Error with the user's line (that
+  /// of the outermost SourceScope, else `location`) and changes nothing on failure. Returns output 0.
   Tensor add(const OpDef& op, std::span<const Tensor> inputs, const Attributes& attributes, SourceLocation location);
   /// The user's line as messages give it: that of the outermost composition that is open, else `location`.
   [[nodiscard]] SourceLocation user_line(SourceLocation location) const;
@@ -120,8 +120,8 @@ class GRADLOOM_API SourceScope {
   SourceScope(Graph& graph, std::string_view composition, SourceLocation location);
   /// The graph and the line of an operand. Throws Error if it is a number.
   SourceScope(const Operand& operand, std::string_view composition);
-  /// For nodes derived from `origin` (its gradient, or what a pass puts in its place: no derivation): they take its path
-  /// and line, whatever scopes are open around.
+  /// For nodes derived from `origin` (its gradient, or what a pass puts in its place: no derivation): they take its
+  /// path and line, whatever scopes are open around.
   SourceScope(Graph& graph, const Node& origin, std::string_view derivation);
   ~SourceScope();
   SourceScope(const SourceScope&) = delete;

@@ -1,8 +1,8 @@
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/infer_internal.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 

@@ -1,10 +1,10 @@
 // Runs an op's shape rule.
 #pragma once
 
-#include <vector>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/node.hpp>
+
+#include <vector>
 
 namespace gradloom::inline v0 {
 

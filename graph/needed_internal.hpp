@@ -1,9 +1,9 @@
 #pragma once
 
+#include <gradloom/graph/graph.hpp>
+
 #include <span>
 #include <vector>
-
-#include <gradloom/graph/graph.hpp>
 
 namespace gradloom::inline v0 {
 

@@ -1,10 +1,9 @@
-#include <gradloom/graph/subgraph.hpp>
-
-#include <cassert>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/graph/node.hpp>
+#include <gradloom/graph/subgraph.hpp>
+
+#include <cassert>
 
 namespace gradloom::inline v0 {
 

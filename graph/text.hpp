@@ -8,19 +8,19 @@
 //       output %3
 //     }
 //
-// that is: number, name, op, inputs (%4.1 is the second output of node 4), attributes, types of the outputs, path and line.
-// `output`, `update %1 = %7` (side updates) and `constraint [n, m] at %5 "..."` (sizes that must turn out equal) follow.
-// Attributes: true, 3, 3.0, "text", f32 (a dtype), (0, 1) (integers), dim(n + 1), [n, 2] (a shape),
-// literal f32[2] {1, 0.5} (data; an element that decimals cannot tell, such as a nan with a payload, as bits:7fa00001),
-// graph {...} (a body).
+// that is: number, name, op, inputs (%4.1 is the second output of node 4), attributes, types of the outputs, path and
+// line. `output`, `update %1 = %7` (side updates) and `constraint [n, m] at %5 "..."` (sizes that must turn out equal)
+// follow. Attributes: true, 3, 3.0, "text", f32 (a dtype), (0, 1) (integers), dim(n + 1), [n, 2] (a shape), literal
+// f32[2] {1, 0.5} (data; an element that decimals cannot tell, such as a nan with a payload, as bits:7fa00001), graph
+// {...} (a body).
 #pragma once
+
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/subgraph.hpp>
 
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/graph/subgraph.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -32,8 +32,9 @@ namespace gradloom::inline v0 {
 [[nodiscard]] GRADLOOM_API std::string to_text(const Subgraph& body);
 
 /// The inverse: to_text(parse_text(text, ops)) == text for every text that to_text made of a graph with these ops.
-/// Everything is checked as when the graph was built. Throws Error with the line and column of the text. Scopes and random
-/// streams of the result are numbered from the start: it is for reading, comparing and compiling, not for building on.
+/// Everything is checked as when the graph was built. Throws Error with the line and column of the text. Scopes and
+/// random streams of the result are numbered from the start: it is for reading, comparing and compiling, not for
+/// building on.
 [[nodiscard]] GRADLOOM_API Subgraph parse_text(std::string_view text, std::span<const OpDef* const> ops);
 
 }  // namespace gradloom::inline v0

@@ -1,6 +1,10 @@
 // Single elements of literals, which printer and parser must agree on.
 #pragma once
 
+#include <gradloom/graph/dtype.hpp>
+
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstddef>
 #include <cstring>
@@ -9,10 +13,6 @@
 #include <string_view>
 #include <type_traits>
 
-#include <fmt/format.h>
-
-#include <gradloom/graph/dtype.hpp>
-
 namespace gradloom::inline v0 {
 
 /// Calls f with a zero of the C++ type of the elements. Booleans are stored, and printed, as bytes 0 and 1.
@@ -20,11 +20,16 @@ template <class F>
 auto with_stored_type(DType dtype, F f) {
   switch (dtype) {
     case DType::boolean:
-    case DType::u8: return f(uint8_t{});
-    case DType::i32: return f(int32_t{});
-    case DType::i64: return f(int64_t{});
-    case DType::f32: return f(float{});
-    case DType::f64: break;
+    case DType::u8:
+      return f(uint8_t{});
+    case DType::i32:
+      return f(int32_t{});
+    case DType::i64:
+      return f(int64_t{});
+    case DType::f32:
+      return f(float{});
+    case DType::f64:
+      break;
   }
   return f(double{});
 }

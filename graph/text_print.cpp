@@ -1,12 +1,12 @@
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/text.hpp>
 #include <gradloom/graph/text_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -27,7 +27,8 @@ std::string quoted(std::string_view text) {
 }
 
 bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '+' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         c == '+' || c == '-';
 }
 
 /// "train.cpp:31" as in messages: without folders, which differ between machines.
@@ -55,7 +56,8 @@ class Printer {
   explicit Printer(std::string indent) : indent_(std::move(indent)) {}
 
   /// With numbers[id] as the number of a node; nodes that have none (-1) are left out.
-  std::string print(const Graph& graph, const std::vector<int>& numbers, std::span<const Tensor> outputs, bool side_updates) {
+  std::string print(const Graph& graph, const std::vector<int>& numbers, std::span<const Tensor> outputs,
+                    bool side_updates) {
     numbers_ = &numbers;
     text_ = "graph {\n";
     for (int id = 0; id < graph.node_count(); ++id) {
@@ -63,8 +65,8 @@ class Printer {
     }
     for (const DimConstraint& constraint : graph.constraints()) {
       if (number(constraint.node) < 0) continue;
-      line(fmt::format("constraint {} at %{} {}", Shape{constraint.a, constraint.b}.to_string(), number(constraint.node),
-                       quoted(constraint.what)));
+      line(fmt::format("constraint {} at %{} {}", Shape{constraint.a, constraint.b}.to_string(),
+                       number(constraint.node), quoted(constraint.what)));
     }
     if (side_updates) {
       for (const Update& update : graph.side_updates()) {
@@ -112,7 +114,9 @@ class Printer {
       }
       std::string operator()(const std::string& text) const { return quoted(text); }
       std::string operator()(DType dtype) const { return std::string(to_string(dtype)); }
-      std::string operator()(const std::vector<int64_t>& numbers) const { return fmt::format("({})", fmt::join(numbers, ", ")); }
+      std::string operator()(const std::vector<int64_t>& numbers) const {
+        return fmt::format("({})", fmt::join(numbers, ", "));
+      }
       std::string operator()(const Dim& dim) const { return fmt::format("dim({})", dim.to_string()); }
       std::string operator()(const Shape& shape) const { return shape.to_string(); }
       std::string operator()(const std::shared_ptr<const Literal>& literal) const { return gradloom::print(*literal); }

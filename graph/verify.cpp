@@ -1,15 +1,14 @@
-#include <gradloom/graph/verify.hpp>
-
-#include <map>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/infer_internal.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/subgraph.hpp>
+#include <gradloom/graph/verify.hpp>
+
+#include <fmt/format.h>
+
+#include <map>
 
 namespace gradloom::inline v0 {
 
@@ -65,7 +64,8 @@ class Verifier {
 
   void check_name(const Node& node) {
     if (!is_input(node) && !is_parameter(node)) return;
-    if (node.name.empty()) return find(node, fmt::format("is {} {} without a name", is_input(node) ? "an" : "a", node.op->name));
+    if (node.name.empty())
+      return find(node, fmt::format("is {} {} without a name", is_input(node) ? "an" : "a", node.op->name));
     const auto [other, is_new] = names_.emplace(node.name, node.id);
     if (!is_new) find(node, fmt::format("has the name of node {} too", other->second));
   }
@@ -94,7 +94,8 @@ class Verifier {
     try {
       const Inferred inferred = infer(graph_, node);
       if (inferred.outputs == node.outputs) return;
-      find(node, fmt::format("has the types {}, its op infers {}", to_string(node.outputs), to_string(inferred.outputs)));
+      find(node,
+           fmt::format("has the types {}, its op infers {}", to_string(node.outputs), to_string(inferred.outputs)));
     } catch (const Error& error) {
       find(node, fmt::format("is refused by its op: {}", error.problem()));
     }
@@ -120,8 +121,9 @@ class Verifier {
 void verify(const Graph& graph) {
   const std::vector<std::string> findings = Verifier(graph).run();
   if (findings.empty()) return;
-  throw Error({.problem = fmt::format("the graph is broken, {} finding{}", findings.size(), findings.size() == 1 ? "" : "s"),
-               .details = fmt::format("{}", fmt::join(findings, "\n  "))});
+  throw Error(
+      {.problem = fmt::format("the graph is broken, {} finding{}", findings.size(), findings.size() == 1 ? "" : "s"),
+       .details = fmt::format("{}", fmt::join(findings, "\n  "))});
 }
 
 }  // namespace gradloom::inline v0

@@ -1,7 +1,6 @@
-#include <gradloom/ops/parse.hpp>
-
 #include <gradloom/graph/text.hpp>
 #include <gradloom/ops/op_table.hpp>
+#include <gradloom/ops/parse.hpp>
 
 namespace gradloom::inline v0 {
 

@@ -1,11 +1,10 @@
-#include <gradloom/runtime/interpreter_internal.hpp>
-
-#include <map>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/runtime/interpreter_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
+
+#include <map>
 
 namespace gradloom::inline v0 {
 

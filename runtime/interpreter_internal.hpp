@@ -2,13 +2,13 @@
 // shared. What gradcheck and the tests of ops compute with; too slow for anything else.
 #pragma once
 
-#include <span>
-#include <vector>
-
 #include <gradloom/graph/tensor.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/runtime/array.hpp>
 #include <gradloom/runtime/batch.hpp>
+
+#include <span>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
