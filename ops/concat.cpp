@@ -1,8 +1,4 @@
 // concat: tensors one after another along an axis; stack, split and split_sizes in terms of it and of slice.
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/cast.hpp>
@@ -11,6 +7,10 @@
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
+
+#include <cstring>
 
 namespace gradloom::inline v0 {
 
@@ -94,7 +94,8 @@ KernelPlan plan(const KernelRequest& request) {
   KernelPlan plan;
   if (params->total == 0) return plan;
   plan.steps = {{concat_bytes, chunk_count(static_cast<int64_t>(params->total), grain)}};
-  plan.nanoseconds = 20 + 0.03 * static_cast<double>(params->total) + 5 * static_cast<double>(outer * request.input_count());
+  plan.nanoseconds =
+      20 + 0.03 * static_cast<double>(params->total) + 5 * static_cast<double>(outer * request.input_count());
   plan.params = std::move(params);
   return plan;
 }

@@ -1,15 +1,14 @@
 // constant: data that is part of the graph. The runtime points kernels straight at the literal's bytes.
-#include <gradloom/ops/constant.hpp>
-
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/node.hpp>
+#include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/with_type_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <cstring>
 
 namespace gradloom::inline v0 {
 

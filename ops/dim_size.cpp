@@ -1,14 +1,13 @@
 // dim_size: a size as a value. It depends on no element of x, so it takes no input and keeps nothing alive.
-#include <gradloom/ops/dim_size.hpp>
-
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/dim_size.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
+
+#include <cstring>
 
 namespace gradloom::inline v0 {
 

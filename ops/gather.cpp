@@ -1,14 +1,13 @@
 // gather: slices of x picked by indices. Its gradient is scatter_add.
 #include <gradloom/ops/gather.hpp>
-
-#include <algorithm>
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/index_check_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace gradloom::inline v0 {
 
@@ -56,7 +55,8 @@ KernelPlan plan(const KernelRequest& request) {
   const int64_t axis = request.attributes().get<int64_t>("axis");
   auto params = std::make_shared<GatherParams>();
   params->from = AxisView(request.input_sizes(0), axis);
-  params->check = make_index_check(request, 1, params->from.size, fmt::format("axis {} of x has size {}", axis, params->from.size));
+  params->check =
+      make_index_check(request, 1, params->from.size, fmt::format("axis {} of x has size {}", axis, params->from.size));
   params->row_bytes = static_cast<size_t>(params->from.inner) * size_of(request.output().dtype);
   const int64_t rows = params->from.outer * params->check.count;
   const int64_t bytes = rows * static_cast<int64_t>(params->row_bytes);

@@ -23,7 +23,8 @@ GRADLOOM_API extern const OpDef one_hot_def;
 /// Zeros of that size along `axis`, with the slices of `updates` added where the indices say: the gradient of gather.
 /// `updates` has the shape of gather's result. What falls on one element is added in the order of the indices, whatever
 /// the number of threads. Numbers only.
-[[nodiscard]] GRADLOOM_API Tensor scatter_add(const Operand& updates, const Tensor& indices, const Dim& size, int axis = 0);
+[[nodiscard]] GRADLOOM_API Tensor scatter_add(const Operand& updates, const Tensor& indices, const Dim& size,
+                                              int axis = 0);
 
 /// One element of x for each index: result[.., i, ..] = x[.., indices[.., i, ..], ..], i along `axis`. The indices have
 /// x's shape but for that axis, and give the result theirs.
@@ -32,7 +33,8 @@ GRADLOOM_API extern const OpDef one_hot_def;
 
 /// Zeros of that size along `axis`, with each element of `updates` added where its index says: the gradient of
 /// take_along_axis. `updates` and `indices` have one shape. Additions to one element keep the order of the indices.
-[[nodiscard]] GRADLOOM_API Tensor add_along_axis(const Operand& updates, const Tensor& indices, const Dim& size, int axis = -1);
+[[nodiscard]] GRADLOOM_API Tensor add_along_axis(const Operand& updates, const Tensor& indices, const Dim& size,
+                                                 int axis = -1);
 
 /// 1 at the index, 0 elsewhere, along a new last axis of `classes`: [n] -> [n, classes]. Of any dtype. An index that is
 /// no class is an Error, as above.

@@ -1,9 +1,8 @@
+#include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/ops/index_check_internal.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <gradloom/graph/describe_internal.hpp>
 
 namespace gradloom::inline v0 {
 

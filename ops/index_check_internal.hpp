@@ -1,5 +1,5 @@
-// The first step of every op that takes indices: it throws before the op has written anything, and the executor runs all
-// such steps before anything in the State is written.
+// The first step of every op that takes indices: it throws before the op has written anything, and the executor runs
+// all such steps before anything in the State is written.
 #pragma once
 
 #include <gradloom/graph/error.hpp>
@@ -27,7 +27,9 @@ struct IndexCheck {
 void check_indices(const KernelCall& call);
 
 /// A negative axis counted from the front, if there is one; for the shape rule to judge if not.
-[[nodiscard]] inline int64_t from_front(int64_t axis, int rank) { return axis < 0 && axis >= -rank ? axis + rank : axis; }
+[[nodiscard]] inline int64_t from_front(int64_t axis, int rank) {
+  return axis < 0 && axis >= -rank ? axis + rank : axis;
+}
 
 /// Sizes [outer, size, inner] as which a kernel sees a tensor that it indexes along one axis.
 struct AxisView {

@@ -1,14 +1,13 @@
 // iota: the index along an axis, as values.
-#include <gradloom/ops/iota.hpp>
-
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/ops/iota.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/with_type_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -70,7 +69,8 @@ KernelPlan plan(const KernelRequest& request) {
   }
   KernelPlan plan;
   if (params->count == 0) return plan;
-  const Kernel kernel = with_type(request.output().dtype, [](auto zero) -> Kernel { return write_indices<decltype(zero)>; });
+  const Kernel kernel =
+      with_type(request.output().dtype, [](auto zero) -> Kernel { return write_indices<decltype(zero)>; });
   plan.steps = {{kernel, chunk_count(params->count, grain)}};
   plan.nanoseconds = 10 + 0.3 * static_cast<double>(params->count);
   plan.params = std::move(params);

@@ -2,13 +2,13 @@
 // order: each one's gradient is made of the others.
 #pragma once
 
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/tensor.hpp>
+
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <vector>
-
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/graph/tensor.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -42,8 +42,8 @@ GRADLOOM_API extern const OpDef concat_def;
 ///   transpose(x, {0, 2, 3, 1})  // [n, c, h, w] -> [n, h, w, c]
 [[nodiscard]] GRADLOOM_API Tensor transpose(const Operand& x, const std::vector<int64_t>& permutation = {});
 
-/// Part of an axis: start, start + step, ... up to, and without, stop. Negative numbers count from the end; `open` is the
-/// axis's own end on that side, so that Range{} is all of it and Range{.step = -1} reverses it.
+/// Part of an axis: start, start + step, ... up to, and without, stop. Negative numbers count from the end; `open` is
+/// the axis's own end on that side, so that Range{} is all of it and Range{.step = -1} reverses it.
 struct Range {
   static constexpr int64_t open = INT64_MIN;
   Dim start = open;
@@ -66,8 +66,8 @@ struct PadOptions {
   double value = 0;
 };
 
-/// x with `value` before, after and between its elements: an axis of size n becomes low + n + (n - 1) * interior + high.
-/// Throws Error if a list has not one number per axis, if one is negative, or if the dtype cannot hold the value.
+/// x with `value` before, after and between its elements: an axis of size n becomes low + n + (n - 1) * interior +
+/// high. Throws Error if a list has not one number per axis, if one is negative, or if the dtype cannot hold the value.
 ///   pad(x, {.low = {0, 1}, .high = {0, 1}})  // a column of zeros on both sides
 [[nodiscard]] GRADLOOM_API Tensor pad(const Operand& x, const PadOptions& options);
 

@@ -1,13 +1,13 @@
 // one_hot: a row per index, 1 at the index. An op of its own, and no comparison with iota, because a label that is no
 // class must be an Error and not a row of zeros.
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/index_check_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/with_type_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -16,7 +16,8 @@ namespace {
 std::vector<TensorType> shape(const ShapeContext& context) {
   require_index_dtype(context, 0);
   const Dim& classes = context.attributes().get<Dim>("classes");
-  if (classes.known() && classes.value() < 0) context.fail(fmt::format("the number of classes is {}", classes.to_string()));
+  if (classes.known() && classes.value() < 0)
+    context.fail(fmt::format("the number of classes is {}", classes.to_string()));
   std::vector<Dim> dims = context.shape(0).dims();
   dims.push_back(classes);
   return {{context.attributes().get<DType>("dtype"), Shape(std::move(dims))}};
@@ -49,7 +50,8 @@ KernelPlan plan(const KernelRequest& request) {
   KernelPlan plan;
   if (rows > 0) plan.steps.push_back({check_indices, 1});
   if (count > 0) {
-    const Kernel kernel = with_type(request.output().dtype, [](auto zero) -> Kernel { return write_rows<decltype(zero)>; });
+    const Kernel kernel =
+        with_type(request.output().dtype, [](auto zero) -> Kernel { return write_rows<decltype(zero)>; });
     plan.steps.push_back({kernel, std::min(rows, chunk_count(count, grain))});
   }
   plan.nanoseconds = 20 + 2 * static_cast<double>(rows) + 0.2 * static_cast<double>(count);

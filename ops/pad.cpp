@@ -1,8 +1,4 @@
 // pad: a constant before, after and between the elements of x. Its gradient is slice, see ranges_internal.hpp.
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
@@ -11,6 +7,10 @@
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/strided_copy.hpp>
 #include <gradloom/ops/with_type_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <cstring>
 
 namespace gradloom::inline v0 {
 
@@ -99,7 +99,8 @@ void pad_rows(const KernelCall& call) {
 
 KernelPlan plan(const KernelRequest& request) {
   const std::vector<int64_t> from = request.input_sizes(0), to = request.output_sizes();
-  const std::vector<int64_t> starts = request.attributes().get<Shape>("starts").sizes(), strides = row_major_strides(from);
+  const std::vector<int64_t> starts = request.attributes().get<Shape>("starts").sizes(),
+                             strides = row_major_strides(from);
   const Steps& steps = request.attributes().get<Steps>("steps");
   auto params = std::make_shared<PadParams>();
   int64_t count = 1;
@@ -126,9 +127,12 @@ KernelPlan plan(const KernelRequest& request) {
   });
   const size_t bytes = size_of(request.output().dtype);
   const int64_t pieces = chunk_count(count, grain);
-  plan.steps = {{bytes == 1 ? pad_rows<uint8_t> : bytes == 4 ? pad_rows<uint32_t> : pad_rows<uint64_t>,
+  plan.steps = {{bytes == 1   ? pad_rows<uint8_t>
+                 : bytes == 4 ? pad_rows<uint32_t>
+                              : pad_rows<uint64_t>,
                  pieces < params->rows ? pieces : params->rows}};
-  plan.nanoseconds = 20 + 0.03 * static_cast<double>(count) * static_cast<double>(bytes) + 3 * static_cast<double>(params->rows);
+  plan.nanoseconds =
+      20 + 0.03 * static_cast<double>(count) * static_cast<double>(bytes) + 3 * static_cast<double>(params->rows);
   plan.params = std::move(params);
   return plan;
 }
@@ -139,20 +143,22 @@ std::vector<Sample> samples() {
           {.inputs = {{{2, 3}}},
            .attributes = {{"starts", Shape{1, 6}}, {"steps", Steps{3, -2}}, {"shape", Shape{5, 8}}, {"value", 1.0}}},
           {.inputs = {{{2, 3, 2}}},
-           .attributes = {{"starts", Shape{0, 1, 0}}, {"steps", Steps{1, 1, 1}}, {"shape", Shape{2, 5, 2}}, {"value", 0.0}}},
+           .attributes =
+               {{"starts", Shape{0, 1, 0}}, {"steps", Steps{1, 1, 1}}, {"shape", Shape{2, 5, 2}}, {"value", 0.0}}},
           {.inputs = {{{0, 2}}},
            .attributes = {{"starts", Shape{1, 0}}, {"steps", Steps{1, 1}}, {"shape", Shape{2, 2}}, {"value", 1.0}}}};
 }
 
 }  // namespace
 
-const OpDef pad_def{.name = "pad",
-                    .inputs = {"x"},
-                    .rule = "pad adds a number of elements to each axis: low, high and interior have one for each, or none",
-                    .shape = shape,
-                    .vjp = vjp,
-                    .plan = plan,
-                    .samples = samples};
+const OpDef pad_def{
+    .name = "pad",
+    .inputs = {"x"},
+    .rule = "pad adds a number of elements to each axis: low, high and interior have one for each, or none",
+    .shape = shape,
+    .vjp = vjp,
+    .plan = plan,
+    .samples = samples};
 
 Tensor pad(const Operand& x, const PadOptions& options) {
   const SourceScope scope(x, "pad");
@@ -161,7 +167,8 @@ Tensor pad(const Operand& x, const PadOptions& options) {
   const int rank = tensor.rank();
   const auto amounts = [&](const char* which, const std::vector<Dim>& given) {
     if (given.empty()) return std::vector<Dim>(static_cast<size_t>(rank), 0);
-    if (given.size() != static_cast<size_t>(rank)) fail(fmt::format("{} has {} numbers for {} axes", which, given.size(), rank));
+    if (given.size() != static_cast<size_t>(rank))
+      fail(fmt::format("{} has {} numbers for {} axes", which, given.size(), rank));
     for (const Dim& dim : given) {
       if (dim.known() && dim.value() < 0) fail(fmt::format("{} has a negative number, {}", which, dim.to_string()));
     }
@@ -181,7 +188,8 @@ Tensor pad(const Operand& x, const PadOptions& options) {
   if (!adds) return tensor;
   return tensor.graph().add(
       pad_def, {&tensor, 1},
-      {{"starts", Shape(low)}, {"steps", steps}, {"shape", Shape(std::move(to))}, {"value", options.value}}, x.location());
+      {{"starts", Shape(low)}, {"steps", steps}, {"shape", Shape(std::move(to))}, {"value", options.value}},
+      x.location());
 }
 
 }  // namespace gradloom::inline v0

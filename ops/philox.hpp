@@ -1,19 +1,20 @@
-// Counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2,
-// 3" (2011). A number is a function of where it is used, not of what was drawn before, so any thread can compute any
+// Counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1,
+// 2, 3" (2011). A number is a function of where it is used, not of what was drawn before, so any thread can compute any
 // part of a tensor. This header draws a few numbers on the host; ops/random.hpp makes nodes that draw tensors.
 #pragma once
+
+#include <gradloom/graph/export.hpp>
 
 #include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
-#include <gradloom/graph/export.hpp>
-
 namespace gradloom::inline v0 {
 
 /// Four random words for a counter and a key: ten rounds of two 32 x 32 -> 64 bit multiplications.
-[[nodiscard]] constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
+[[nodiscard]] constexpr std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter,
+                                                           std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t a = uint64_t{0xD2511F53} * counter[0], b = uint64_t{0xCD9E8D57} * counter[2];
     counter = {static_cast<uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(b),

@@ -3,10 +3,10 @@
 // word has to cross lanes. An element's value depends on its index alone, whatever part of the tensor is asked for.
 #pragma once
 
-#include <cstring>
-
 #include <gradloom/ops/pointwise_loop_internal.hpp>
 #include <gradloom/ops/random_table_internal.hpp>
+
+#include <cstring>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
@@ -17,8 +17,8 @@ struct PhiloxTile {
   alignas(64) uint32_t words[4][tile_blocks];
 };
 
-// As philox4x32 in ops/philox.hpp, in which the formula can be read; here the loop over blocks is the inner one, for the
-// compiler to vectorise, a few registers of blocks at a time.
+// As philox4x32 in ops/philox.hpp, in which the formula can be read; here the loop over blocks is the inner one, for
+// the compiler to vectorise, a few registers of blocks at a time.
 inline void fill_tile(PhiloxTile& tile, uint64_t key, int64_t step, int64_t number) {
   constexpr int width = 16;
   const uint64_t first = static_cast<uint64_t>(number) * tile_blocks;
@@ -56,7 +56,7 @@ inline void fill_tile(PhiloxTile& tile, uint64_t key, int64_t step, int64_t numb
 
 /// Elements per tile when each takes that many words.
 template <int words>
-inline constexpr int tile_elements = 4 / words * tile_blocks;
+inline constexpr int tile_elements = 4 / words* tile_blocks;
 
 /// Fills the part tile by tile: f(tile, to) turns the words of a tile into its elements.
 template <class T, int words, class F>
@@ -79,8 +79,8 @@ void fill_part(const RandomPart& part, F f) {
   }
 }
 
-/// 53 random bits of two words, as a multiple of 2^-53 in [0, 1). Both halves convert exactly, as 32-bit integers: there
-/// is no vector conversion from 64 bits before AVX-512. (As in the Mersenne twister's genrand_res53.)
+/// 53 random bits of two words, as a multiple of 2^-53 in [0, 1). Both halves convert exactly, as 32-bit integers:
+/// there is no vector conversion from 64 bits before AVX-512. (As in the Mersenne twister's genrand_res53.)
 inline double uniform_of(uint32_t high, uint32_t low) {
   const double a = static_cast<int32_t>(high >> 5), b = static_cast<int32_t>(low >> 6);
   return (a * 67108864.0 + b) * 0x1p-53;

@@ -36,11 +36,11 @@ const RandomKernels random_bernoulli_kernels = make_kernels(all_types);
 
 #else
 
-#include <fmt/format.h>
-
 #include <gradloom/ops/random.hpp>
 #include <gradloom/ops/random_plan_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 
@@ -64,7 +64,8 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 
 KernelPlan plan(const KernelRequest& request) {
   return plan_random(request,
-                     request.pick(baseline::random_bernoulli_kernels, avx2::random_bernoulli_kernels, avx512::random_bernoulli_kernels),
+                     request.pick(baseline::random_bernoulli_kernels, avx2::random_bernoulli_kernels,
+                                  avx512::random_bernoulli_kernels),
                      request.attributes().get<double>("p"));
 }
 
@@ -88,8 +89,8 @@ const OpDef random_bernoulli_def{.name = "random_bernoulli",
                                  .samples = samples};
 
 Tensor random_bernoulli(Graph& graph, const Shape& shape, double p, DType dtype, SourceLocation location) {
-  return graph.add(random_bernoulli_def, {}, {{"shape", shape}, {"p", p}, {"dtype", dtype}, {"stream", graph.next_stream()}},
-                   location);
+  return graph.add(random_bernoulli_def, {},
+                   {{"shape", shape}, {"p", p}, {"dtype", dtype}, {"stream", graph.next_stream()}}, location);
 }
 
 }  // namespace gradloom::inline v0

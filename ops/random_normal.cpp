@@ -57,14 +57,14 @@ const RandomKernels random_normal_kernels{{nullptr, nullptr, nullptr, nullptr, n
 
 #else
 
-#include <cmath>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/philox.hpp>
 #include <gradloom/ops/random.hpp>
 #include <gradloom/ops/random_plan_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
+
+#include <cmath>
 
 namespace gradloom::inline v0 {
 
@@ -91,43 +91,52 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 }
 
 KernelPlan plan(const KernelRequest& request) {
-  return plan_random(request, request.pick(baseline::random_normal_kernels, avx2::random_normal_kernels, avx512::random_normal_kernels),
-                     request.attributes().get<double>("mean"), request.attributes().get<double>("stddev"));
+  return plan_random(
+      request,
+      request.pick(baseline::random_normal_kernels, avx2::random_normal_kernels, avx512::random_normal_kernels),
+      request.attributes().get<double>("mean"), request.attributes().get<double>("stddev"));
 }
 
 std::vector<Sample> samples() {
-  return {{.inputs = {},
-           .attributes = {{"shape", Shape{3, 100}}, {"mean", -1.0}, {"stddev", 2.0}, {"dtype", DType::f32}, {"stream", int64_t{1}}},
-           .differentiable = false},
-          {.inputs = {},
-           .attributes = {{"shape", Shape{257}}, {"mean", 0.0}, {"stddev", 1.0}, {"dtype", DType::f64}, {"stream", int64_t{2}}},
-           .differentiable = false}};
+  return {
+      {.inputs = {},
+       .attributes =
+           {{"shape", Shape{3, 100}}, {"mean", -1.0}, {"stddev", 2.0}, {"dtype", DType::f32}, {"stream", int64_t{1}}},
+       .differentiable = false},
+      {.inputs = {},
+       .attributes =
+           {{"shape", Shape{257}}, {"mean", 0.0}, {"stddev", 1.0}, {"dtype", DType::f64}, {"stream", int64_t{2}}},
+       .differentiable = false}};
 }
 
 }  // namespace
 
-const OpDef random_normal_def{.name = "random_normal",
-                              .rule = "random_normal needs a finite mean, a finite stddev >= 0 and a dtype of f32 or f64",
-                              .shape = shape,
-                              .no_gradient = random_no_gradient,
-                              .plan = plan,
-                              .properties = random_properties,
-                              .samples = samples};
+const OpDef random_normal_def{
+    .name = "random_normal",
+    .rule = "random_normal needs a finite mean, a finite stddev >= 0 and a dtype of f32 or f64",
+    .shape = shape,
+    .no_gradient = random_no_gradient,
+    .plan = plan,
+    .properties = random_properties,
+    .samples = samples};
 
-Tensor random_normal(Graph& graph, const Shape& shape, double mean, double stddev, DType dtype, SourceLocation location) {
-  return graph.add(random_normal_def, {},
-                   {{"shape", shape}, {"mean", mean}, {"stddev", stddev}, {"dtype", dtype}, {"stream", graph.next_stream()}},
-                   location);
+Tensor random_normal(Graph& graph, const Shape& shape, double mean, double stddev, DType dtype,
+                     SourceLocation location) {
+  return graph.add(
+      random_normal_def, {},
+      {{"shape", shape}, {"mean", mean}, {"stddev", stddev}, {"dtype", dtype}, {"stream", graph.next_stream()}},
+      location);
 }
 
 void philox_normal(uint64_t seed, uint64_t stream, int64_t step, int64_t begin, std::span<double> out) {
-  baseline::random_normal_kernels.loops[static_cast<size_t>(DType::f64)]({.key = philox_key(seed, stream),
-                                                                           .step = step,
-                                                                           .begin = begin,
-                                                                           .end = begin + static_cast<int64_t>(out.size()),
-                                                                           .a = 0,
-                                                                           .b = 1,
-                                                                           .output = out.data()});
+  baseline::random_normal_kernels.loops[static_cast<size_t>(DType::f64)](
+      {.key = philox_key(seed, stream),
+       .step = step,
+       .begin = begin,
+       .end = begin + static_cast<int64_t>(out.size()),
+       .a = 0,
+       .b = 1,
+       .output = out.data()});
 }
 
 }  // namespace gradloom::inline v0

@@ -1,8 +1,7 @@
+#include <gradloom/ops/philox.hpp>
 #include <gradloom/ops/random_plan_internal.hpp>
 
 #include <algorithm>
-
-#include <gradloom/ops/philox.hpp>
 
 namespace gradloom::inline v0 {
 

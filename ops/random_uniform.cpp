@@ -15,7 +15,8 @@ T stretched(T u, T low, T width, T highest) {
 }
 
 void uniform_f32(const RandomPart& part) {
-  const float low = static_cast<float>(part.a), width = static_cast<float>(part.b - part.a), highest = static_cast<float>(part.c);
+  const float low = static_cast<float>(part.a), width = static_cast<float>(part.b - part.a),
+              highest = static_cast<float>(part.c);
   fill_part<float, 1>(part, [&](const PhiloxTile& tile, float* to) {
     for (int w = 0; w < 4; ++w) {
       for (int i = 0; i < tile_blocks; ++i) {
@@ -30,7 +31,8 @@ void uniform_f64(const RandomPart& part) {
   fill_part<double, 2>(part, [&](const PhiloxTile& tile, double* to) {
     for (int w = 0; w < 2; ++w) {
       for (int i = 0; i < tile_blocks; ++i) {
-        to[w * tile_blocks + i] = stretched(uniform_of(tile.words[2 * w][i], tile.words[2 * w + 1][i]), low, width, highest);
+        to[w * tile_blocks + i] =
+            stretched(uniform_of(tile.words[2 * w][i], tile.words[2 * w + 1][i]), low, width, highest);
       }
     }
   });
@@ -45,16 +47,16 @@ const RandomKernels random_uniform_kernels{{nullptr, nullptr, nullptr, nullptr, 
 
 #else
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/philox.hpp>
 #include <gradloom/ops/random.hpp>
 #include <gradloom/ops/random_plan_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace gradloom::inline v0 {
 
@@ -90,16 +92,20 @@ double highest(double low, double high, DType dtype) {
 
 KernelPlan plan(const KernelRequest& request) {
   const double low = request.attributes().get<double>("low"), high = request.attributes().get<double>("high");
-  return plan_random(request, request.pick(baseline::random_uniform_kernels, avx2::random_uniform_kernels, avx512::random_uniform_kernels),
-                     low, high, highest(low, high, request.output().dtype));
+  return plan_random(
+      request,
+      request.pick(baseline::random_uniform_kernels, avx2::random_uniform_kernels, avx512::random_uniform_kernels), low,
+      high, highest(low, high, request.output().dtype));
 }
 
 std::vector<Sample> samples() {
   return {{.inputs = {},
-           .attributes = {{"shape", Shape{3, 100}}, {"low", -1.0}, {"high", 2.0}, {"dtype", DType::f32}, {"stream", int64_t{1}}},
+           .attributes =
+               {{"shape", Shape{3, 100}}, {"low", -1.0}, {"high", 2.0}, {"dtype", DType::f32}, {"stream", int64_t{1}}},
            .differentiable = false},
           {.inputs = {},
-           .attributes = {{"shape", Shape{257}}, {"low", 0.0}, {"high", 1.0}, {"dtype", DType::f64}, {"stream", int64_t{2}}},
+           .attributes =
+               {{"shape", Shape{257}}, {"low", 0.0}, {"high", 1.0}, {"dtype", DType::f64}, {"stream", int64_t{2}}},
            .differentiable = false}};
 }
 
@@ -115,18 +121,20 @@ const OpDef random_uniform_def{.name = "random_uniform",
 
 Tensor random_uniform(Graph& graph, const Shape& shape, double low, double high, DType dtype, SourceLocation location) {
   return graph.add(random_uniform_def, {},
-                   {{"shape", shape}, {"low", low}, {"high", high}, {"dtype", dtype}, {"stream", graph.next_stream()}}, location);
+                   {{"shape", shape}, {"low", low}, {"high", high}, {"dtype", dtype}, {"stream", graph.next_stream()}},
+                   location);
 }
 
 void philox_uniform(uint64_t seed, uint64_t stream, int64_t step, int64_t begin, std::span<double> out) {
-  baseline::random_uniform_kernels.loops[static_cast<size_t>(DType::f64)]({.key = philox_key(seed, stream),
-                                                                            .step = step,
-                                                                            .begin = begin,
-                                                                            .end = begin + static_cast<int64_t>(out.size()),
-                                                                            .a = 0,
-                                                                            .b = 1,
-                                                                            .c = highest(0, 1, DType::f64),
-                                                                            .output = out.data()});
+  baseline::random_uniform_kernels.loops[static_cast<size_t>(DType::f64)](
+      {.key = philox_key(seed, stream),
+       .step = step,
+       .begin = begin,
+       .end = begin + static_cast<int64_t>(out.size()),
+       .a = 0,
+       .b = 1,
+       .c = highest(0, 1, DType::f64),
+       .output = out.data()});
 }
 
 }  // namespace gradloom::inline v0

@@ -3,17 +3,17 @@
 // result. So each is the gradient of the other.
 #pragma once
 
+#include <gradloom/graph/op_def.hpp>
+
 #include <cstdint>
 #include <vector>
-
-#include <gradloom/graph/op_def.hpp>
 
 namespace gradloom::inline v0 {
 
 using Steps = std::vector<int64_t>;
 
-/// Checks that elements start + i * step, i < count, exist in `of`, axis by axis, as far as the sizes are known: symbols
-/// are checked when the Program is specialised, which runs the shape rule again.
+/// Checks that elements start + i * step, i < count, exist in `of`, axis by axis, as far as the sizes are known:
+/// symbols are checked when the Program is specialised, which runs the shape rule again.
 void check_ranges(const ShapeContext& context, const Shape& counts, const Shape& of);
 
 }  // namespace gradloom::inline v0

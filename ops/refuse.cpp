@@ -1,7 +1,6 @@
-#include <gradloom/ops/refuse_internal.hpp>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/ops/refuse_internal.hpp>
 
 namespace gradloom::inline v0 {
 

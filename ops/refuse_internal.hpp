@@ -1,13 +1,13 @@
 // For functions that must look at their arguments before there is a node whose shape rule could.
 #pragma once
 
-#include <span>
-#include <string>
-#include <string_view>
-
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/graph/source_location.hpp>
 #include <gradloom/graph/tensor.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace gradloom::inline v0 {
 

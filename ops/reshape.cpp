@@ -1,12 +1,12 @@
 // reshape: the same bytes under another shape. Its gradient has them under the old one.
-#include <fmt/format.h>
-
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 
@@ -57,9 +57,10 @@ Shape inferred(const Tensor& x, const Shape& shape, SourceLocation location) {
   if (unknown == nullptr) return shape;
   const Dim count = x.shape().element_count();
   if (others == Dim(0) || (others.known() && count.known() && count.value() % others.value() != 0)) {
-    refuse(reshape_def, {&x, 1},
-           fmt::format("no size in the place of -1 gives the shape {} {} elements", shape.to_string(), count.to_string()),
-           location);
+    refuse(
+        reshape_def, {&x, 1},
+        fmt::format("no size in the place of -1 gives the shape {} {} elements", shape.to_string(), count.to_string()),
+        location);
   }
   *unknown = count / others;
   return Shape(std::move(dims));

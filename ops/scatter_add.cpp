@@ -43,15 +43,15 @@ const ScatterAddKernels scatter_add_kernels = make_kernels(numbers);
 
 #else
 
-#include <algorithm>
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/index_check_internal.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace gradloom::inline v0 {
 
@@ -72,12 +72,14 @@ std::vector<TensorType> shape(const ShapeContext& context) {
   if (context.dtype(0) == DType::boolean) context.fail("booleans cannot be added");
   const Shape &updates = context.shape(0), &indices = context.shape(1);
   const int rank = updates.rank() - indices.rank() + 1;  // of the result
-  if (rank < 1) context.fail(fmt::format("updates have {} axes, fewer than the indices' {}", updates.rank(), indices.rank()));
+  if (rank < 1)
+    context.fail(fmt::format("updates have {} axes, fewer than the indices' {}", updates.rank(), indices.rank()));
   const int axis = context.axis(context.attributes().get<int64_t>("axis"), rank);
   const Dim& size = context.attributes().get<Dim>("size");
   if (size.known() && size.value() < 0) context.fail("the size " + size.to_string() + " is negative");
   for (int i = 0; i < indices.rank(); ++i) {
-    (void)context.require_equal(updates[axis + i], indices[i], fmt::format("axis {} of updates and axis {} of indices", axis + i, i));
+    (void)context.require_equal(updates[axis + i], indices[i],
+                                fmt::format("axis {} of updates and axis {} of indices", axis + i, i));
   }
   std::vector<Dim> dims(updates.begin(), updates.begin() + axis);
   dims.push_back(size);
@@ -105,7 +107,8 @@ constexpr int64_t unit = 16;
 void write_zeros(const KernelCall& call) {
   const auto& params = *static_cast<const ScatterAddParams*>(call.params);
   const int64_t bytes = static_cast<int64_t>(params.bytes);
-  const int64_t begin = chunk_begin(bytes, call.chunks, call.chunk), end = chunk_begin(bytes, call.chunks, call.chunk + 1);
+  const int64_t begin = chunk_begin(bytes, call.chunks, call.chunk),
+                end = chunk_begin(bytes, call.chunks, call.chunk + 1);
   std::memset(static_cast<std::byte*>(call.outputs[0]) + begin, 0, static_cast<size_t>(end - begin));
 }
 
@@ -123,7 +126,8 @@ void add_slices(const KernelCall& call) {
       for (int64_t i = 0; i < count; ++i) {
         const int64_t row = block * params.to.size + static_cast<int64_t>(indices[i]);
         params.add(sums + static_cast<size_t>(row * params.to.inner + column) * params.element_bytes,
-                   updates + static_cast<size_t>((block * count + i) * params.to.inner + column) * params.element_bytes, columns);
+                   updates + static_cast<size_t>((block * count + i) * params.to.inner + column) * params.element_bytes,
+                   columns);
       }
       at += last - first;
     }
@@ -144,7 +148,8 @@ KernelPlan plan(const KernelRequest& request) {
   const int64_t additions = outer * inner * params->check.count;
   KernelPlan plan;
   if (params->check.count > 0) plan.steps.push_back({check_indices, 1});
-  if (params->bytes > 0) plan.steps.push_back({write_zeros, chunk_count(static_cast<int64_t>(params->bytes), 8 * grain)});
+  if (params->bytes > 0)
+    plan.steps.push_back({write_zeros, chunk_count(static_cast<int64_t>(params->bytes), 8 * grain)});
   if (additions > 0) {
     const int64_t units = outer * ((inner + unit - 1) / unit);
     plan.steps.push_back({add_slices, std::min(units, chunk_count(additions, grain))});
@@ -163,22 +168,25 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-const OpDef scatter_add_def{.name = "scatter_add",
-                            .inputs = {"updates", "indices"},
-                            .rule = "scatter_add needs numbers with the indices' axes in the place of the result's axis, and "
-                                    "indices from 0 to below its size, i32 or i64",
-                            .shape = shape,
-                            .vjp = vjp,
-                            .plan = plan,
-                            .properties = {.may_throw = true},
-                            .samples = samples};
+const OpDef scatter_add_def{
+    .name = "scatter_add",
+    .inputs = {"updates", "indices"},
+    .rule =
+        "scatter_add needs numbers with the indices' axes in the place of the result's axis, and "
+        "indices from 0 to below its size, i32 or i64",
+    .shape = shape,
+    .vjp = vjp,
+    .plan = plan,
+    .properties = {.may_throw = true},
+    .samples = samples};
 
 Tensor scatter_add(const Operand& updates, const Tensor& indices, const Dim& size, int axis) {
   const SourceScope scope(updates, "scatter_add");
   const Tensor& tensor = updates.tensor();
   const int rank = tensor.rank() - (indices.valid() ? indices.rank() : 0) + 1;
   const Tensor inputs[] = {tensor, indices};
-  return tensor.graph().add(scatter_add_def, inputs, {{"axis", from_front(axis, rank)}, {"size", size}}, updates.location());
+  return tensor.graph().add(scatter_add_def, inputs, {{"axis", from_front(axis, rank)}, {"size", size}},
+                            updates.location());
 }
 
 }  // namespace gradloom::inline v0

@@ -1,12 +1,12 @@
 // slice: part of each axis, with a step that may be negative. Its gradient is pad, see ranges_internal.hpp.
-#include <fmt/format.h>
-
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/ranges_internal.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/strided_copy.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 
@@ -21,7 +21,8 @@ void check_ranges(const ShapeContext& context, const Shape& counts, const Shape&
     const int64_t step = steps[static_cast<size_t>(axis)];
     const Dim &first = starts[axis], &count = counts[axis];
     if (step == 0) context.fail(fmt::format("the step of axis {} is 0", axis));
-    if (count.known() && count.value() < 0) context.fail(fmt::format("axis {} would get size {}", axis, count.to_string()));
+    if (count.known() && count.value() < 0)
+      context.fail(fmt::format("axis {} would get size {}", axis, count.to_string()));
     if (count == Dim(0)) continue;
     const Dim last = first + (count - 1) * step;
     const Dim& low = step > 0 ? first : last;
@@ -74,16 +75,17 @@ bool takes_all(const Shape& from, const Shape& starts, const Steps& steps, const
 }
 
 Tensor simplify(Graph&, const Node& node, std::span<const Tensor> inputs) {
-  const bool all = takes_all(inputs[0].shape(), node.attributes.get<Shape>("starts"), node.attributes.get<Steps>("steps"),
-                             node.outputs[0].shape);
+  const bool all = takes_all(inputs[0].shape(), node.attributes.get<Shape>("starts"),
+                             node.attributes.get<Steps>("steps"), node.outputs[0].shape);
   return all ? inputs[0] : Tensor();
 }
 
 std::vector<Sample> samples() {
-  return {{.inputs = {{{7}}}, .attributes = {{"starts", Shape{2}}, {"steps", Steps{1}}, {"shape", Shape{4}}}},
-          {.inputs = {{{3, 9}}}, .attributes = {{"starts", Shape{0, 8}}, {"steps", Steps{2, -3}}, {"shape", Shape{2, 3}}}},
-          {.inputs = {{{4, 3}}}, .attributes = {{"starts", Shape{3, 0}}, {"steps", Steps{-1, 1}}, {"shape", Shape{4, 3}}}},
-          {.inputs = {{{4, 3}}}, .attributes = {{"starts", Shape{4, 0}}, {"steps", Steps{1, 1}}, {"shape", Shape{0, 3}}}}};
+  return {
+      {.inputs = {{{7}}}, .attributes = {{"starts", Shape{2}}, {"steps", Steps{1}}, {"shape", Shape{4}}}},
+      {.inputs = {{{3, 9}}}, .attributes = {{"starts", Shape{0, 8}}, {"steps", Steps{2, -3}}, {"shape", Shape{2, 3}}}},
+      {.inputs = {{{4, 3}}}, .attributes = {{"starts", Shape{3, 0}}, {"steps", Steps{-1, 1}}, {"shape", Shape{4, 3}}}},
+      {.inputs = {{{4, 3}}}, .attributes = {{"starts", Shape{4, 0}}, {"steps", Steps{1, 1}}, {"shape", Shape{0, 3}}}}};
 }
 
 std::string to_string(const Range& range) {
@@ -125,7 +127,8 @@ Tensor slice(const Operand& x, const std::vector<Range>& ranges) {
     const Dim stop = bound(range.stop, size, up ? size : Dim(-1));
     // ceil(length / |step|)
     const Dim length = up ? stop - start : start - stop, step = up ? Dim(range.step) : Dim(0) - Dim(range.step);
-    if (length.known() && length.value() < 0) fail(fmt::format("the range {} of axis {} runs backwards", to_string(range), axis));
+    if (length.known() && length.value() < 0)
+      fail(fmt::format("the range {} of axis {} runs backwards", to_string(range), axis));
     starts.push_back(start);
     sizes.push_back((length + step - 1) / step);
     steps.push_back(range.step);
@@ -140,7 +143,8 @@ Tensor slice(const Operand& x, int axis, const Range& range) {
   const Tensor& tensor = x.tensor();
   const int rank = tensor.rank();
   if (axis < -rank || axis >= rank) {
-    refuse(slice_def, {&tensor, 1}, fmt::format("there is no axis {} in a tensor of rank {}", axis, rank), x.location());
+    refuse(slice_def, {&tensor, 1}, fmt::format("there is no axis {} in a tensor of rank {}", axis, rank),
+           x.location());
   }
   std::vector<Range> ranges(static_cast<size_t>(axis < 0 ? axis + rank : axis));
   ranges.push_back(range);

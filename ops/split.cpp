@@ -1,8 +1,8 @@
 // split, split_sizes: slices that cover an axis.
-#include <fmt/format.h>
-
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
+
+#include <fmt/format.h>
 
 namespace gradloom::inline v0 {
 
@@ -12,7 +12,8 @@ constexpr std::string_view split_rule = "split needs an axis whose size is a mul
 constexpr std::string_view split_sizes_rule = "split_sizes needs an axis whose size is the sum of the parts'";
 
 std::string no_such_axis(int axis, int rank) {
-  return axis < -rank || axis >= rank ? fmt::format("there is no axis {} in a tensor of rank {}", axis, rank) : std::string();
+  return axis < -rank || axis >= rank ? fmt::format("there is no axis {} in a tensor of rank {}", axis, rank)
+                                      : std::string();
 }
 
 // Slices of sizes that add up to the axis as far as that can be known.
@@ -63,7 +64,8 @@ std::vector<Tensor> split_sizes(const Operand& x, const Shape& sizes, int axis) 
     sum = sum + size;
   }
   if (const Dim difference = sum - tensor.dim(axis); difference.known() && difference != Dim(0)) {
-    fail(fmt::format("the sizes {} add up to {}, not {}", sizes.to_string(), sum.to_string(), tensor.dim(axis).to_string()));
+    fail(fmt::format("the sizes {} add up to {}, not {}", sizes.to_string(), sum.to_string(),
+                     tensor.dim(axis).to_string()));
   }
   return parts_of(x, sizes, axis);
 }

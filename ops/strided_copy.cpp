@@ -1,11 +1,11 @@
 // Moves bytes and computes nothing, so it is compiled once: there is no instruction set to choose.
 #include <gradloom/ops/strided_copy.hpp>
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-
-#include <emmintrin.h>
 
 namespace gradloom::inline v0 {
 
@@ -50,8 +50,8 @@ void copy_block(const Axis& second, const Axis& inner, T* to, const T* from, int
   }
 }
 
-// to[i * tile + j] = from[j * stride + i] for a whole tile. In squares of registers (SSE2, which every x86-64 has) where
-// the elements are wide enough to gain by it.
+// to[i * tile + j] = from[j * stride + i] for a whole tile. In squares of registers (SSE2, which every x86-64 has)
+// where the elements are wide enough to gain by it.
 template <class T>
 void transpose_tile(T* to, const T* from, int64_t stride) {
   for (int64_t j = 0; j < tile; ++j) {
@@ -65,7 +65,8 @@ void transpose_tile(uint32_t* to, const uint32_t* from, int64_t stride) {
   for (int64_t j = 0; j < tile; j += 4) {
     for (int64_t i = 0; i < tile; i += 4) {
       const uint32_t* const corner = from + j * stride + i;
-      const __m128i a = load(corner), b = load(corner + stride), c = load(corner + 2 * stride), d = load(corner + 3 * stride);
+      const __m128i a = load(corner), b = load(corner + stride), c = load(corner + 2 * stride),
+                    d = load(corner + 3 * stride);
       const __m128i ab_low = _mm_unpacklo_epi32(a, b), ab_high = _mm_unpackhi_epi32(a, b);
       const __m128i cd_low = _mm_unpacklo_epi32(c, d), cd_high = _mm_unpackhi_epi32(c, d);
       uint32_t* const square = to + i * tile + j;
@@ -89,8 +90,9 @@ void transpose_tile(uint64_t* to, const uint64_t* from, int64_t stride) {
   }
 }
 
-// By way of a buffer that stays in the first cache: both the input and the output are walked along their own rows, a few
-// cache lines at a time, however far apart the rows are (a power of two would map them all to one set of the cache).
+// By way of a buffer that stays in the first cache: both the input and the output are walked along their own rows, a
+// few cache lines at a time, however far apart the rows are (a power of two would map them all to one set of the
+// cache).
 template <class T>
 void transpose_block(const Axis& second, const Axis& inner, T* to, const T* from, int64_t rows, int64_t all_columns) {
   T buffer[tile * tile];
@@ -129,7 +131,8 @@ void copy(const KernelCall& call) {
       to += index * axis.to;
       rest /= axis.size;
     }
-    const int64_t rows = std::min(params.rows, second.size - row), columns = std::min(params.columns, inner.size - column);
+    const int64_t rows = std::min(params.rows, second.size - row),
+                  columns = std::min(params.columns, inner.size - column);
     if constexpr (transposes) {
       transpose_block(second, inner, output + to, input + from, rows, columns);
     } else {

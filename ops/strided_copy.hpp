@@ -1,10 +1,10 @@
 // The kernel behind broadcast, transpose, slice and their kin: a dense output read from a strided input.
 #pragma once
 
+#include <gradloom/ops/kernel.hpp>
+
 #include <cstdint>
 #include <vector>
-
-#include <gradloom/ops/kernel.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -13,7 +13,8 @@ namespace gradloom::inline v0 {
 
 /// A plan that sets output[i, j, ...] = input[offset + i * strides[0] + j * strides[1] + ...] (in elements of
 /// `element_size` bytes) for all indices below `sizes`. Strides may be 0 or negative.
-[[nodiscard]] GRADLOOM_API KernelPlan plan_strided_copy(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides,
-                                                        int64_t offset, size_t element_size);
+[[nodiscard]] GRADLOOM_API KernelPlan plan_strided_copy(const std::vector<int64_t>& sizes,
+                                                        const std::vector<int64_t>& strides, int64_t offset,
+                                                        size_t element_size);
 
 }  // namespace gradloom::inline v0

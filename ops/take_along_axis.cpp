@@ -1,13 +1,13 @@
 // take_along_axis and add_along_axis: one element for each index. Each is the gradient of the other.
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/index_check_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/with_type_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -16,10 +16,12 @@ namespace {
 std::vector<TensorType> take_shape(const ShapeContext& context) {
   require_index_dtype(context, 1);
   const Shape &from = context.shape(0), &indices = context.shape(1);
-  if (from.rank() != indices.rank()) context.fail(fmt::format("the ranks differ, {} and {}", from.rank(), indices.rank()));
+  if (from.rank() != indices.rank())
+    context.fail(fmt::format("the ranks differ, {} and {}", from.rank(), indices.rank()));
   const int along = context.axis(context.attributes().get<int64_t>("axis"), from.rank());
   for (int axis = 0; axis < from.rank(); ++axis) {
-    if (axis != along) (void)context.require_equal(from[axis], indices[axis], fmt::format("the sizes of axis {}", axis));
+    if (axis != along)
+      (void)context.require_equal(from[axis], indices[axis], fmt::format("the sizes of axis {}", axis));
   }
   return {{context.dtype(0), indices}};
 }
@@ -28,7 +30,8 @@ std::vector<TensorType> add_shape(const ShapeContext& context) {
   require_index_dtype(context, 1);
   if (context.dtype(0) == DType::boolean) context.fail("booleans cannot be added");
   const Shape &updates = context.shape(0), &indices = context.shape(1);
-  if (updates.rank() != indices.rank()) context.fail(fmt::format("the ranks differ, {} and {}", updates.rank(), indices.rank()));
+  if (updates.rank() != indices.rank())
+    context.fail(fmt::format("the ranks differ, {} and {}", updates.rank(), indices.rank()));
   const int along = context.axis(context.attributes().get<int64_t>("axis"), updates.rank());
   const Dim& size = context.attributes().get<Dim>("size");
   if (size.known() && size.value() < 0) context.fail("the size " + size.to_string() + " is negative");
@@ -145,8 +148,9 @@ std::vector<Sample> take_samples() {
 }
 
 std::vector<Sample> add_samples() {
-  return {{.inputs = {{{4, 1}}, {{4, 1}, 0, 4, DType::i64}}, .attributes = {{"axis", int64_t{1}}, {"size", Dim(5)}}},
-          {.inputs = {{{2, 6, 4}}, {{2, 6, 4}, 0, 2, DType::i32}}, .attributes = {{"axis", int64_t{1}}, {"size", Dim(3)}}}};
+  return {
+      {.inputs = {{{4, 1}}, {{4, 1}, 0, 4, DType::i64}}, .attributes = {{"axis", int64_t{1}}, {"size", Dim(5)}}},
+      {.inputs = {{{2, 6, 4}}, {{2, 6, 4}, 0, 2, DType::i32}}, .attributes = {{"axis", int64_t{1}}, {"size", Dim(3)}}}};
 }
 
 }  // namespace
@@ -174,7 +178,8 @@ const OpDef add_along_axis_def{
 Tensor take_along_axis(const Operand& x, const Tensor& indices, int axis) {
   const SourceScope scope(x, "take_along_axis");
   const Tensor inputs[] = {x.tensor(), indices};
-  return x.tensor().graph().add(take_along_axis_def, inputs, {{"axis", from_front(axis, x.tensor().rank())}}, x.location());
+  return x.tensor().graph().add(take_along_axis_def, inputs, {{"axis", from_front(axis, x.tensor().rank())}},
+                                x.location());
 }
 
 Tensor add_along_axis(const Operand& updates, const Tensor& indices, const Dim& size, int axis) {

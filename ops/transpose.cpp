@@ -1,12 +1,12 @@
 // transpose: the axes in another order. Its gradient puts them back.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/strided_copy.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace gradloom::inline v0 {
 
@@ -33,7 +33,8 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 Gradients vjp(const Vjp& v) {
   const auto& permutation = v.attributes().get<Permutation>("permutation");
   Permutation inverse(permutation.size());
-  for (size_t i = 0; i < permutation.size(); ++i) inverse[static_cast<size_t>(permutation[i])] = static_cast<int64_t>(i);
+  for (size_t i = 0; i < permutation.size(); ++i)
+    inverse[static_cast<size_t>(permutation[i])] = static_cast<int64_t>(i);
   return {transpose(v.cotangent(), inverse)};
 }
 

@@ -1,11 +1,11 @@
 // From a DType, known when a node is planned, to the C++ type of its elements.
 #pragma once
 
+#include <gradloom/graph/dtype.hpp>
+
 #include <cmath>
 #include <limits>
 #include <type_traits>
-
-#include <gradloom/graph/dtype.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -13,12 +13,18 @@ namespace gradloom::inline v0 {
 template <class F>
 auto with_type(DType dtype, F f) {
   switch (dtype) {
-    case DType::boolean: return f(false);
-    case DType::u8: return f(uint8_t{});
-    case DType::i32: return f(int32_t{});
-    case DType::i64: return f(int64_t{});
-    case DType::f32: return f(float{});
-    case DType::f64: break;
+    case DType::boolean:
+      return f(false);
+    case DType::u8:
+      return f(uint8_t{});
+    case DType::i32:
+      return f(int32_t{});
+    case DType::i64:
+      return f(int64_t{});
+    case DType::f32:
+      return f(float{});
+    case DType::f64:
+      break;
   }
   return f(double{});
 }

@@ -1,14 +1,13 @@
 // For ops that are linear in their first input, as those that move elements are.
 #pragma once
 
-#include <string>
-
-#include <boost/test/unit_test.hpp>
-
+#include "evaluate_helper.hpp"
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/gradient.hpp>
 
-#include "evaluate_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <string>
 
 namespace gradloom::test {
 
@@ -24,8 +23,8 @@ inline Values scattered(DType dtype, const std::vector<int64_t>& sizes, int64_t 
   return Values::from_doubles(dtype, sizes, values);
 }
 
-/// Checks the gradient rule of y's op, which is linear in its input 0, by what makes it one: <y, u> = <x, vjp(u)> for all
-/// x and u. Then the same of the node that the rule made, as often as `order` says. Whole numbers, so exact.
+/// Checks the gradient rule of y's op, which is linear in its input 0, by what makes it one: <y, u> = <x, vjp(u)> for
+/// all x and u. Then the same of the node that the rule made, as often as `order` says. Whole numbers, so exact.
 inline void check_vjp_of_linear(const Tensor& y, std::map<std::string, Values> inputs, int order = 3) {
   Graph& graph = y.graph();
   const Node& node = y.node();
