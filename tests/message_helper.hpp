@@ -1,9 +1,9 @@
 // The full text of the error that f throws.
 #pragma once
 
-#include <string>
-
 #include <gradloom/graph/error.hpp>
+
+#include <string>
 
 namespace gradloom::test {
 
