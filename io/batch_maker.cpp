@@ -25,7 +25,7 @@ void divide(const uint8_t* in, float* __restrict out, size_t n, float divisor) {
 
 }  // namespace
 
-BatchMaker::BatchMaker(Batch samples, LoaderOptions options, size_t held)
+BatchMaker::BatchMaker(const Batch& samples, LoaderOptions options, size_t held)
     : options_(std::move(options)), count_(io::sample_count(samples)), pool_limit_(held + 2) {
   if (options_.batch_size < 1) throw Error(fmt::format("a batch cannot have {} samples", options_.batch_size));
   std::vector<std::string> names;

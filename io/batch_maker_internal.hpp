@@ -10,7 +10,7 @@ namespace gradloom::inline v0::io {
 class BatchMaker {
  public:
   /// `held`: how many batches at once are expected to be in use, so that the others' memory can be used again.
-  BatchMaker(Batch samples, LoaderOptions options, size_t held);
+  BatchMaker(const Batch& samples, LoaderOptions options, size_t held);
 
   [[nodiscard]] int64_t sample_count() const { return count_; }
   [[nodiscard]] int64_t batch_count(int64_t samples) const;

@@ -146,7 +146,7 @@ Array CsvTable::numbers(std::span<const std::string> columns, DType dtype) const
   std::vector<size_t> indices;
   for (const std::string& column : columns) indices.push_back(index_of(column));
   const int64_t sizes[] = {rows(), static_cast<int64_t>(columns.size())};
-  const Array array = Array::uninitialized(sizes, dtype);
+  Array array = Array::uninitialized(sizes, dtype);
   const auto fill = [&](auto elements) {
     using T = typename decltype(elements)::element_type;
     size_t at = 0;
@@ -156,7 +156,7 @@ Array CsvTable::numbers(std::span<const std::string> columns, DType dtype) const
         double number = 0;
         if (!parse_number(field, number) || std::isinf(static_cast<T>(number)) != std::isinf(number)) {
           throw file_error(fmt::format("{}:{}", path_, lines_[row]),
-                           fmt::format("\"{}\", in column {} \"{}\", is no {} number", field, index + 1, names_[index],
+                           fmt::format(R"("{}", in column {} "{}", is no {} number)", field, index + 1, names_[index],
                                        gradloom::to_string(dtype)));
         }
         elements[at++] = static_cast<T>(number);

@@ -18,7 +18,7 @@ int64_t sample_count(const Batch& samples) {
                    .rule = "the first axis of every Array counts the samples"});
     }
     if (array.sizes()[0] != first.sizes()[0]) {
-      throw Error({.problem = fmt::format("\"{}\" has {} samples, and \"{}\" {}", first_name, first.sizes()[0], name,
+      throw Error({.problem = fmt::format(R"("{}" has {} samples, and "{}" {})", first_name, first.sizes()[0], name,
                                           array.sizes()[0]),
                    .rule = "the first axis of every Array counts the samples"});
     }

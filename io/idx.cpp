@@ -24,6 +24,7 @@ U big_endian(const char* bytes) {
 template <class T, class Stored, class Bits>
 void convert(const char* from, const Array& to) {
   for (T& element : to.data<T>()) {
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): these are numbers, and keep their sign
     element = static_cast<T>(std::bit_cast<Stored>(big_endian<Bits>(from)));
     from += sizeof(Bits);
   }

@@ -10,10 +10,10 @@
 namespace gradloom::inline v0::io {
 
 struct LoaderData {
-  LoaderData(Batch samples, LoaderOptions options)
+  LoaderData(const Batch& samples, LoaderOptions options)
       : prefetch(options.prefetch),
         // in use at once: those made ahead, the one being made, and the consumer's
-        maker(std::move(samples), std::move(options), static_cast<size_t>(std::max(prefetch, 0)) + 2) {
+        maker(samples, std::move(options), static_cast<size_t>(std::max(prefetch, 0)) + 2) {
     if (prefetch < 0) throw Error(fmt::format("a Loader cannot prefetch {} batches", prefetch));
   }
 
@@ -59,7 +59,7 @@ LoaderIterator& LoaderIterator::operator++() {
   return *this;
 }
 
-Loader::Loader(Batch samples, LoaderOptions options) : data_(new LoaderData(std::move(samples), std::move(options))) {}
+Loader::Loader(const Batch& samples, LoaderOptions options) : data_(new LoaderData(samples, std::move(options))) {}
 
 LoaderIterator Loader::begin() {
   data_->start();

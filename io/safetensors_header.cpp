@@ -77,7 +77,7 @@ SafetensorsEntry parse_entry(const std::string& name, const Json& tensor, int64_
   if (entry.begin > entry.end || entry.end > data_bytes) {
     throw Damage{fmt::format("lies at bytes {} to {} of the {} there are", entry.begin, entry.end, data_bytes)};
   }
-  int64_t needed = static_cast<int64_t>(size_of(entry.dtype));
+  auto needed = static_cast<int64_t>(size_of(entry.dtype));
   bool overflow = false, none = false;
   for (const int64_t size : entry.sizes) {
     none |= size == 0;
@@ -121,7 +121,7 @@ void check_gapless(const SafetensorsHeader& header, int64_t data_bytes) {
   int64_t at = 0;
   std::string before;
   for (const SafetensorsEntry& entry : header.entries) {
-    if (entry.begin < at) throw Damage{fmt::format("\"{}\" and \"{}\" overlap", before, entry.name)};
+    if (entry.begin < at) throw Damage{fmt::format(R"("{}" and "{}" overlap)", before, entry.name)};
     if (entry.begin > at) throw Damage{fmt::format("bytes {} to {} belong to no tensor", at, entry.begin)};
     at = entry.end;
     before = entry.name;

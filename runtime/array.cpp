@@ -57,7 +57,7 @@ std::string type_text(DType dtype, std::span<const int64_t> sizes) {
 
 // Throws for sizes that no array can have.
 int64_t checked_count(std::span<const int64_t> sizes, DType dtype) {
-  int64_t bytes = static_cast<int64_t>(size_of(dtype));
+  auto bytes = static_cast<int64_t>(size_of(dtype));
   bool too_large = false, none = false;
   for (const int64_t size : sizes) {
     if (size < 0) throw Error(fmt::format("{} has a negative size", type_text(dtype, sizes)));

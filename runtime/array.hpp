@@ -27,6 +27,7 @@ class GRADLOOM_API Array {
   Array() = default;
   /// Zeros. Throws Error for a negative size or one that does not fit in memory.
   explicit Array(std::span<const int64_t> sizes, DType dtype = DType::f32);
+  // NOLINTNEXTLINE(google-explicit-constructor): the braces hold sizes, not elements, so the name is to be written
   explicit Array(std::initializer_list<int64_t> sizes, DType dtype = DType::f32)
       : Array(std::span<const int64_t>(sizes.begin(), sizes.size()), dtype) {}
 

@@ -74,9 +74,7 @@ class Writer {
     const bool innermost = axis + 1 == array_.rank();
     const auto separate = [&](size_t next) {
       text_ += ',';
-      if (!innermost) {
-        new_line(axis);
-      } else if (text_.size() - line_begin_ + next > line_width) {
+      if (!innermost || text_.size() - line_begin_ + next > line_width) {
         new_line(axis);
       } else {
         text_ += ' ';
