@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gradloom::inline v0::nn {
@@ -14,7 +15,7 @@ namespace gradloom::inline v0::nn {
 /// An f64 scalar, computed once and used by parameters of any dtype.
 class SharedScalar {
  public:
-  explicit SharedScalar(const Tensor& f64) : f64_(f64) {}
+  explicit SharedScalar(Tensor f64) : f64_(std::move(f64)) {}
   [[nodiscard]] const Tensor& as(DType dtype);
 
  private:
