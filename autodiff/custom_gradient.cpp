@@ -36,7 +36,7 @@ struct Call {
   [[noreturn]] void fail(std::string problem, std::string_view rule) const {
     throw Error({.problem = std::move(problem),
                  .op = "custom_gradient",
-                 .location = to_string(value.location()),
+                 .location = to_string(value.tensor().graph().user_line(value.location())),
                  .rule = std::string(rule)});
   }
 };
@@ -77,6 +77,7 @@ const OpDef custom_gradient_def{
 
 Tensor custom_gradient(const Operand& value, std::span<const Tensor> inputs, GradientRule rule) {
   const SourceScope scope(value, "custom_gradient");
+  Graph& graph = value.tensor().graph();
   const Call call{value, inputs};
   const TensorType type{value.tensor().dtype(), value.tensor().shape()};
   if (!is_float(type.dtype)) call.fail("the value is " + to_string(type), "only float tensors have gradients");
@@ -85,31 +86,29 @@ Tensor custom_gradient(const Operand& value, std::span<const Tensor> inputs, Gra
   }
 
   const auto body = std::make_shared<Subgraph>();
+  const auto stand_in = [&](std::string_view name, const TensorType& for_type) {
+    return body->graph.input(name, for_type.shape, for_type.dtype, graph.user_line(value.location()));
+  };
+  std::vector<Tensor> stand_ins;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    stand_ins.push_back(stand_in(fmt::format("input_{}", i), {inputs[i].dtype(), inputs[i].shape()}));
+  }
+  const Tensor value_stand_in = stand_in("value", type), cotangent = stand_in("cotangent", type);
+  const std::vector<Tensor> gradients = rule(stand_ins, value_stand_in, cotangent);
+  check_body(call, body->graph);
+  if (gradients.size() != inputs.size()) {
+    call.fail(fmt::format("the rule returned {} gradients for {} inputs", gradients.size(), inputs.size()), returns);
+  }
   std::vector<int64_t> differentiable;
-  {
-    const SourceScope body_scope(body->graph, "rule", value.location());
-    std::vector<Tensor> stand_ins;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      stand_ins.push_back(body->graph.input(fmt::format("input_{}", i), inputs[i].shape(), inputs[i].dtype()));
-    }
-    const Tensor output = body->graph.input("value", type.shape, type.dtype);
-    const Tensor cotangent = body->graph.input("cotangent", type.shape, type.dtype);
-    const std::vector<Tensor> gradients = rule(stand_ins, output, cotangent);
-    check_body(call, body->graph);
-    if (gradients.size() != inputs.size()) {
-      call.fail(fmt::format("the rule returned {} gradients for {} inputs", gradients.size(), inputs.size()), returns);
-    }
-    for (size_t i = 0; i < gradients.size(); ++i) {
-      if (!gradients[i].valid()) continue;
-      check_gradient(call, body->graph, i, gradients[i]);
-      differentiable.push_back(static_cast<int64_t>(i) + 1);
-      body->outputs.push_back(gradients[i]);
-    }
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].valid()) continue;
+    check_gradient(call, body->graph, i, gradients[i]);
+    differentiable.push_back(static_cast<int64_t>(i) + 1);
+    body->outputs.push_back(gradients[i]);
   }
   std::vector<Tensor> operands = {value.tensor()};
   operands.insert(operands.end(), inputs.begin(), inputs.end());
-  return value.tensor().graph().add(custom_gradient_def, operands,
-                                    {{"differentiable", differentiable}, {"rule", Body(body)}}, value.location());
+  return graph.add(custom_gradient_def, operands, {{"differentiable", differentiable}, {"rule", Body(body)}}, value.location());
 }
 
 Tensor custom_gradient(const Operand& value, std::initializer_list<Tensor> inputs, GradientRule rule) {

@@ -64,6 +64,7 @@ class Sweep {
   Sweep(const Operand& y, std::span<const Tensor> xs) : y_(y.tensor()), xs_(xs), location_(y.location()) {
     if (y.is_number()) fail("y is a number or an empty Tensor", "gradients needs a Tensor");
     graph_ = &y_.graph();
+    location_ = graph_->user_line(location_);
     if (!is_float(y_.dtype())) {
       fail(fmt::format("y \"{}\" is {}", y_.name(), to_string(y_.node().outputs[output_index(y_)])),
            "only float tensors have gradients");

@@ -18,7 +18,7 @@ void check_directions(const char* function, const Operand& y, std::span<const Te
   const auto fail = [&](std::string problem) {
     throw Error({.problem = std::move(problem),
                  .op = function,
-                 .location = to_string(y.location()),
+                 .location = to_string(y.is_number() ? y.location() : y.tensor().graph().user_line(y.location())),
                  .rule = fmt::format("{} needs, for each x, a direction of its shape and dtype", function)});
   };
   if (y.is_number()) fail("y is a number or an empty Tensor");

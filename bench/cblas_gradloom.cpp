@@ -3,6 +3,8 @@
 // process and spins between products, as the workers of the peers do; the blocks are those of gemm_grid.
 //
 //   g++ -std=c++20 -O2 -fPIC -shared ... -o libcblas_gradloom.so
+#include <gradloom/ops/gemm.hpp>
+
 #include <immintrin.h>
 #include <sys/mman.h>
 
@@ -10,7 +12,6 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
-#include <gradloom/ops/gemm.hpp>
 #include <new>
 #include <thread>
 #include <vector>

@@ -5,6 +5,8 @@
 // operand with a row stride of a page or more otherwise measures the TLB.
 //
 //   gemm_bench [--isa avx512] [--dtype f32] [--shape 128x784x512]   (m x k x n)
+#include <gradloom/ops/gemm.hpp>
+
 #include <immintrin.h>
 #include <sys/mman.h>
 
@@ -13,7 +15,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <gradloom/ops/gemm.hpp>
 #include <memory>
 #include <string>
 #include <vector>

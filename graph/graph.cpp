@@ -44,7 +44,7 @@ GraphData* retain(GraphData* data) {
 }
 
 std::string joined(const std::string& path, std::string_view name) {
-  return path.empty() ? std::string(name) : path + "/" + std::string(name);
+  return path.empty() || name.empty() ? path + std::string(name) : path + "/" + std::string(name);
 }
 
 void check_name(std::string_view name, std::string_view what, SourceLocation location) {
@@ -132,6 +132,7 @@ Graph& Graph::operator=(Graph&& other) noexcept {
 }
 
 Tensor Graph::input(std::string_view name, Shape shape, DType dtype, SourceLocation location) {
+  location = user_line(location);
   check_name(name, "an input", location);
   const std::string full = joined(data_->path, name);
   if (const auto taken = data_->taken.find(full); taken != data_->taken.end()) {
@@ -150,6 +151,7 @@ Tensor Graph::input(std::string_view name, Shape shape, DType dtype, SourceLocat
 
 Tensor Graph::parameter(std::string_view name, Shape shape, Initializer initializer, ParameterOptions options,
                         SourceLocation location) {
+  location = user_line(location);
   check_name(name, "a parameter", location);
   const std::string full = joined(data_->path, name);
   if (const auto taken = data_->taken.find(full); taken != data_->taken.end()) {
@@ -175,7 +177,7 @@ Tensor Graph::parameter(std::string_view name, Shape shape, Initializer initiali
 }
 
 Scope Graph::scope(std::string_view name) {
-  check_name(name, "a scope", {});
+  check_name(name, "a scope", user_line({}));
   const size_t length = data_->path.size();
   data_->path = joined(data_->path, name);
   return Scope(retain(data_), length);

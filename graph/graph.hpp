@@ -120,7 +120,8 @@ class GRADLOOM_API SourceScope {
   SourceScope(Graph& graph, std::string_view composition, SourceLocation location);
   /// The graph and the line of an operand. Throws Error if it is a number.
   SourceScope(const Operand& operand, std::string_view composition);
-  /// For nodes derived from `origin` (its gradient): they take its path and line, whatever scopes are open around.
+  /// For nodes derived from `origin` (its gradient, or what a pass puts in its place: no derivation): they take its path
+  /// and line, whatever scopes are open around.
   SourceScope(Graph& graph, const Node& origin, std::string_view derivation);
   ~SourceScope();
   SourceScope(const SourceScope&) = delete;

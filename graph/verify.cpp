@@ -65,7 +65,7 @@ class Verifier {
 
   void check_name(const Node& node) {
     if (!is_input(node) && !is_parameter(node)) return;
-    if (node.name.empty()) return find(node, fmt::format("is an {} without a name", node.op->name));
+    if (node.name.empty()) return find(node, fmt::format("is {} {} without a name", is_input(node) ? "an" : "a", node.op->name));
     const auto [other, is_new] = names_.emplace(node.name, node.id);
     if (!is_new) find(node, fmt::format("has the name of node {} too", other->second));
   }

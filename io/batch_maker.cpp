@@ -6,9 +6,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace gradloom::inline v0::io {
+
+namespace {
+
+// Blocks of a fixed size, and no overlap: then compilers use vectors at -O2 too, which more than halves the time.
+void divide(const uint8_t* in, float* __restrict out, size_t n, float divisor) {
+  constexpr size_t block = 16;
+  size_t i = 0;
+  for (; i + block <= n; i += block) {
+    for (size_t j = 0; j < block; ++j) out[i + j] = static_cast<float>(in[i + j]) / divisor;
+  }
+  for (; i < n; ++i) out[i] = static_cast<float>(in[i]) / divisor;
+}
+
+}  // namespace
 
 BatchMaker::BatchMaker(Batch samples, LoaderOptions options, size_t held)
     : options_(std::move(options)), count_(io::sample_count(samples)), pool_limit_(held + 2) {
@@ -22,13 +37,15 @@ BatchMaker::BatchMaker(Batch samples, LoaderOptions options, size_t held)
     const auto source =
         std::find_if(sources_.begin(), sources_.end(), [&](const Source& s) { return s.name == wanted.name; });
     if (source == sources_.end()) throw missing_name("the data set", wanted.name, names);
+    if (!(std::abs(wanted.divisor) > 0)) {
+      throw Error(fmt::format("\"{}\" of the data set cannot be divided by {}", wanted.name, wanted.divisor));
+    }
     if (source->array.dtype() != DType::u8) {
       throw Error(
           {.problem = fmt::format("\"{}\" of the data set is {}", wanted.name, to_string(source->array.dtype())),
            .rule = "to_float is for u8"});
     }
-    source->to_float = true;
-    for (size_t i = 0; i < source->floats.size(); ++i) source->floats[i] = static_cast<float>(i) / wanted.divisor;
+    source->divisor = wanted.divisor;
   }
 }
 
@@ -59,7 +76,7 @@ Batch BatchMaker::unused(int64_t rows) {
   }
   Batch batch;
   for (const Source& source : sources_) {
-    batch.set(source.name, rows_like(source.array, rows, source.to_float ? DType::f32 : source.array.dtype()));
+    batch.set(source.name, rows_like(source.array, rows, source.divisor != 0 ? DType::f32 : source.array.dtype()));
   }
   if (pool_.size() < pool_limit_) {
     pool_.push_back(batch);
@@ -76,7 +93,7 @@ Batch BatchMaker::make(int64_t index) {
   Batch batch = unused(static_cast<int64_t>(indices.size()));
   for (const Source& source : sources_) {
     const Array& to = *batch.find(source.name);
-    if (!source.to_float) {
+    if (source.divisor == 0) {
       copy_rows(source.array, indices, to);
       continue;
     }
@@ -85,7 +102,7 @@ Batch BatchMaker::make(int64_t index) {
     float* out = to.data<float>().data();
     for (const int64_t sample : indices) {
       const uint8_t* const in = pixels.data() + static_cast<size_t>(sample) * row;
-      for (size_t i = 0; i < row; ++i) out[i] = source.floats[in[i]];
+      divide(in, out, row, source.divisor);
       out += row;
     }
   }

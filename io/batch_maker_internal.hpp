@@ -2,7 +2,6 @@
 
 #include <gradloom/io/loader.hpp>
 
-#include <array>
 #include <vector>
 
 namespace gradloom::inline v0::io {
@@ -24,8 +23,7 @@ class BatchMaker {
   struct Source {
     std::string name;
     Array array;
-    bool to_float = false;
-    std::array<float, 256> floats{};  ///< of every u8: a look-up costs less than a conversion and a division
+    float divisor = 0;  ///< of a u8 array that becomes f32; else 0
   };
 
   [[nodiscard]] Batch unused(int64_t rows);

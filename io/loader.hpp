@@ -74,7 +74,7 @@ class GRADLOOM_API LoaderIterator {
 class GRADLOOM_API Loader {
  public:
   /// Throws Error if the Arrays have no or different numbers of samples, a count is out of range, or `to_float` names
-  /// an Array that is not there or not u8.
+  /// an Array that is not there or not u8, or divides by 0.
   explicit Loader(Batch samples, LoaderOptions options = {});
 
   /// Begins the next epoch, giving up one that is under way. The iterator throws what `order` and `transform` throw,

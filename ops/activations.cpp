@@ -1,6 +1,5 @@
-#include <gradloom/ops/activations.hpp>
-
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/ops/activations.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>

@@ -9,8 +9,8 @@ namespace gradloom::inline v0 {
 // Activations composed of other ops: elementwise on floats (integer and boolean Tensors become f32 first), with finite
 // values and gradients at least for |x| <= 1e4, and much further where no other bound is stated.
 
-/// x for x >= 0, else slope * x; the derivative at 0 is 1. Maas, Hannun & Ng 2013, Rectifier nonlinearities improve neural
-/// network acoustic models.
+/// x for x >= 0, else slope * x; the derivative at 0 is 1. Maas, Hannun & Ng 2013, Rectifier nonlinearities improve
+/// neural network acoustic models.
 [[nodiscard]] GRADLOOM_API Tensor leaky_relu(const Operand& x, double slope = 0.01);
 
 /// x for x > 0, else alpha * (e^x - 1); the derivative at 0 is alpha. Clevert, Unterthiner & Hochreiter 2015, Fast and
@@ -34,8 +34,8 @@ enum class GeluForm : uint8_t {
 /// x * tanh(softplus(x)). Misra 2019, Mish: a self regularized non-monotonic activation function.
 [[nodiscard]] GRADLOOM_API Tensor mish(const Operand& x);
 
-/// x / 6 + 1 / 2 held within [0, 1]; the derivative at both kinks is 1 / 6. Howard et al. 2019, Searching for MobileNetV3,
-/// 5.2.
+/// x / 6 + 1 / 2 held within [0, 1]; the derivative at both kinks is 1 / 6. Howard et al. 2019, Searching for
+/// MobileNetV3, 5.2.
 [[nodiscard]] GRADLOOM_API Tensor hardsigmoid(const Operand& x);
 
 /// x * hardsigmoid(x). Howard et al. 2019, 5.2.

@@ -5,7 +5,8 @@
 namespace gradloom::inline v0 {
 
 /// Work items [begin, end), which are (row, tile of the line).
-using ArgReduceLoop = void (*)(const ReduceParams& form, const void* input, int64_t* output, int64_t begin, int64_t end);
+using ArgReduceLoop = void (*)(const ReduceParams& form, const void* input, int64_t* output, int64_t begin,
+                               int64_t end);
 
 /// By the dtype (as a number) of the input.
 struct ArgReduceKernels {
@@ -129,7 +130,8 @@ Tensor arg_reduce(const OpDef& op, const Operand& x, const ArgReduceOptions& opt
   const SourceScope scope(x, op.name);
   const Tensor inputs[] = {x.tensor()};
   return x.tensor().graph().add(
-      op, inputs, {{"axes", normal_axes({options.axis}, x.tensor().rank())}, {"keepdims", options.keepdims}}, x.location());
+      op, inputs, {{"axes", normal_axes({options.axis}, x.tensor().rank())}, {"keepdims", options.keepdims}},
+      x.location());
 }
 
 std::vector<Sample> samples() {
@@ -145,27 +147,29 @@ constexpr std::string_view no_gradient = "its result is an index";
 
 }  // namespace
 
-const OpDef argmax_def{.name = "argmax",
-                       .inputs = {"x"},
-                       .rule = "argmax needs one axis of x, not of size 0",
-                       .shape = shape,
-                       .no_gradient = no_gradient,
-                       .plan =
-                           [](const KernelRequest& request) {
-                             return plan(request, request.pick(baseline::argmax_kernels, avx2::argmax_kernels, avx512::argmax_kernels));
-                           },
-                       .samples = samples};
+const OpDef argmax_def{
+    .name = "argmax",
+    .inputs = {"x"},
+    .rule = "argmax needs one axis of x, not of size 0",
+    .shape = shape,
+    .no_gradient = no_gradient,
+    .plan =
+        [](const KernelRequest& request) {
+          return plan(request, request.pick(baseline::argmax_kernels, avx2::argmax_kernels, avx512::argmax_kernels));
+        },
+    .samples = samples};
 
-const OpDef argmin_def{.name = "argmin",
-                       .inputs = {"x"},
-                       .rule = "argmin needs one axis of x, not of size 0",
-                       .shape = shape,
-                       .no_gradient = no_gradient,
-                       .plan =
-                           [](const KernelRequest& request) {
-                             return plan(request, request.pick(baseline::argmin_kernels, avx2::argmin_kernels, avx512::argmin_kernels));
-                           },
-                       .samples = samples};
+const OpDef argmin_def{
+    .name = "argmin",
+    .inputs = {"x"},
+    .rule = "argmin needs one axis of x, not of size 0",
+    .shape = shape,
+    .no_gradient = no_gradient,
+    .plan =
+        [](const KernelRequest& request) {
+          return plan(request, request.pick(baseline::argmin_kernels, avx2::argmin_kernels, avx512::argmin_kernels));
+        },
+    .samples = samples};
 
 Tensor argmax(const Operand& x, const ArgReduceOptions& options) { return arg_reduce(argmax_def, x, options); }
 Tensor argmin(const Operand& x, const ArgReduceOptions& options) { return arg_reduce(argmin_def, x, options); }

@@ -17,8 +17,8 @@ struct ArgReduceOptions {
   bool keepdims = false;
 };
 
-/// Where along the axis the largest element is, as i64: [..., n, ...] -> [..., ...], or [..., 1, ...] with keepdims. The
-/// first of equal ones (0 equals -0); nan counts as larger than any number, so the first nan wins. Of any dtype. No
+/// Where along the axis the largest element is, as i64: [..., n, ...] -> [..., ...], or [..., 1, ...] with keepdims.
+/// The first of equal ones (0 equals -0); nan counts as larger than any number, so the first nan wins. Of any dtype. No
 /// gradient passes. Throws Error for a scalar, for an axis that x does not have, and for one of size 0.
 [[nodiscard]] GRADLOOM_API Tensor argmax(const Operand& x, const ArgReduceOptions& options = {});
 /// Where the smallest element is: as argmax, but nan counts as smaller than any number.

@@ -64,10 +64,99 @@ GRADLOOM_POINTWISE(neg, Neg, signed_numbers)
 #ifndef GRADLOOM_KERNEL_ISA
 
 #include <gradloom/ops/arithmetic.hpp>
+
+#include <cmath>
+#include <cstdlib>
+
+#include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
+#include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/stable_product_internal.hpp>
 
 namespace gradloom::inline v0 {
+
+namespace {
+
+// Rewrites are exact, but for two: x + 0 and x - 0 become x, which keeps the sign of a zero that IEEE 754 would lose
+// (-0 + 0 is +0), and 0 - x becomes -x, which gives -0 for 0.
+
+bool is_zero(const Tensor& x) { return is_uniform(x, 0) || is_uniform(x, -0.0); }
+
+Tensor simplify_add(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor &a = inputs[0], &b = inputs[1];
+  if (is_zero(a)) return b;
+  if (is_zero(b)) return a;
+  if (made_by(b, neg_def)) return a - input_of(b);
+  if (made_by(a, neg_def)) return b - input_of(a);
+  return {};
+}
+
+Tensor simplify_sub(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor &a = inputs[0], &b = inputs[1];
+  if (is_zero(b)) return a;
+  if (is_zero(a) && a.dtype() != DType::u8) return -b;
+  if (made_by(b, neg_def)) return a + input_of(b);
+  return {};
+}
+
+Tensor simplify_mul(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor &a = inputs[0], &b = inputs[1];
+  if (is_uniform(a, 1)) return b;
+  if (is_uniform(b, 1)) return a;
+  if (is_uniform(a, -1)) return -b;
+  if (is_uniform(b, -1)) return -a;
+  if (made_by(a, neg_def) && made_by(b, neg_def)) return input_of(a) * input_of(b);
+  return {};
+}
+
+Tensor simplify_div(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  const Tensor &a = inputs[0], &b = inputs[1];
+  if (is_uniform(b, 1)) return a;
+  if (is_uniform(b, -1)) return -a;
+  if (!is_float(a.dtype())) return {};  // the lowest integer has no negative
+  if (made_by(a, neg_def) && made_by(b, neg_def)) return input_of(a) / input_of(b);
+  // The reciprocal of a power of two is exact, and a product several times faster. The bound keeps it normal in f32.
+  const std::optional<double> divisor = uniform_value(b);
+  int exponent = 0;
+  if (!divisor || std::fabs(std::frexp(*divisor, &exponent)) != 0.5 || std::abs(exponent) > 100) return {};
+  return a * full(graph, b.shape(), 1 / *divisor, node.outputs[0].dtype);
+}
+
+Tensor simplify_neg(Graph&, const Node&, std::span<const Tensor> inputs) {
+  return made_by(inputs[0], neg_def) ? input_of(inputs[0]) : Tensor();
+}
+
+// exp(x) - 1 -> expm1(x), which keeps its digits near 0.
+Tensor stabilize_add(Graph&, const Node&, std::span<const Tensor> inputs) {
+  for (const int i : {0, 1}) {
+    if (is_uniform(inputs[1 - i], -1) && made_by(inputs[i], exp_def)) return expm1(input_of(inputs[i]));
+  }
+  return {};
+}
+
+Tensor stabilize_sub(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const bool is_expm1 = made_by(inputs[0], exp_def) && is_uniform(inputs[1], 1);
+  return is_expm1 ? expm1(input_of(inputs[0])) : Tensor();
+}
+
+Tensor stabilize_mul(Graph&, const Node&, std::span<const Tensor> inputs) { return stable_product(inputs[0], inputs[1]); }
+
+// a / (1 + exp(z)) = a sigmoid(-z), and exp(z) / sum(exp(z)) = softmax(z).
+Tensor stabilize_div(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor &a = inputs[0], &b = inputs[1];
+  if (const Tensor rest = one_plus(b); rest.valid() && made_by(rest, exp_def)) {
+    const Tensor s = sigmoid(negated(input_of(rest)));
+    if (is_uniform(a, 1)) return s;
+    const Tensor product = stable_product(a, s);
+    return product.valid() ? product : a * s;
+  }
+  return made_by(a, exp_def) ? stable_softmax(input_of(a), b) : Tensor();
+}
+
+}  // namespace
 
 const OpDef add_def{.name = "add",
                     .inputs = {"lhs", "rhs"},
@@ -77,6 +166,8 @@ const OpDef add_def{.name = "add",
                     .pointwise = &add_table,
                     .reference = [](const double* x) { return x[0] + x[1]; },
                     .properties = {.commutative = true},
+                    .simplify = simplify_add,
+                    .stabilize = stabilize_add,
                     .samples = [] { return pointwise_samples(2, -3, 3); }};
 
 const OpDef sub_def{.name = "sub",
@@ -86,6 +177,8 @@ const OpDef sub_def{.name = "sub",
                     .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent(), -v.cotangent()}; },
                     .pointwise = &sub_table,
                     .reference = [](const double* x) { return x[0] - x[1]; },
+                    .simplify = simplify_sub,
+                    .stabilize = stabilize_sub,
                     .samples = [] { return pointwise_samples(2, -3, 3); }};
 
 const OpDef mul_def{.name = "mul",
@@ -98,6 +191,8 @@ const OpDef mul_def{.name = "mul",
                     .pointwise = &mul_table,
                     .reference = [](const double* x) { return x[0] * x[1]; },
                     .properties = {.commutative = true},
+                    .simplify = simplify_mul,
+                    .stabilize = stabilize_mul,
                     .samples = [] { return pointwise_samples(2, -3, 3); }};
 
 // d(a/b)/db = -a/b^2 = -(a/b)/b, which needs no square that could overflow.
@@ -110,6 +205,8 @@ const OpDef div_def{.name = "div",
                     },
                     .pointwise = &div_table,
                     .reference = [](const double* x) { return x[0] / x[1]; },
+                    .simplify = simplify_div,
+                    .stabilize = stabilize_div,
                     .samples = [] { return pointwise_samples(2, 0.5, 3); }};
 
 const OpDef neg_def{.name = "neg",
@@ -119,6 +216,7 @@ const OpDef neg_def{.name = "neg",
                     .vjp = [](const Vjp& v) -> Gradients { return {-v.cotangent()}; },
                     .pointwise = &neg_table,
                     .reference = [](const double* x) { return -x[0]; },
+                    .simplify = simplify_neg,
                     .samples = [] { return pointwise_samples(1, -3, 3); }};
 
 Tensor operator+(const Operand& a, const Operand& b) { return pointwise(add_def, {a, b}); }

@@ -1,7 +1,9 @@
 // broadcast: repeats axes of size 1. Its gradient sums over the repeated axes.
 #include <gradloom/graph/error.hpp>
+#include <gradloom/ops/broadcast_internal.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/strided_copy.hpp>
@@ -23,19 +25,7 @@ std::vector<TensorType> shape(const ShapeContext& context) {
   return {{context.dtype(0), to}};
 }
 
-Gradients vjp(const Vjp& v) {
-  const Shape& from = v.input(0).shape();
-  const int added = v.output().rank() - from.rank();
-  std::vector<int64_t> missing, stretched;
-  for (int axis = 0; axis < added; ++axis) missing.push_back(axis);
-  for (int axis = 0; axis < from.rank(); ++axis) {
-    if (from[axis] == Dim(1) && v.output().dim(axis + added) != Dim(1)) stretched.push_back(axis);
-  }
-  Tensor gradient = v.cotangent();
-  if (!missing.empty()) gradient = sum(gradient, {.axes = missing});
-  if (!stretched.empty()) gradient = sum(gradient, {.axes = stretched, .keepdims = true});
-  return {gradient};
-}
+Gradients vjp(const Vjp& v) { return {sum_to(v.cotangent(), v.input(0).shape())}; }
 
 KernelPlan plan(const KernelRequest& request) {
   const std::vector<int64_t> from = request.input_sizes(0), to = request.output_sizes();
@@ -46,6 +36,14 @@ KernelPlan plan(const KernelRequest& request) {
     strides[target] = from[axis] == 1 ? 0 : own[axis];
   }
   return plan_strided_copy(to, strides, 0, size_of(request.output().dtype));
+}
+
+// The last of several broadcasts in a row is all that matters.
+Tensor simplify(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  if (inputs[0].shape() == node.attributes.get<Shape>("shape")) return inputs[0];
+  if (!made_by(inputs[0], broadcast_def)) return {};
+  const Tensor first = input_of(inputs[0]);
+  return graph.add_copy(node, {&first, 1}, node.attributes);
 }
 
 std::vector<Sample> samples() {
@@ -62,7 +60,19 @@ const OpDef broadcast_def{.name = "broadcast",
                           .shape = shape,
                           .vjp = vjp,
                           .plan = plan,
+                          .simplify = simplify,
                           .samples = samples};
+
+Tensor sum_to(const Tensor& x, const Shape& shape) {
+  const int added = x.rank() - shape.rank();
+  std::vector<int64_t> missing, stretched;
+  for (int axis = 0; axis < added; ++axis) missing.push_back(axis);
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] == Dim(1) && x.dim(axis + added) != Dim(1)) stretched.push_back(axis);
+  }
+  const Tensor without = missing.empty() ? x : sum(x, {.axes = missing});
+  return stretched.empty() ? without : sum(without, {.axes = stretched, .keepdims = true});
+}
 
 Tensor broadcast(const Operand& x, const Shape& shape) {
   const SourceScope scope(x, "broadcast");

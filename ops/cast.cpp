@@ -55,6 +55,7 @@ const PointwiseKernels to_f64_kernels = conversions_to<double>(all_types);
 
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 
 GRADLOOM_POINTWISE(to_boolean, , )
@@ -78,6 +79,26 @@ Gradients vjp(const Vjp& v) {
   return {cast(v.cotangent(), v.input(0).dtype())};
 }
 
+const OpDef& cast_to(DType dtype) {
+  constexpr const OpDef* targets[dtype_count] = {&to_boolean_def, &to_u8_def, &to_i32_def, &to_i64_def, &to_f32_def, &to_f64_def};
+  return *targets[static_cast<size_t>(dtype)];
+}
+
+/// Does every value of dtype `from` exist in `to`?
+bool holds(DType to, DType from) {
+  if (from <= DType::u8) return from <= to;
+  return from == to || (from == DType::i32 && (to == DType::i64 || to == DType::f64)) || (from == DType::f32 && to == DType::f64);
+}
+
+// A cast of a cast that lost nothing starts from the first one's input.
+Tensor simplify(Graph&, const Node& node, std::span<const Tensor> inputs) {
+  const Tensor& x = inputs[0];
+  const DType dtype = node.outputs[0].dtype;
+  if (x.dtype() == dtype) return x;
+  const bool twice = made_by(x, cast_to(x.dtype())) && holds(x.dtype(), input_of(x).dtype());
+  return twice ? cast(input_of(x), dtype) : Tensor();
+}
+
 std::vector<Sample> samples() { return pointwise_samples(1, {{-3, 3}, {-300, 300, false}}); }
 
 constexpr std::string_view rule = "a cast needs one tensor";
@@ -87,29 +108,28 @@ constexpr std::string_view no_gradient = "its result is not a float";
 
 const OpDef to_boolean_def{.name = "to_boolean", .inputs = {"x"}, .rule = rule, .shape = shape<DType::boolean>,
                            .no_gradient = no_gradient, .pointwise = &to_boolean_table,
-                           .reference = [](const double* x) { return x[0] != 0 ? 1.0 : 0.0; }, .samples = samples};
+                           .reference = [](const double* x) { return x[0] != 0 ? 1.0 : 0.0; }, .simplify = simplify, .samples = samples};
 const OpDef to_u8_def{.name = "to_u8", .inputs = {"x"}, .rule = rule, .shape = shape<DType::u8>,
                       .no_gradient = no_gradient, .pointwise = &to_u8_table,
                       .reference = [](const double* x) { return x[0]; },
-                      .samples = samples};
+                      .simplify = simplify, .samples = samples};
 const OpDef to_i32_def{.name = "to_i32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i32>,
                        .no_gradient = no_gradient, .pointwise = &to_i32_table,
                        .reference = [](const double* x) { return x[0]; },
-                       .samples = samples};
+                       .simplify = simplify, .samples = samples};
 const OpDef to_i64_def{.name = "to_i64", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i64>,
                        .no_gradient = no_gradient, .pointwise = &to_i64_table,
                        .reference = [](const double* x) { return x[0]; },
-                       .samples = samples};
+                       .simplify = simplify, .samples = samples};
 const OpDef to_f32_def{.name = "to_f32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::f32>, .vjp = vjp,
-                       .pointwise = &to_f32_table, .reference = [](const double* x) { return x[0]; }, .samples = samples};
+                       .pointwise = &to_f32_table, .reference = [](const double* x) { return x[0]; }, .simplify = simplify, .samples = samples};
 const OpDef to_f64_def{.name = "to_f64", .inputs = {"x"}, .rule = rule, .shape = shape<DType::f64>, .vjp = vjp,
-                       .pointwise = &to_f64_table, .reference = [](const double* x) { return x[0]; }, .samples = samples};
+                       .pointwise = &to_f64_table, .reference = [](const double* x) { return x[0]; }, .simplify = simplify, .samples = samples};
 
 Tensor cast(const Operand& x, DType dtype) {
   const SourceScope scope(x, "cast");
   if (x.tensor().dtype() == dtype) return x.tensor();
-  const OpDef* const targets[dtype_count] = {&to_boolean_def, &to_u8_def, &to_i32_def, &to_i64_def, &to_f32_def, &to_f64_def};
-  return pointwise(*targets[static_cast<size_t>(dtype)], {x});
+  return pointwise(cast_to(dtype), {x});
 }
 
 Tensor as_float(const Operand& x) {

@@ -1,11 +1,10 @@
-#include <gradloom/ops/dropout.hpp>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/dropout.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/random.hpp>
 #include <gradloom/ops/sample.hpp>
@@ -34,14 +33,15 @@ Gradients vjp(const Vjp& v) {
 }  // namespace
 
 // Where no pass has chosen, the node is an alias of its first input: training.
-const OpDef by_mode_def{
-    .name = "by_mode",
-    .inputs = {"training", "inference"},
-    .rule = "by_mode needs two tensors of one shape and dtype",
-    .shape = shape,
-    .vjp = vjp,
-    .properties = {.by_mode = true, .alias = true},
-    .samples = [] { return std::vector<Sample>{{.inputs = {{{3, 5}}, {{3, 5}}}}}; }};
+const OpDef by_mode_def{.name = "by_mode",
+                        .inputs = {"training", "inference"},
+                        .rule = "by_mode needs two tensors of one shape and dtype",
+                        .shape = shape,
+                        .vjp = vjp,
+                        .properties = {.by_mode = true, .alias = true},
+                        .samples = [] {
+                          return std::vector<Sample>{{.inputs = {{{3, 5}}, {{3, 5}}}}};
+                        }};
 
 Tensor by_mode(const Operand& training, const Operand& inference) {
   const SourceScope scope(training, "by_mode");

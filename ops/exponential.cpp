@@ -47,11 +47,54 @@ GRADLOOM_POINTWISE(log1p, Log1p, floats)
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/stable_product_internal.hpp>
 
 #include <cmath>
 
 namespace gradloom::inline v0 {
+
+namespace {
+
+// log of a sum or quotient of exponentials. It meets what its input has become already: 1 / (1 + exp(-x)) is a sigmoid by
+// then, a softmax without a shift has one.
+Tensor stabilize_log(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor& x = inputs[0];
+  if (made_by(x, exp_def)) return input_of(x);
+  if (made_by(x, sigmoid_def)) return -softplus(negated(input_of(x)));
+  if (const Tensor rest = one_plus(x); rest.valid()) {
+    return made_by(rest, exp_def) ? softplus(input_of(rest)) : log1p(rest);
+  }
+  if (made_by(x, sub_def) && is_uniform(input_of(x), 1)) {
+    const Tensor rest = input_of(x, 1);
+    return made_by(rest, sigmoid_def) ? -softplus(input_of(rest)) : log1p(-rest);
+  }
+  if (made_by(x, div_def) && made_by(input_of(x), exp_def)) {
+    const Tensor z = input_of(input_of(x)), d = input_of(x, 1);
+    return made_by(d, broadcast_def) ? z - broadcast(log(input_of(d)), d.shape()) : z - log(d);
+  }
+  if (made_by(x, sum_def) && made_by(input_of(x), exp_def)) {
+    const Tensor z = input_of(input_of(x));
+    if (is_shifted_by_maximum(z)) return {};
+    const Attributes& attributes = x.node().attributes;
+    return logsumexp(z, {.axes = attributes.get<std::vector<int64_t>>("axes"), .keepdims = attributes.get<bool>("keepdims")});
+  }
+  return {};
+}
+
+Tensor stabilize_log1p(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor& x = inputs[0];
+  if (made_by(x, exp_def)) return softplus(input_of(x));
+  if (made_by(x, expm1_def)) return input_of(x);
+  if (made_by(x, neg_def) && made_by(input_of(x), sigmoid_def)) return -softplus(input_of(input_of(x)));
+  return {};
+}
+
+}  // namespace
 
 const OpDef exp_def{.name = "exp",
                     .inputs = {"x"},
@@ -88,6 +131,7 @@ const OpDef log_def{.name = "log",
                     .pointwise = &log_table,
                     .reference = [](const double* x) { return std::log(x[0]); },
                     .ulps = 2,
+                    .stabilize = stabilize_log,
                     .samples =
                         [] {
                           return pointwise_samples(1, {{0.5, 3}, {0.99, 1.01, false}, {-1, 1e6, false}});
@@ -101,6 +145,7 @@ const OpDef log1p_def{.name = "log1p",
                       .pointwise = &log1p_table,
                       .reference = [](const double* x) { return std::log1p(x[0]); },
                       .ulps = 2,
+                      .stabilize = stabilize_log1p,
                       .samples =
                           [] {
                             return pointwise_samples(1, {{-0.5, 3}, {-1e-4, 1e-4, false}, {-2, 1e6, false}});

@@ -49,6 +49,7 @@ GRADLOOM_POINTWISE(clamp, Clamp, numbers)
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/logic.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/where.hpp>
 
@@ -79,6 +80,10 @@ Gradients clamp_vjp(const Vjp& v) {
   return {where(inside, v.cotangent(), 0), where(below, v.cotangent(), 0), where(above, v.cotangent(), 0)};
 }
 
+Tensor simplify(Graph&, const Node&, std::span<const Tensor> inputs) {
+  return equal_values(inputs[0], inputs[1]) ? inputs[0] : Tensor();
+}
+
 std::vector<Sample> clamp_samples() {
   return {{.inputs = {{{7}, -3, 3}, {{7}, -2, -0.5}, {{7}, 0.5, 2}}},
           {.inputs = {{{3, 5}, -3, 3}, {{3, 5}, -2, -0.5}, {{3, 5}, 0.5, 2}}},
@@ -96,6 +101,7 @@ const OpDef maximum_def{
     .pointwise = &maximum_table,
     .reference = [](const double* x) { return larger(x[0], x[1]); },
     .properties = {.commutative = true},
+    .simplify = simplify,
     .samples = [] { return pointwise_samples(2, -3, 3); }};
 
 const OpDef minimum_def{
@@ -107,6 +113,7 @@ const OpDef minimum_def{
     .pointwise = &minimum_table,
     .reference = [](const double* x) { return smaller(x[0], x[1]); },
     .properties = {.commutative = true},
+    .simplify = simplify,
     .samples = [] { return pointwise_samples(2, -3, 3); }};
 
 const OpDef clamp_def{.name = "clamp",

@@ -63,7 +63,7 @@ KernelPlan plan(const KernelRequest& request) {
   KernelPlan plan;
   if (params->check.count > 0) plan.steps.push_back({check_indices, 1});
   if (bytes > 0) plan.steps.push_back({copy_rows, std::min(rows, chunk_count(bytes, static_cast<int64_t>(grain)))});
-  plan.nanoseconds = 20 + static_cast<double>(params->check.count + 4 * rows) + 0.1 * static_cast<double>(bytes);
+  plan.nanoseconds = 20 + static_cast<double>(params->check.count + 4 * rows) + 0.03 * static_cast<double>(bytes);
   plan.params = std::move(params);
   return plan;
 }

@@ -45,12 +45,27 @@ GRADLOOM_POINTWISE(logical_not, LogicalNot, booleans)
 
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/logic.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 
 namespace gradloom::inline v0 {
 
 namespace {
 constexpr std::string_view no_gradient = "its result is boolean";
+
+/// a or b if the other one is `neutral` everywhere, or if they are equal.
+Tensor simplify_with_neutral(std::span<const Tensor> inputs, double neutral) {
+  const Tensor &a = inputs[0], &b = inputs[1];
+  if (is_uniform(a, neutral)) return b;
+  return is_uniform(b, neutral) || equal_values(a, b) ? a : Tensor();
+}
+
+Tensor simplify_and(Graph&, const Node&, std::span<const Tensor> inputs) { return simplify_with_neutral(inputs, 1); }
+Tensor simplify_or(Graph&, const Node&, std::span<const Tensor> inputs) { return simplify_with_neutral(inputs, 0); }
+Tensor simplify_not(Graph&, const Node&, std::span<const Tensor> inputs) {
+  return made_by(inputs[0], logical_not_def) ? input_of(inputs[0]) : Tensor();
+}
+
 }
 
 const OpDef logical_and_def{.name = "logical_and",
@@ -61,6 +76,7 @@ const OpDef logical_and_def{.name = "logical_and",
                             .pointwise = &logical_and_table,
                             .reference = [](const double* x) { return x[0] != 0 && x[1] != 0 ? 1.0 : 0.0; },
                             .properties = {.commutative = true},
+                            .simplify = simplify_and,
                             .samples =
                                 [] {
                                   return pointwise_samples(2, {{0, 1, false}});
@@ -74,6 +90,7 @@ const OpDef logical_or_def{.name = "logical_or",
                            .pointwise = &logical_or_table,
                            .reference = [](const double* x) { return x[0] != 0 || x[1] != 0 ? 1.0 : 0.0; },
                            .properties = {.commutative = true},
+                           .simplify = simplify_or,
                            .samples =
                                [] {
                                  return pointwise_samples(2, {{0, 1, false}});
@@ -99,6 +116,7 @@ const OpDef logical_not_def{.name = "logical_not",
                             .no_gradient = no_gradient,
                             .pointwise = &logical_not_table,
                             .reference = [](const double* x) { return x[0] != 0 ? 0.0 : 1.0; },
+                            .simplify = simplify_not,
                             .samples =
                                 [] {
                                   return pointwise_samples(1, {{0, 1, false}});

@@ -1,6 +1,6 @@
-// logsumexp: m + log(sum(exp(x - m))) with m = max(x), so that the largest exponential is 1. m is a constant to gradients:
-// its part of them cancels. Where m is not finite (an element is inf or nan, or all are -inf) it is the result itself, and
-// the formula, which would be nan, gets 0 in place of x - m.
+// logsumexp: m + log(sum(exp(x - m))) with m = max(x), so that the largest exponential is 1. m is a constant to
+// gradients: its part of them cancels. Where m is not finite (an element is inf or nan, or all are -inf) it is the
+// result itself, and the formula, which would be nan, gets 0 in place of x - m.
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
@@ -21,7 +21,8 @@ Tensor logsumexp(const Operand& x, const ReduceOptions& options) {
   const Tensor finite = is_finite(m);
   const Tensor total = sum(exp(where(finite, value - m, 0)), {.axes = options.axes, .keepdims = true});
   const Tensor result = where(finite, m + log(total), m);
-  return options.keepdims ? result : reshape(result, without_axes(value.shape(), normal_axes(options.axes, value.rank())));
+  return options.keepdims ? result
+                          : reshape(result, without_axes(value.shape(), normal_axes(options.axes, value.rank())));
 }
 
 }  // namespace gradloom::inline v0

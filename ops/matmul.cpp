@@ -1,15 +1,16 @@
 // matmul: C = A B over the last two axes, every transpose a flag, so that gradients of any order are matmuls too.
-#include <gradloom/ops/matmul.hpp>
-
-#include <algorithm>
-
 #include <gradloom/graph/op_def.hpp>
+#include <gradloom/ops/broadcast_internal.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/kernel.hpp>
-#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -47,17 +48,11 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 
 // ---- gradient
 
-/// `gradient` summed over the batch axes that the product stretched an operand of this shape along.
-Tensor sum_to(Tensor gradient, const Shape& operand) {
-  const int added = gradient.rank() - operand.rank();
-  std::vector<int64_t> missing, stretched;
-  for (int axis = 0; axis < added; ++axis) missing.push_back(axis);
-  for (int axis = 0; axis < operand.rank() - 2; ++axis) {
-    if (operand[axis] == Dim(1) && gradient.dim(axis + added) != Dim(1)) stretched.push_back(axis);
-  }
-  if (!missing.empty()) gradient = sum(gradient, {.axes = missing});
-  if (!stretched.empty()) gradient = sum(gradient, {.axes = stretched, .keepdims = true});
-  return gradient;
+/// All rows of a batch of matrices as those of one.
+Tensor as_rows(const Tensor& x) {
+  Dim rows = 1;
+  for (int axis = 0; axis + 1 < x.rank(); ++axis) rows = rows * x.dim(axis);
+  return reshape(x, {rows, x.dim(-1)});
 }
 
 // C = A B: dA = G B^T and dB = A^T G; the other flags follow by transposing both sides of these.
@@ -66,9 +61,33 @@ Gradients vjp(const Vjp& v) {
   const Tensor a = v.input(0), b = v.input(1), g = v.cotangent();
   const Tensor to_a = transpose_a ? matmul(b, g, {.transpose_a = transpose_b, .transpose_b = true})
                                   : matmul(g, b, {.transpose_b = !transpose_b});
-  const Tensor to_b = transpose_b ? matmul(g, a, {.transpose_a = true, .transpose_b = transpose_a})
-                                  : matmul(a, g, {.transpose_a = !transpose_a});
+  // If all batches met the same B, their rows are those of one tall A: one product sums over the batches as well.
+  const bool tall = b.rank() == 2 && a.rank() > 2 && !transpose_a;
+  const Tensor rows = tall ? as_rows(a) : a, g_rows = tall ? as_rows(g) : g;
+  const Tensor to_b = transpose_b ? matmul(g_rows, rows, {.transpose_a = true, .transpose_b = transpose_a})
+                                  : matmul(rows, g_rows, {.transpose_a = !transpose_a});
   return {sum_to(to_a, a.shape()), sum_to(to_b, b.shape())};
+}
+
+// ---- simplify
+
+/// Does x only swap its input's last two axes?
+bool is_transposed(const Tensor& x) {
+  if (!made_by(x, transpose_def)) return false;
+  const auto& permutation = x.node().attributes.get<std::vector<int64_t>>("permutation");
+  const int64_t rank = static_cast<int64_t>(permutation.size());
+  for (int64_t axis = 0; axis + 2 < rank; ++axis) {
+    if (permutation[static_cast<size_t>(axis)] != axis) return false;
+  }
+  return rank >= 2 && permutation.back() == rank - 2;
+}
+
+Tensor simplify(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  const bool a = is_transposed(inputs[0]), b = is_transposed(inputs[1]);
+  if (!a && !b) return {};
+  const auto [transpose_a, transpose_b] = options_of(node.attributes);
+  const Tensor operands[] = {a ? input_of(inputs[0]) : inputs[0], b ? input_of(inputs[1]) : inputs[1]};
+  return graph.add_copy(node, operands, {{"transpose_a", transpose_a != a}, {"transpose_b", transpose_b != b}});
 }
 
 // ---- kernels
@@ -242,17 +261,32 @@ const OpDef matmul_def{.name = "matmul",
                        .shape = shape,
                        .vjp = vjp,
                        .plan = plan,
+                       .simplify = simplify,
                        .samples = samples};
 
 Tensor matmul(const Operand& a, const Operand& b, const MatmulOptions& options) {
   const SourceScope scope(a, "matmul");
   Tensor operands[] = {a.tensor(), b.tensor()};
-  if (!b.is_number()) {
-    const DType dtype = promote(a.tensor().dtype(), b.tensor().dtype());
-    for (Tensor& operand : operands) operand = cast(operand, dtype);
+  Attributes attributes{{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}};
+  if (b.is_number()) return a.tensor().graph().add(matmul_def, operands, attributes, a.location());  // complains
+
+  const DType dtype = promote(operands[0].dtype(), operands[1].dtype());
+  for (Tensor& operand : operands) operand = cast(operand, dtype);
+  // A vector is a matrix of one row on the left, of one column on the right; that axis is not in the result.
+  const bool a_is_vector = operands[0].rank() == 1, b_is_vector = operands[1].rank() == 1;
+  if (a_is_vector) {
+    operands[0] = expand_dims(operands[0], 0);
+    attributes.set("transpose_a", false);
   }
-  return a.tensor().graph().add(
-      matmul_def, operands, {{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}}, a.location());
+  if (b_is_vector) {
+    operands[1] = expand_dims(operands[1], 1);
+    attributes.set("transpose_b", false);
+  }
+  const Tensor product = a.tensor().graph().add(matmul_def, operands, attributes, a.location());
+  std::vector<int64_t> added;
+  if (a_is_vector) added.push_back(-2);
+  if (b_is_vector) added.push_back(-1);
+  return added.empty() ? product : squeeze(product, added);
 }
 
 }  // namespace gradloom::inline v0

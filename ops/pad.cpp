@@ -128,7 +128,7 @@ KernelPlan plan(const KernelRequest& request) {
   const int64_t pieces = chunk_count(count, grain);
   plan.steps = {{bytes == 1 ? pad_rows<uint8_t> : bytes == 4 ? pad_rows<uint32_t> : pad_rows<uint64_t>,
                  pieces < params->rows ? pieces : params->rows}};
-  plan.nanoseconds = 20 + 0.05 * static_cast<double>(count) * static_cast<double>(bytes) + 3 * static_cast<double>(params->rows);
+  plan.nanoseconds = 20 + 0.03 * static_cast<double>(count) * static_cast<double>(bytes) + 3 * static_cast<double>(params->rows);
   plan.params = std::move(params);
   return plan;
 }

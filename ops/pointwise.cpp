@@ -71,7 +71,7 @@ class Operands {
     for (const Tensor& tensor : tensors) values.push_back({tensor.node_id(), tensor.output()});
     throw Error({.problem = problem,
                  .op = std::string(op_.name),
-                 .location = to_string(location_),
+                 .location = to_string(graph_ == nullptr ? location_ : graph_->user_line(location_)),
                  .details = tensors.empty() ? "" : describe_operands(*graph_, op_, values),
                  .rule = rule});
   }

@@ -1,7 +1,7 @@
-// exclusive_recurrence: y[0] = start, y[i + 1] = a[i] y[i] + b[i]. A first-order linear recurrence (Blelloch 1990, Prefix
-// sums and their applications, 1.4), chosen as primitive because its gradient is one too: with the cotangent c of y and
-// m[i] the cotangent of y[i + 1], m[i] = c[i + 1] + a[i + 1] m[i + 1], which is the recurrence of (a, c) from the end;
-// then the cotangent of b[i] is m[i], and that of a[i] is m[i] y[i].
+// exclusive_recurrence: y[0] = start, y[i + 1] = a[i] y[i] + b[i]. A first-order linear recurrence (Blelloch 1990,
+// Prefix sums and their applications, 1.4), chosen as primitive because its gradient is one too: with the cotangent c
+// of y and m[i] the cotangent of y[i + 1], m[i] = c[i + 1] + a[i + 1] m[i + 1], which is the recurrence of (a, c) from
+// the end; then the cotangent of b[i] is m[i], and that of a[i] is m[i] y[i].
 #include <gradloom/ops/reduce_table_internal.hpp>
 
 namespace gradloom::inline v0 {
@@ -71,9 +71,9 @@ const RecurrenceKernels recurrence_kernels{recur<float>, recur<double>};
 #include <gradloom/ops/reduce_shape_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -102,8 +102,8 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 }
 
 Gradients vjp(const Vjp& v) {
-  const Tensor m = exclusive_recurrence(v.input(0), v.cotangent(),
-                                        {.axes = axes_of(v.attributes()), .reverse = !v.attributes().get<bool>("reverse")});
+  const Tensor m = exclusive_recurrence(
+      v.input(0), v.cotangent(), {.axes = axes_of(v.attributes()), .reverse = !v.attributes().get<bool>("reverse")});
   return {m * v.output(), m};
 }
 
@@ -126,7 +126,8 @@ KernelPlan plan(const KernelRequest& request) {
   const RecurrenceKernels& kernels =
       request.pick(baseline::recurrence_kernels, avx2::recurrence_kernels, avx512::recurrence_kernels);
   auto made = std::make_shared<RecurrencePlan>(request.input_sizes(0), axes_of(request.attributes()));
-  made->params = {&made->form.params, request.attributes().get<bool>("reverse"), request.attributes().get<double>("start")};
+  made->params = {&made->form.params, request.attributes().get<bool>("reverse"),
+                  request.attributes().get<double>("start")};
   made->loop = request.input(0).dtype == DType::f32 ? kernels.f32 : kernels.f64;
   const int64_t count = made->form.element_count();
   if (count == 0) return {};

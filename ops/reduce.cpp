@@ -1,12 +1,12 @@
 // sum, prod, max, min over any axes: their definitions. The kernels are in reduce_kernel.cpp.
-#include <gradloom/ops/reduce.hpp>
-
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/recurrence.hpp>
+#include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/reduce_plan_internal.hpp>
 #include <gradloom/ops/reduce_shape_internal.hpp>
 #include <gradloom/ops/sample.hpp>
@@ -30,7 +30,8 @@ namespace {
 
 std::vector<TensorType> accumulating_shape(const ShapeContext& context) {
   const DType dtype = context.dtype(0);
-  if (!is_float(dtype) && dtype != DType::i64) context.fail(fmt::format("it takes i64, f32, f64, not {}", to_string(dtype)));
+  if (!is_float(dtype) && dtype != DType::i64)
+    context.fail(fmt::format("it takes i64, f32, f64, not {}", to_string(dtype)));
   return reduced_shape(context);
 }
 
@@ -68,14 +69,26 @@ Gradients extremum_vjp(const Vjp& v) {
   return {where(ties, unreduce(v, v.cotangent() / count), 0)};
 }
 
+// Of single elements nothing is left to do.
+Tensor simplify(Graph&, const Node& node, std::span<const Tensor> inputs) {
+  for (const int64_t axis : axes_of(node.attributes)) {
+    if (inputs[0].dim(static_cast<int>(axis)) != Dim(1)) return {};
+  }
+  return reshape(inputs[0], node.outputs[0].shape);
+}
+
 std::vector<Sample> samples() {
   const auto sample = [](std::vector<int64_t> sizes, std::vector<int64_t> axes, bool keepdims) {
     return Sample{.inputs = {{std::move(sizes)}}, .attributes = {{"axes", std::move(axes)}, {"keepdims", keepdims}}};
   };
-  return {sample({7}, {0}, false),        sample({7}, {0}, true),
-          sample({3, 5}, {0}, false),     sample({3, 5}, {1}, true),
-          sample({3, 5}, {0, 1}, false),  sample({2, 3, 4}, {1}, false),
-          sample({2, 3, 4}, {0, 2}, true), sample({2, 3, 2, 3}, {0, 2}, false),
+  return {sample({7}, {0}, false),
+          sample({7}, {0}, true),
+          sample({3, 5}, {0}, false),
+          sample({3, 5}, {1}, true),
+          sample({3, 5}, {0, 1}, false),
+          sample({2, 3, 4}, {1}, false),
+          sample({2, 3, 4}, {0, 2}, true),
+          sample({2, 3, 2, 3}, {0, 2}, false),
           sample({2, 3, 2, 3}, {1, 3}, false)};
 }
 
@@ -88,8 +101,10 @@ const OpDef sum_def{.name = "sum",
                     .vjp = sum_vjp,
                     .plan =
                         [](const KernelRequest& request) {
-                          return plan_reduce(request, request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels));
+                          return plan_reduce(
+                              request, request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels));
                         },
+                    .simplify = simplify,
                     .samples = samples};
 
 const OpDef prod_def{.name = "prod",
@@ -99,8 +114,10 @@ const OpDef prod_def{.name = "prod",
                      .vjp = prod_vjp,
                      .plan =
                          [](const KernelRequest& request) {
-                           return plan_reduce(request, request.pick(baseline::prod_kernels, avx2::prod_kernels, avx512::prod_kernels));
+                           return plan_reduce(
+                               request, request.pick(baseline::prod_kernels, avx2::prod_kernels, avx512::prod_kernels));
                          },
+                     .simplify = simplify,
                      .samples = samples};
 
 const OpDef max_def{.name = "max",
@@ -110,8 +127,10 @@ const OpDef max_def{.name = "max",
                     .vjp = extremum_vjp,
                     .plan =
                         [](const KernelRequest& request) {
-                          return plan_reduce(request, request.pick(baseline::max_kernels, avx2::max_kernels, avx512::max_kernels));
+                          return plan_reduce(
+                              request, request.pick(baseline::max_kernels, avx2::max_kernels, avx512::max_kernels));
                         },
+                    .simplify = simplify,
                     .samples = samples};
 
 const OpDef min_def{.name = "min",
@@ -121,8 +140,10 @@ const OpDef min_def{.name = "min",
                     .vjp = extremum_vjp,
                     .plan =
                         [](const KernelRequest& request) {
-                          return plan_reduce(request, request.pick(baseline::min_kernels, avx2::min_kernels, avx512::min_kernels));
+                          return plan_reduce(
+                              request, request.pick(baseline::min_kernels, avx2::min_kernels, avx512::min_kernels));
                         },
+                    .simplify = simplify,
                     .samples = samples};
 
 Tensor sum(const Operand& x, const ReduceOptions& options) { return accumulate(sum_def, x, options); }

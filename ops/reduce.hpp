@@ -21,9 +21,9 @@ struct ReduceOptions {
   bool keepdims = false;
 };
 
-// All reductions: [..., n, ...] -> [..., ...], or [..., 1, ...] with keepdims. Values are combined in a fixed tree, so the
-// error of a float sum grows with log n and its bits do not depend on the number of threads. Each throws Error if x has
-// no such axis, or for an axis given twice.
+// All reductions: [..., n, ...] -> [..., ...], or [..., 1, ...] with keepdims. Values are combined in a fixed tree, so
+// the error of a float sum grows with log n and its bits do not depend on the number of threads. Each throws Error if x
+// has no such axis, or for an axis given twice.
 
 /// The sum over the axes; of no elements: 0. Integers and booleans are summed in i64, which wraps around.
 [[nodiscard]] GRADLOOM_API Tensor sum(const Operand& x, const ReduceOptions& options = {});

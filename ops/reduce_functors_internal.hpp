@@ -41,7 +41,8 @@ xsimd::batch_bool<T, Arch> is_nan(Batch<T> a) {
 struct Max {
   template <class T>
   static T identity() {
-    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                : std::numeric_limits<T>::lowest();
   }
   template <class T>
   T operator()(T a, T b) const {
@@ -49,8 +50,10 @@ struct Max {
   }
   template <class T>
   Batch<T> operator()(Batch<T> a, Batch<T> b) const {
-    if constexpr (!is_float_v<T>) return xsimd::max(a, b);
-    else return xsimd::select((a > b) | is_nan(a), a, b);
+    if constexpr (!is_float_v<T>)
+      return xsimd::max(a, b);
+    else
+      return xsimd::select((a > b) | is_nan(a), a, b);
   }
 };
 
@@ -65,8 +68,10 @@ struct Min {
   }
   template <class T>
   Batch<T> operator()(Batch<T> a, Batch<T> b) const {
-    if constexpr (!is_float_v<T>) return xsimd::min(a, b);
-    else return xsimd::select((a < b) | is_nan(a), a, b);
+    if constexpr (!is_float_v<T>)
+      return xsimd::min(a, b);
+    else
+      return xsimd::select((a < b) | is_nan(a), a, b);
   }
 };
 

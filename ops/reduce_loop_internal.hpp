@@ -1,8 +1,8 @@
 // From a functor that combines two values to the kernels of a reduction.
 //
-// Order of combination: a fixed tree that depends on sizes only, so results have the same bits on any number of threads.
-// Long ranges are halved until a leaf is left (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): the error of
-// a sum grows with log n, not n, and no leaf waits for another.
+// Order of combination: a fixed tree that depends on sizes only, so results have the same bits on any number of
+// threads. Long ranges are halved until a leaf is left (Higham, Accuracy and Stability of Numerical Algorithms, 4.2):
+// the error of a sum grows with log n, not n, and no leaf waits for another.
 #pragma once
 
 #include <gradloom/ops/kernel_internal.hpp>
@@ -85,7 +85,8 @@ struct Reduction {
   }
 
   /// The runs at terms [begin, end). The right half's result waits on the stack, as in fold_lines.
-  [[gnu::noinline]] static void fold_terms(const ReduceParams& params, const T* x, int64_t begin, int64_t end, int64_t width, T* out) {
+  [[gnu::noinline]] static void fold_terms(const ReduceParams& params, const T* x, int64_t begin, int64_t end,
+                                           int64_t width, T* out) {
     if (end - begin > 1) {
       const int64_t middle = begin + (end - begin) / 2;
       T right[reduce_tile];
@@ -146,8 +147,8 @@ struct Reduction {
 
   // ---- a run of lines
 
-  /// count >= 1 lines of `width` <= reduce_tile elements. Halved on multiples of a leaf; the right half's result waits on
-  /// the stack: 2 KB for each doubling of the count.
+  /// count >= 1 lines of `width` <= reduce_tile elements. Halved on multiples of a leaf; the right half's result waits
+  /// on the stack: 2 KB for each doubling of the count.
   [[gnu::noinline]] static void fold_lines(const T* x, int64_t count, int64_t stride, int64_t width, T* out) {
     if (count > leaf_lines) {
       const int64_t half = (count / 2 + leaf_lines - 1) / leaf_lines * leaf_lines;

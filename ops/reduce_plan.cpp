@@ -86,7 +86,8 @@ void run_items(const KernelCall& call) {
   const auto& plan = *static_cast<const ReducePlan*>(call.params);
   const ReduceParams& params = plan.form.params;
   plan.loops.reduce(params, call.inputs[0], params.parts > 1 ? call.shared : call.outputs[0],
-                    chunk_begin(plan.items, call.chunks, call.chunk), chunk_begin(plan.items, call.chunks, call.chunk + 1));
+                    chunk_begin(plan.items, call.chunks, call.chunk),
+                    chunk_begin(plan.items, call.chunks, call.chunk + 1));
 }
 
 void run_combine(const KernelCall& call) {

@@ -1,15 +1,16 @@
-#include <gradloom/ops/reduce_shape_internal.hpp>
-
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
-
-#include <algorithm>
+#include <gradloom/ops/reduce_shape_internal.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gradloom::inline v0 {
 
-const std::vector<int64_t>& axes_of(const Attributes& attributes) { return attributes.get<std::vector<int64_t>>("axes"); }
+const std::vector<int64_t>& axes_of(const Attributes& attributes) {
+  return attributes.get<std::vector<int64_t>>("axes");
+}
 
 std::vector<int64_t> normal_axes(std::vector<int64_t> axes, int rank) {
   if (axes.empty()) {

@@ -9,14 +9,15 @@ namespace gradloom::inline v0 {
 /// The attribute "axes".
 [[nodiscard]] const std::vector<int64_t>& axes_of(const Attributes& attributes);
 
-/// The axes made non-negative and sorted; all of them if none are given. Axes that do not exist stay as they are, for the
-/// shape rule to complain about.
+/// The axes made non-negative and sorted; all of them if none are given. Axes that do not exist stay as they are, for
+/// the shape rule to complain about.
 [[nodiscard]] std::vector<int64_t> normal_axes(std::vector<int64_t> axes, int rank);
 
 /// The shape without these axes (sorted, non-negative).
 [[nodiscard]] Shape without_axes(const Shape& shape, const std::vector<int64_t>& axes);
 
-/// For each axis of input 0 whether the attribute "axes" has it. Fails if that has an axis twice, or one that is not there.
+/// For each axis of input 0 whether the attribute "axes" has it. Fails if that has an axis twice, or one that is not
+/// there.
 [[nodiscard]] std::vector<bool> reduced_axes(const ShapeContext& context);
 /// The shape rule: those axes removed or, with the attribute "keepdims", made 1; the input's dtype.
 [[nodiscard]] std::vector<TensorType> reduced_shape(const ShapeContext& context);

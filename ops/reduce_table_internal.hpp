@@ -13,18 +13,18 @@ struct AxisWalk {
   int count = 0;
 };
 
-/// A reduction in its normal form. Axes of size 1 are gone, neighbours that are reduced alike are one axis. What is left
-/// are `rows` positions that are kept, `terms` positions that are reduced, and at each of them a run: `length` lines,
-/// `stride` apart, of `width` contiguous elements, that are reduced to one line. If the innermost axis is reduced it is
-/// the run, of lines of a single element; else it is the line, and the innermost reduced axis the run.
+/// A reduction in its normal form. Axes of size 1 are gone, neighbours that are reduced alike are one axis. What is
+/// left are `rows` positions that are kept, `terms` positions that are reduced, and at each of them a run: `length`
+/// lines, `stride` apart, of `width` contiguous elements, that are reduced to one line. If the innermost axis is
+/// reduced it is the run, of lines of a single element; else it is the line, and the innermost reduced axis the run.
 struct ReduceParams {
   int64_t rows = 1;
   int64_t terms = 1;
   int64_t length = 1;
   int64_t stride = 1;
   int64_t width = 1;
-  /// Long reductions are cut into parts, whose results are combined by a second step. What is cut is the run if there is
-  /// one term, else the terms.
+  /// Long reductions are cut into parts, whose results are combined by a second step. What is cut is the run if there
+  /// is one term, else the terms.
   int64_t parts = 1;
   int64_t part_length = 1;
   AxisWalk kept{};

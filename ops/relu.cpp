@@ -29,6 +29,7 @@ GRADLOOM_POINTWISE(relu, Relu, numbers)
 
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/where.hpp>
@@ -50,6 +51,10 @@ Gradients vjp(const Vjp& v) {
   return {where(passes_zero ? v.input(0) >= 0 : v.input(0) > 0, v.cotangent(), 0)};
 }
 
+Tensor simplify(Graph&, const Node&, std::span<const Tensor> inputs) {
+  return made_by(inputs[0], relu_def) ? inputs[0] : Tensor();
+}
+
 std::vector<Sample> samples() {
   std::vector<Sample> samples = pointwise_samples(1, {{0.1, 3}, {-3, -0.1}, {-3, 3, false}});
   for (size_t i = 0; i < samples.size(); ++i) {
@@ -67,6 +72,7 @@ const OpDef relu_def{.name = "relu",
                      .vjp = vjp,
                      .pointwise = &relu_table,
                      .reference = [](const double* x) { return x[0] < 0 ? 0 : x[0]; },
+                     .simplify = simplify,
                      .samples = samples};
 
 Tensor relu(const Operand& x, ReluOptions options) {

@@ -4,6 +4,7 @@
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 
@@ -26,6 +27,7 @@ Gradients vjp(const Vjp& v) { return {reshape(v.cotangent(), v.input(0).shape())
 Tensor simplify(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
   const Shape& to = node.attributes.get<Shape>("shape");
   if (inputs[0].shape() == to) return inputs[0];
+  if (const Tensor scalar = repeated_scalar(inputs[0]); scalar.valid()) return broadcast(scalar, to);
   const Node& producer = inputs[0].node();
   if (producer.op != &reshape_def) return {};
   const Tensor first = graph.tensor(producer.inputs[0].node, producer.inputs[0].output);

@@ -42,12 +42,23 @@ GRADLOOM_POINTWISE(sign, Sign, numbers)
 
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/sign.hpp>
 
 #include <cmath>
 
 namespace gradloom::inline v0 {
+
+namespace {
+
+Tensor simplify_abs(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor& x = inputs[0];
+  if (made_by(x, abs_def)) return x;
+  return made_by(x, neg_def) ? abs(input_of(x)) : Tensor();
+}
+
+}  // namespace
 
 const OpDef abs_def{.name = "abs",
                     .inputs = {"x"},
@@ -56,6 +67,7 @@ const OpDef abs_def{.name = "abs",
                     .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() * sign(v.input(0))}; },
                     .pointwise = &abs_table,
                     .reference = [](const double* x) { return std::fabs(x[0]); },
+                    .simplify = simplify_abs,
                     .samples =
                         [] {
                           return pointwise_samples(1, {{0.1, 3}, {-3, -0.1}, {-2, 2, false}});

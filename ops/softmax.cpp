@@ -1,10 +1,9 @@
-#include <gradloom/ops/softmax.hpp>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/softmax.hpp>
 #include <gradloom/ops/stop_gradient.hpp>
 
 namespace gradloom::inline v0 {

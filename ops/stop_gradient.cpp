@@ -1,10 +1,9 @@
 // stop_gradient: y = x, dy/dx = 0 by decree.
-#include <gradloom/ops/stop_gradient.hpp>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/sample.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -17,7 +16,10 @@ const OpDef stop_gradient_def{
     .vjp = [](const Vjp&) -> Gradients { return {Gradient::none()}; },
     .properties = {.alias = true},
     .simplify = [](Graph&, const Node&, std::span<const Tensor> inputs) { return inputs[0]; },
-    .samples = [] { return std::vector<Sample>{{.inputs = {{{2, 3}}}, .differentiable = false}}; }};
+    .samples =
+        [] {
+          return std::vector<Sample>{{.inputs = {{{2, 3}}}, .differentiable = false}};
+        }};
 
 Tensor stop_gradient(const Operand& x) {
   const SourceScope scope(x, "stop_gradient");

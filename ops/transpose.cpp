@@ -4,6 +4,7 @@
 
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/strided_copy.hpp>
 
@@ -59,6 +60,7 @@ bool keeps_order(const Shape& from, const Permutation& permutation) {
 Tensor simplify(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
   const auto& permutation = node.attributes.get<Permutation>("permutation");
   if (keeps_order(inputs[0].shape(), permutation)) return reshape({inputs[0], node.location}, node.outputs[0].shape);
+  if (const Tensor scalar = repeated_scalar(inputs[0]); scalar.valid()) return broadcast(scalar, node.outputs[0].shape);
   const Node& producer = inputs[0].node();
   if (producer.op != &transpose_def) return {};
   const auto& before = producer.attributes.get<Permutation>("permutation");

@@ -29,6 +29,8 @@ GRADLOOM_POINTWISE(where, Where, all_types)
 #ifndef GRADLOOM_KERNEL_ISA
 
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/logic.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/where.hpp>
 
@@ -39,6 +41,13 @@ namespace {
 Gradients vjp(const Vjp& v) {
   const Tensor condition = v.input(0);
   return {Gradient::none(), where(condition, v.cotangent(), 0), where(condition, 0, v.cotangent())};
+}
+
+Tensor simplify(Graph&, const Node&, std::span<const Tensor> inputs) {
+  const Tensor &condition = inputs[0], &a = inputs[1], &b = inputs[2];
+  if (is_uniform(condition, 1) || equal_values(a, b)) return a;
+  if (is_uniform(condition, 0)) return b;
+  return made_by(condition, logical_not_def) ? where(input_of(condition), b, a) : Tensor();
 }
 
 std::vector<Sample> samples() {
@@ -55,6 +64,7 @@ const OpDef where_def{.name = "where",
                       .vjp = vjp,
                       .pointwise = &where_table,
                       .reference = [](const double* x) { return x[0] != 0 ? x[1] : x[2]; },
+                      .simplify = simplify,
                       .samples = samples};
 
 Tensor where(const Operand& condition, const Operand& a, const Operand& b) {

@@ -41,11 +41,12 @@ constexpr size_t rounded_up(size_t bytes, size_t unit) { return (bytes + unit - 
 // Null if there is no memory. The first touch of fresh 4 KiB pages costs six times that of huge ones, so large blocks
 // ask for those. A last huge page is filled up if at least half of it is needed; else the rest are small pages.
 void* allocate(size_t bytes) {
-  if (bytes < huge_page / 2) return std::aligned_alloc(cache_line, rounded_up(bytes, cache_line));
-  const size_t tail = bytes % huge_page;
-  const size_t size = tail >= huge_page / 2 ? rounded_up(bytes, huge_page) : rounded_up(bytes, cache_line);
-  void* memory = std::aligned_alloc(huge_page, size);
-  if (memory)
+  const bool large = bytes >= huge_page / 2;
+  const bool fill = bytes % huge_page >= huge_page / 2;
+  const size_t size = rounded_up(bytes, large && fill ? huge_page : cache_line);
+  void* memory = nullptr;
+  if (posix_memalign(&memory, large ? huge_page : cache_line, size) != 0) return nullptr;
+  if (large)
     madvise(memory, size, MADV_HUGEPAGE);  // only advice: a kernel without huge pages refuses, and that is fine
   return memory;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -105,7 +106,7 @@ class Run {
   [[nodiscard]] bool has_ready() const { return ready_count_.load(std::memory_order_relaxed) > 0; }
   /// Rethrows the first error of a task, once.
   void rethrow_error();
-  [[nodiscard]] int threads_that_ran() const { return threads_that_ran_.load(std::memory_order_relaxed); }
+  [[nodiscard]] int threads_that_ran() const { return std::popcount(workers_that_ran_.load(std::memory_order_relaxed)); }
 
   /// Written under the executor's mutex. Worker 0 is the caller.
   std::atomic<int> participants{1};
@@ -119,7 +120,8 @@ class Run {
   void call(const Task& task, int64_t chunk, int worker) const;
   bool take(int& task, int64_t& chunk);
   void push(int task);
-  void complete(int task);
+  /// Counts the successors down; returns one to go on with, or -1.
+  int complete(int task);
   void fail(const Task& task);
   [[nodiscard]] std::atomic<int64_t>& counter(int task, int which) const {
     return workspace_.counters[static_cast<size_t>(task) * 3 + static_cast<size_t>(which)];
@@ -135,7 +137,7 @@ class Run {
   std::atomic<int> ready_count_{0};
   std::atomic<int64_t> left_{0};  // tasks
   std::atomic<int> phase_{running};
-  std::atomic<int> threads_that_ran_{0};
+  std::atomic<uint64_t> workers_that_ran_{0};  // bits
   std::exception_ptr error_;  // under lock_
 };
 

@@ -1,6 +1,8 @@
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/runtime/module_internal.hpp>
 
+#include <cassert>
+
 namespace gradloom::inline v0 {
 
 std::vector<bool> needed_nodes(const Graph& graph, std::span<const Tensor> outputs, std::span<const Update> updates) {
@@ -10,6 +12,21 @@ std::vector<bool> needed_nodes(const Graph& graph, std::span<const Tensor> outpu
     wanted.push_back(update.value);
   }
   return needed_nodes(graph, wanted);
+}
+
+Tensor Rewriter::apply(RewriteRule rule, const Node& node, std::span<const Tensor> inputs) {
+  if (rule == nullptr) return {};
+  const int before = graph().node_count();
+  const SourceScope scope(graph(), node, "");
+  const Tensor result = rule(graph(), node, inputs);
+  if (!result.valid()) return {};
+  const bool fits = result.dtype() == node.outputs[0].dtype && result.shape() == node.outputs[0].shape;
+  assert(fits && "a rewrite keeps dtype and shape");
+  (void)fits;
+  if (!node.name.empty() && result.node_id() >= before && result.node().name.empty()) {
+    graph().set_name(result, node.name);
+  }
+  return result;
 }
 
 std::vector<Tensor> Rewriter::copy(const Node& node, std::span<const Tensor> inputs, const Attributes& attributes) {

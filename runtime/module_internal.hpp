@@ -22,6 +22,9 @@ struct Module {
 /// becomes of a node. What is not needed is not copied: every pass removes dead code.
 class Rewriter {
  public:
+  /// OpDef::simplify or OpDef::stabilize.
+  using RewriteRule = Tensor (*)(Graph& graph, const Node& node, std::span<const Tensor> inputs);
+
   explicit Rewriter(const Module& from) : Rewriter(from.graph, from.outputs, from.updates) {}
   Rewriter(const Graph& graph, std::span<const Tensor> outputs, std::span<const Update> updates)
       : from_(graph), outputs_(outputs), updates_(updates) {}
@@ -32,6 +35,8 @@ class Rewriter {
  protected:
   /// The outputs, in the new graph, of a node whose inputs are there already. The default copies it.
   virtual std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs);
+  /// What an op's own rule puts in the place of a node, or an empty Tensor. It takes the node's line, path and name.
+  [[nodiscard]] Tensor apply(RewriteRule rule, const Node& node, std::span<const Tensor> inputs);
   [[nodiscard]] std::vector<Tensor> copy(const Node& node, std::span<const Tensor> inputs, const Attributes& attributes);
   [[nodiscard]] std::span<const Update> updates() const { return updates_; }
   [[nodiscard]] Graph& graph() { return to_.graph; }

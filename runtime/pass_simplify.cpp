@@ -1,12 +1,14 @@
 // simplify: identities that ops state about themselves, constants folded, equal nodes merged. Repeated until nothing
 // changes, for one simplification makes way for the next.
-#include <algorithm>
-#include <map>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
+
+#include <algorithm>
+#include <map>
 
 namespace gradloom::inline v0 {
 
@@ -18,16 +20,16 @@ constexpr size_t most_folded_bytes = 4096;
 class Simplifier final : public Rewriter {
  public:
   Simplifier(const Module& from, const PassOptions& options) : Rewriter(from), options_(options) {}
+  [[nodiscard]] bool changed() const { return changed_; }
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
-    if (node.op->simplify != nullptr) {
-      const Tensor simpler = node.op->simplify(graph(), node, inputs);
-      if (simpler.valid()) return {simpler};
-    }
-    const bool pure = !node.op->properties.random && !node.op->properties.per_run && !is_input(node) && !is_parameter(node);
+    if (const Tensor simpler = apply(node.op->simplify, node, inputs); simpler.valid()) return changed_to({simpler});
+    if (const Tensor before = before_broadcast(node, inputs); before.valid()) return changed_to({before});
+    const bool pure =
+        !node.op->properties.random && !node.op->properties.per_run && !is_input(node) && !is_parameter(node);
     if (!pure) return copy(node, inputs, node.attributes);
-    if (foldable(node, inputs)) return {fold(node, inputs)};
+    if (foldable(node, inputs)) return changed_to({fold(node, inputs)});
 
     // An equal node is one of the same op, attributes and inputs; keyed by what compares cheaply.
     std::vector<Value> values;
@@ -39,7 +41,7 @@ class Simplifier final : public Rewriter {
       if (other.op != node.op || !(other.attributes == node.attributes)) continue;
       std::vector<Tensor> outputs;
       for (int i = 0; i < other.output_count(); ++i) outputs.push_back(graph().tensor(other.id, i));
-      return outputs;
+      return changed_to(std::move(outputs));
     }
     std::vector<Tensor> made = copy(node, inputs, node.attributes);
     known_.emplace(Key{node.op->name, std::move(values)}, made[0].node_id());
@@ -48,6 +50,24 @@ class Simplifier final : public Rewriter {
 
  private:
   using Key = std::pair<std::string_view, std::vector<Value>>;
+
+  std::vector<Tensor> changed_to(std::vector<Tensor> outputs) {
+    changed_ = true;
+    return outputs;
+  }
+
+  /// f(broadcast(c)) becomes broadcast(f(c)) for constants, so that folding reaches f.
+  Tensor before_broadcast(const Node& node, std::span<const Tensor> inputs) {
+    if (node.op->pointwise == nullptr || inputs.empty()) return {};
+    std::vector<Tensor> sources;
+    for (const Tensor& input : inputs) {
+      if (!made_by(input, broadcast_def)) return {};
+      sources.push_back(input_of(input));
+      if (!is_constant(sources.back().node()) || sources.back().shape() != sources[0].shape()) return {};
+    }
+    const SourceScope scope(graph(), node, "");
+    return broadcast(graph().add_copy(node, sources, node.attributes), node.outputs[0].shape);
+  }
 
   bool foldable(const Node& node, std::span<const Tensor> inputs) const {
     if (is_constant(node) || node.output_count() != 1 || node.op->properties.may_throw) return false;
@@ -58,7 +78,8 @@ class Simplifier final : public Rewriter {
       most_bytes = std::max(most_bytes, std::max<size_t>(literal_of(input.node()).bytes.size(), sizeof(double)));
     }
     const TensorType& type = node.outputs[0];
-    return type.shape.known() && static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_bytes;
+    return type.shape.known() &&
+           static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_bytes;
   }
 
   Tensor fold(const Node& node, std::span<const Tensor> inputs) {
@@ -77,6 +98,7 @@ class Simplifier final : public Rewriter {
   }
 
   const PassOptions& options_;
+  bool changed_ = false;
   std::multimap<Key, int> known_;
 };
 
@@ -84,12 +106,13 @@ class Simplifier final : public Rewriter {
 
 Module simplify(const Module& module, const PassOptions& options) {
   constexpr int most_rounds = 8;
-  Module result = Simplifier(module, options).run();
-  for (int round = 1; round < most_rounds; ++round) {
-    Module next = Simplifier(result, options).run();
-    const bool settled = next.graph.node_count() == result.graph.node_count();
-    result = std::move(next);
-    if (settled) break;
+  Simplifier first(module, options);
+  Module result = first.run();
+  bool changed = first.changed();
+  for (int round = 1; changed && round < most_rounds; ++round) {
+    Simplifier next(result, options);
+    result = next.run();
+    changed = next.changed();
   }
   return result;
 }

@@ -63,11 +63,8 @@ class Stabilizer final : public Rewriter {
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
-    if (node.op->stabilize != nullptr) {
-      const Tensor stable = node.op->stabilize(graph(), node, inputs);
-      if (stable.valid()) return {stable};
-    }
-    return Rewriter::rewrite(node, inputs);
+    const Tensor stable = apply(node.op->stabilize, node, inputs);
+    return stable.valid() ? std::vector<Tensor>{stable} : Rewriter::rewrite(node, inputs);
   }
 };
 

@@ -16,6 +16,7 @@ namespace gradloom::inline v0 {
 namespace {
 
 constexpr int dependencies_left = 0, chunks_left = 1, next_chunk = 2;
+constexpr int none = -1;
 
 // About 50 us of pauses: longer than most gaps between the tasks of a step, shorter than it takes to wake a thread twice.
 constexpr int polls_before_leaving = 1500;
@@ -101,7 +102,7 @@ void Run::run_serially() {
       break;
     }
   }
-  threads_that_ran_.store(1, std::memory_order_relaxed);
+  workers_that_ran_.store(1, std::memory_order_relaxed);
 }
 
 void Run::fail(const Task& task) {
@@ -183,10 +184,10 @@ void Run::prepare(ExecutorData& executor) {
 void Run::participate(int worker) {
   int idle = 0;
   bool ran = false;
-  int task = -1;
-  int64_t chunk = 0;
+  int task = none;  // what to do next without asking the queue
   while (!over()) {
-    if (!take(task, chunk)) {
+    int64_t chunk = 0;
+    if (task == none && !take(task, chunk)) {
       if (++idle > polls_before_leaving) {
         if (worker > 0) return;
         std::this_thread::yield();
@@ -200,7 +201,7 @@ void Run::participate(int worker) {
     if (!may_start(current)) break;
     if (!ran) {
       ran = true;
-      threads_that_ran_.fetch_add(1, std::memory_order_relaxed);
+      workers_that_ran_.fetch_or(uint64_t{1} << worker, std::memory_order_relaxed);
     }
     try {
       call(current, chunk, worker);
@@ -208,18 +209,32 @@ void Run::participate(int worker) {
       fail(current);
       break;
     }
-    if (counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1) complete(task);
+    task = counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1 ? complete(task) : none;
   }
 }
 
-void Run::complete(int task) {
+// A successor that this task made ready goes on at once on this thread, which has the task's results in its caches and
+// need not ask the queue; the others are for everybody.
+int Run::complete(int task) {
   const Task& done = plan_.tasks[static_cast<size_t>(task)];
+  int mine = none;
   for (int i = 0; i < done.successors; ++i) {
     const int next = plan_.successors[static_cast<size_t>(done.successors_at + i)];
-    if (counter(next, dependencies_left).fetch_sub(1, std::memory_order_acq_rel) == 1) push(next);
+    if (counter(next, dependencies_left).fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
+    if (plan_.tasks[static_cast<size_t>(next)].chunks > 1) {
+      push(next);
+    } else if (mine == none) {
+      mine = next;
+    } else if (plan_.tasks[static_cast<size_t>(next)].priority > plan_.tasks[static_cast<size_t>(mine)].priority) {
+      push(mine);
+      mine = next;
+    } else {
+      push(next);
+    }
   }
   left_.fetch_sub(1, std::memory_order_acq_rel);
   if (has_ready() && participants.load(std::memory_order_relaxed) < executor_->threads()) executor_->more_work();
+  return mine;
 }
 
 }  // namespace gradloom::inline v0

@@ -1,3 +1,4 @@
+#include "allocation_helper.hpp"
 #include "message_helper.hpp"
 #include <gradloom/io/data_set.hpp>
 #include <gradloom/io/loader.hpp>
@@ -126,8 +127,8 @@ BOOST_AUTO_TEST_CASE(the_iterator_keeps_its_loader) {
 }
 
 BOOST_AUTO_TEST_CASE(bytes_become_floats) {
-  Array pixels({256, 3}, DType::u8);
-  for (int64_t i = 0; i < 256; ++i) pixels.at<uint8_t>({i, 1}) = static_cast<uint8_t>(i);
+  Array pixels({256, 37}, DType::u8);  // two blocks of vectors, and a rest
+  for (int64_t i = 0; i < 256; ++i) pixels.at<uint8_t>({i, 1}) = pixels.at<uint8_t>({i, 36}) = static_cast<uint8_t>(i);
   Loader loader({{"pixels", pixels}}, {.batch_size = 100, .shuffle = false, .to_float = {{"pixels"}}});
   int64_t i = 0;
   for (const Batch& batch : loader) {
@@ -135,6 +136,7 @@ BOOST_AUTO_TEST_CASE(bytes_become_floats) {
     BOOST_TEST((floats.dtype() == DType::f32));
     for (int64_t row = 0; row < floats.sizes()[0]; ++row, ++i) {
       BOOST_REQUIRE(floats.at<float>({row, 1}) == static_cast<float>(i) / 255.0f);
+      BOOST_REQUIRE(floats.at<float>({row, 36}) == static_cast<float>(i) / 255.0f);
       BOOST_REQUIRE(floats.at<float>({row, 2}) == 0);
     }
   }
@@ -187,6 +189,18 @@ BOOST_AUTO_TEST_CASE(memory_is_used_again) {
     // those made ahead, the one being made, the consumer's, and the smaller last ones of this epoch and the next
     BOOST_TEST(seen.size() <= static_cast<size_t>(prefetch) + 4);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_warmed_up_epoch_allocates_nothing) {
+  if (!test::counts_allocations()) return;
+  const Batch samples = {{"x", Array({103, 7}, DType::u8)}, {"label", Array({103}, DType::i32)}};
+  Loader loader(samples, {.batch_size = 5, .to_float = {{"x"}}});
+  for (Batch batch : loader) BOOST_TEST(batch.size() == 2u);
+  int64_t batches = 0;
+  const int64_t before = test::allocations();
+  for (Batch batch : loader) ++batches;
+  BOOST_TEST(test::allocations() - before == 0);
+  BOOST_TEST(batches == 21);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_transform_throws_arrives_with_its_batch) {
@@ -242,6 +256,7 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   BOOST_TEST(message({.prefetch = -1}) == "a Loader cannot prefetch -1 batches");
   BOOST_TEST(message({.to_float = {{"y"}}}) == "the data set has no \"y\"\n  did you mean \"x\"?");
   BOOST_TEST(message({.to_float = {{"x"}}}) == "\"x\" of the data set is f32\n  to_float is for u8");
+  BOOST_TEST(message({.to_float = {{"x", 0}}}) == "\"x\" of the data set cannot be divided by 0");
   BOOST_TEST(message_of([] { Loader({}); }) == "a data set needs at least one Array");
   Loader loader(numbered(3));
   BOOST_TEST(message_of([&] { loader.set_next_epoch(-1); }) == "there is no epoch -1");

@@ -181,17 +181,17 @@ BOOST_AUTO_TEST_CASE(an_index_out_of_range_names_itself_its_place_and_the_users_
              where(1) + "gather \"embedding\": indices[0, 1] is -1, but axis 0 of x has size 4" + operands + rule);
   const Tensor sums = scatter_add(u, i, 4);
   BOOST_TEST(message_of([&] { (void)evaluate({sums}, high); }) ==
-             where(16) + "scatter_add: indices[1, 0] is 4, but axis 0 of the result has size 4\n  updates \"u\"  f32[2, 2]" + from +
+             where(15) + "scatter_add: indices[1, 0] is 4, but axis 0 of the result has size 4\n  updates \"u\"  f32[2, 2]" + from +
                  "\n  indices \"i\"  i32[2, 2]" + from +
                  "\n  scatter_add needs numbers with the indices' axes in the place of the result's axis, and indices from 0 to "
                  "below its size, i32 or i64");
   const Tensor hot = one_hot(i, 4);
   BOOST_TEST(message_of([&] { (void)evaluate({hot}, high); }) ==
-             where(22) + "one_hot: indices[1, 0] is 4, but there are 4 classes\n  indices \"i\"  i32[2, 2]" + from +
+             where(21) + "one_hot: indices[1, 0] is 4, but there are 4 classes\n  indices \"i\"  i32[2, 2]" + from +
                  "\n  one_hot needs indices from 0 to below the number of classes, i32 or i64");
   const Tensor taken = take_along_axis(u, i);
   BOOST_TEST(message_of([&] { (void)evaluate({taken}, high); }) ==
-             where(26) + "take_along_axis: indices[0, 1] is 3, but axis 1 of x has size 2\n  x \"u\"        f32[2, 2]" + from +
+             where(25) + "take_along_axis: indices[0, 1] is 3, but axis 1 of x has size 2\n  x \"u\"        f32[2, 2]" + from +
                  "\n  indices \"i\"  i32[2, 2]" + from +
                  "\n  take_along_axis needs indices of x's shape but for the axis, from 0 to below x's size of it, i32 or i64");
 }

@@ -74,4 +74,8 @@ BOOST_AUTO_TEST_CASE(gradients_agree_with_finite_differences) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(every_op_has_a_gradient_or_says_why_not) {
+  for (const OpDef* op : all_ops()) BOOST_TEST((op->vjp != nullptr) != !op->no_gradient.empty(), op->name);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,19 +1,17 @@
-#include <gradloom/ops/matmul.hpp>
-
-#include <algorithm>
-#include <random>
-
-#include <boost/test/unit_test.hpp>
-
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <random>
 
 using namespace gradloom;
 using test::evaluate;
@@ -183,7 +181,8 @@ BOOST_AUTO_TEST_CASE(chunks_in_any_order_give_the_same_bits) {
 
 // The product is linear in each operand, so a central difference of any width is exact.
 BOOST_AUTO_TEST_CASE(gradients_agree_with_differences) {
-  const Case cases[] = {{{3, 4}, {4, 2}, {3, 2}}, {{2, 3, 4}, {4, 2}, {2, 3, 2}}, {{2, 1, 3, 4}, {3, 4, 1}, {2, 3, 3, 1}}};
+  const Case cases[] = {
+      {{3, 4}, {4, 2}, {3, 2}}, {{2, 3, 4}, {4, 2}, {2, 3, 2}}, {{2, 1, 3, 4}, {3, 4, 1}, {2, 3, 3, 1}}};
   for (const Case& shapes : cases) {
     for (const MatmulOptions options : {MatmulOptions{false, false}, {true, false}, {false, true}, {true, true}}) {
       std::vector<int64_t> a_sizes = shapes.a, b_sizes = shapes.b;
@@ -223,9 +222,27 @@ BOOST_AUTO_TEST_CASE(second_order) {
   const Tensor c = matmul(a, b);
   const Tensor first = gradients(sum(c * c), {b})[0];
   const Tensor second = gradients(sum(first), {b})[0];
-  const auto values = evaluate({second}, {{"a", Values::of<double>({3, 2}, {1, 2, 3, 4, 5, 6})},
-                                          {"b", Values::of<double>({2, 1}, {7, 8})}});
+  const auto values = evaluate(
+      {second}, {{"a", Values::of<double>({3, 2}, {1, 2, 3, 4, 5, 6})}, {"b", Values::of<double>({2, 1}, {7, 8})}});
   BOOST_TEST((values[0].as<double>() == std::vector<double>{158, 200}));
+}
+
+BOOST_AUTO_TEST_CASE(vectors) {
+  Graph g;
+  const Tensor v = g.input("v", {3}), m = g.input("m", {3, 2}), batch = g.input("batch", {2, 2, 3});
+  const std::map<std::string, Values> values{
+      {"v", Values::of<float>({3}, {1, 2, 3})},
+      {"m", Values::of<float>({3, 2}, {1, 4, 2, 5, 3, 6})},
+      {"batch", Values::of<float>({2, 2, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1})}};
+  const auto check = [&](const Tensor& product, const Shape& shape, const std::vector<float>& expected) {
+    BOOST_TEST(product.shape().to_string() == shape.to_string());
+    BOOST_TEST(evaluate({product}, values)[0].as<float>() == expected, boost::test_tools::per_element());
+  };
+  check(matmul(v, v), {}, {14});
+  check(matmul(v, m), {2}, {14, 32});
+  check(matmul(m, v, {.transpose_a = true, .transpose_b = true}), {2}, {14, 32});
+  check(matmul(batch, v), {2, 2}, {1, 2, 3, 6});
+  check(gradient(matmul(v, m), v), {3}, {5, 7, 9});
 }
 
 BOOST_AUTO_TEST_CASE(symbols) {
@@ -248,8 +265,8 @@ BOOST_AUTO_TEST_CASE(errors) {
   const Tensor u = g.input("u", {2, 2}, DType::u8);
   int call = __LINE__ + 1;
   BOOST_TEST(message_of([&] { (void)matmul(x, w); }) ==
-             at(call) + ": matmul: inner dimensions differ, 784 and 512\n  lhs \"x\"  f32[32, 784]  input, " + at(line) +
-                 "\n  rhs \"w\"  f32[512, 10]  input, " + at(line) + rule);
+             at(call) + ": matmul: inner dimensions differ, 784 and 512\n  lhs \"x\"  f32[32, 784]  input, " +
+                 at(line) + "\n  rhs \"w\"  f32[512, 10]  input, " + at(line) + rule);
   call = __LINE__ + 1;
   BOOST_TEST(message_of([&] { (void)matmul(p, q); }) ==
              at(call) + ": matmul: the batch sizes of axis -3 differ, 2 and 3\n  lhs \"p\"  f32[2, 3, 4]  input, " +

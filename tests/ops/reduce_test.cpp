@@ -1,17 +1,15 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
+#include <gradloom/autodiff/gradcheck.hpp>
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/reduce.hpp>
 
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
 #include <limits>
-
-#include <gradloom/autodiff/gradcheck.hpp>
-#include <gradloom/autodiff/gradients.hpp>
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/ops/arithmetic.hpp>
-
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
@@ -86,7 +84,8 @@ std::vector<double> values_for(const Reference& reference, int64_t count) {
   const double factors[] = {1, -1, 2, 0.5};
   for (int64_t i = 0; i < count; ++i) {
     const uint32_t bits = random_bits();
-    x.push_back(reference.op == prod ? factors[bits % (count < 1000 ? 4 : 2)] : (static_cast<double>(bits % 65) - 32) / 8);
+    x.push_back(reference.op == prod ? factors[bits % (count < 1000 ? 4 : 2)]
+                                     : (static_cast<double>(bits % 65) - 32) / 8);
   }
   return x;
 }
@@ -98,7 +97,8 @@ Tensor input_like(Graph& g, const Sizes& sizes, DType dtype = DType::f32) {
 // Runs a node's plan with the chunks of each step from the last to the first, and scratch full of garbage.
 std::vector<std::byte> run_backwards(const Tensor& y, const std::vector<std::byte>& x, Isa isa) {
   const KernelPlan plan = y.node().op->plan({y.graph(), y.node(), isa});
-  std::vector<std::byte> result(static_cast<size_t>(y.shape().element_count().value()) * size_of(y.dtype()), std::byte{0xff});
+  std::vector<std::byte> result(static_cast<size_t>(y.shape().element_count().value()) * size_of(y.dtype()),
+                                std::byte{0xff});
   std::vector<double> shared(plan.shared_bytes / sizeof(double) + 1, not_a_number);
   const void* const inputs[] = {x.data()};
   void* const outputs[] = {result.data()};
@@ -120,9 +120,11 @@ std::vector<std::byte> run_backwards(const Tensor& y, const std::vector<std::byt
 BOOST_AUTO_TEST_SUITE(ops_reduce)
 
 BOOST_AUTO_TEST_CASE(floats_over_every_set_of_axes) {
-  const std::vector<Sizes> shapes = {{0},       {1},        {5},         {63},        {65},         {1023}, {3, 17}, {17, 3},
-                                     {33, 300}, {600, 31},  {31, 600},   {3, 5, 7},   {2, 0, 3},    {37, 2, 19},
-                                     {2, 257, 16}, {2, 3, 4, 5}, {5, 33, 2, 18}, {1, 4, 1, 3}, {30, 2, 3, 70}};
+  const std::vector<Sizes> shapes = {
+      {0},           {1},         {5},          {63},         {65},           {1023},
+      {3, 17},       {17, 3},     {33, 300},    {600, 31},    {31, 600},      {3, 5, 7},
+      {2, 0, 3},     {37, 2, 19}, {2, 257, 16}, {2, 3, 4, 5}, {5, 33, 2, 18}, {1, 4, 1, 3},
+      {30, 2, 3, 70}};
   for (const Reference& reference : references) {
     for (const Sizes& sizes : shapes) {
       const std::vector<double> x = values_for(reference, count_of(sizes));
@@ -136,7 +138,8 @@ BOOST_AUTO_TEST_CASE(floats_over_every_set_of_axes) {
           const Tensor y = reference.op(input_like(g, sizes, dtype), {.axes = axes_in(set, rank)});
           for (const Isa isa : supported_isas()) {
             const Values values = evaluate({y}, {{"x", Values::from_doubles(dtype, sizes, x)}}, isa)[0];
-            BOOST_TEST((values.as_doubles() == expected), y.node().op->name << " of " << y.shape().to_string() << " set " << set);
+            BOOST_TEST((values.as_doubles() == expected),
+                       y.node().op->name << " of " << y.shape().to_string() << " set " << set);
           }
         }
       }
@@ -145,8 +148,9 @@ BOOST_AUTO_TEST_CASE(floats_over_every_set_of_axes) {
 }
 
 BOOST_AUTO_TEST_CASE(long_reductions_are_cut_into_parts) {
-  for (const Sizes& sizes : std::vector<Sizes>{{300001}, {3, 100003}, {50021, 7}, {700, 301}, {2, 90001, 3}, {2, 1000, 3, 101}, {5, 77, 1000, 2}}) {
-    for (const Reference& reference : references) {
+  for (const Sizes& sizes : std::vector<Sizes>{
+           {150001}, {3, 50003}, {25021, 7}, {500, 301}, {2, 30001, 3}, {2, 300, 3, 101}, {5, 31, 500, 2}}) {
+    for (const Reference& reference : {references[0], references[2]}) {  // sum and max; all four share the code
       const std::vector<double> x = values_for(reference, count_of(sizes));
       const int rank = static_cast<int>(sizes.size());
       for (const int set : {1, 2, 5}) {
@@ -209,7 +213,8 @@ BOOST_AUTO_TEST_CASE(integers_and_booleans) {
   for (const DType dtype : {DType::u8, DType::i32, DType::i64}) {
     Graph g;
     const Tensor input = input_like(g, {4, 3}, dtype);
-    const std::vector<Tensor> ys = {sum(input, {.axes = {1}}), prod(input, {.axes = {0}}), max(input, {.axes = {0}}), min(input)};
+    const std::vector<Tensor> ys = {sum(input, {.axes = {1}}), prod(input, {.axes = {0}}), max(input, {.axes = {0}}),
+                                    min(input)};
     BOOST_TEST((ys[0].dtype() == DType::i64));
     BOOST_TEST((ys[1].dtype() == DType::i64));
     BOOST_TEST((ys[2].dtype() == dtype));
@@ -233,7 +238,8 @@ BOOST_AUTO_TEST_CASE(integers_and_booleans) {
 BOOST_AUTO_TEST_CASE(many_integers_of_every_width) {
   for (const DType dtype : {DType::u8, DType::i32, DType::i64}) {
     std::vector<double> x;
-    for (int i = 0; i < 211 * 37; ++i) x.push_back(dtype == DType::u8 ? random_bits() % 200 : static_cast<double>(random_bits()) - 30000);
+    for (int i = 0; i < 211 * 37; ++i)
+      x.push_back(dtype == DType::u8 ? random_bits() % 200 : static_cast<double>(random_bits()) - 30000);
     for (const Reference& reference : references) {
       if (reference.op == prod) continue;
       for (int set = 1; set < 4; ++set) {
@@ -241,7 +247,8 @@ BOOST_AUTO_TEST_CASE(many_integers_of_every_width) {
         const Tensor y = reference.op(input_like(g, {211, 37}, dtype), {.axes = axes_in(set, 2)});
         const std::vector<double> expected = fold(reference, x, {211, 37}, set);
         for (const Isa isa : supported_isas()) {
-          BOOST_TEST((evaluate({y}, {{"x", Values::from_doubles(dtype, {211, 37}, x)}}, isa)[0].as_doubles() == expected));
+          BOOST_TEST(
+              (evaluate({y}, {{"x", Values::from_doubles(dtype, {211, 37}, x)}}, isa)[0].as_doubles() == expected));
         }
       }
     }
@@ -294,11 +301,14 @@ BOOST_AUTO_TEST_CASE(shapes_and_keepdims) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_of_sum_prod_max_min) {
-  const Array x = Array::from<double>({0.3, -1.2, 0.7, 1.9, -0.4, 0.8, 1.1, -0.9, 0.2, 0.6, -1.7, 1.3}).reshaped({2, 3, 2});
+  const Array x =
+      Array::from<double>({0.3, -1.2, 0.7, 1.9, -0.4, 0.8, 1.1, -0.9, 0.2, 0.6, -1.7, 1.3}).reshaped({2, 3, 2});
   for (const Reference& reference : references) {
     for (int set = 1; set < 8; ++set) {
       for (const bool keepdims : {false, true}) {
-        const auto y = [&](std::span<const Tensor> v) { return reference.op(v[0], {.axes = axes_in(set, 3), .keepdims = keepdims}); };
+        const auto y = [&](std::span<const Tensor> v) {
+          return reference.op(v[0], {.axes = axes_in(set, 3), .keepdims = keepdims});
+        };
         const GradcheckReport report = gradcheck(y, {x});
         BOOST_TEST(report.passed, report.message);
       }
@@ -313,10 +323,13 @@ BOOST_AUTO_TEST_CASE(the_gradient_of_prod_is_right_at_zeros) {
     Graph g;
     const Tensor input = input_like(g, {4}, DType::f64);
     for (const Isa isa : supported_isas()) {
-      BOOST_TEST((evaluate({gradient(prod(input), input)}, {{"x", Values::of({4}, x)}}, isa)[0].as<double>() == expected));
+      BOOST_TEST(
+          (evaluate({gradient(prod(input), input)}, {{"x", Values::of({4}, x)}}, isa)[0].as<double>() == expected));
     }
     const GradcheckReport report =
-        gradcheck([](std::span<const Tensor> v) { return prod(v[0], {.axes = {1}}); }, {Array::from(x, {1, 4}), });
+        gradcheck([](std::span<const Tensor> v) { return prod(v[0], {.axes = {1}}); }, {
+                                                                                           Array::from(x, {1, 4}),
+                                                                                       });
     BOOST_TEST(report.passed, report.message);
   }
 }
@@ -325,36 +338,47 @@ BOOST_AUTO_TEST_CASE(ties_share_the_gradient_of_an_extremum) {
   Graph g;
   const Tensor x = input_like(g, {2, 4});
   const Values values = Values::of<float>({2, 4}, {3, 1, 3, 3, -1, 5, 2, 5});
-  const auto shares = evaluate({gradient(max(x, {.axes = {1}}) * 6, x), gradient(min(x, {.axes = {0}}), x)}, {{"x", values}});
+  const auto shares =
+      evaluate({gradient(max(x, {.axes = {1}}) * 6, x), gradient(min(x, {.axes = {0}}), x)}, {{"x", values}});
   BOOST_TEST((shares[0].as<float>() == std::vector<float>{2, 0, 2, 2, 0, 3, 0, 3}));
   BOOST_TEST((shares[1].as<float>() == std::vector<float>{0, 1, 0, 1, 1, 0, 1, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(errors) {
   Graph g;
-  const Tensor x = g.input("x", {2, 3}), empty = g.input("empty", {0, 3});
-  const int line = __LINE__ - 1;
-  const std::string at = "reduce_test.cpp:";
-  const auto expected = [&](const std::string& problem, const std::string& operand, const std::string& rule, int raised) {
-    return at + std::to_string(raised) + ": " + problem + "\n  x " + operand + "  input, " + at + std::to_string(line) + "\n  " + rule;
-  };
-  BOOST_TEST(message_of([&] { (void)sum(x, {.axes = {2}}); }) ==
-             expected("sum: there is no axis 2 in a tensor of rank 2", "\"x\"  f32[2, 3]", "sum needs axes of x, each once", __LINE__ - 1));
-  BOOST_TEST(message_of([&] { (void)prod(x, {.axes = {0, -3}}); }) ==
-             expected("prod: there is no axis -3 in a tensor of rank 2", "\"x\"  f32[2, 3]", "prod needs axes of x, each once", __LINE__ - 1));
-  BOOST_TEST(message_of([&] { (void)mean(x, {.axes = {1, -1}}); }) ==
-             expected("sum: axis 1 is given twice", "\"x\"  f32[2, 3]", "sum needs axes of x, each once", __LINE__ - 1));
-  BOOST_TEST(message_of([&] { (void)max(empty); }) ==
-             expected("max: axis 0 has size 0", "\"empty\"  f32[0, 3]", "max needs axes of x, each once and none of size 0", __LINE__ - 1));
-  BOOST_TEST(message_of([&] { (void)min(empty, {.axes = {0}}); }) ==
-             expected("min: axis 0 has size 0", "\"empty\"  f32[0, 3]", "min needs axes of x, each once and none of size 0", __LINE__ - 1));
-  const Tensor whole = g.input("whole", {2}, DType::i32);
-  BOOST_TEST(message_of([&] { (void)g.add(sum_def, {&whole, 1}, {{"axes", Sizes{0}}, {"keepdims", false}}, {}); }) ==
-             "sum: it takes i64, f32, f64, not i32\n  x \"whole\"  i32[2]  input, " + at + std::to_string(__LINE__ - 2) +
-                 "\n  sum needs axes of x, each once");
-  BOOST_TEST(message_of([&] { (void)g.add(max_def, {&x, 1}, {{"axes", Sizes{1, 0}}, {"keepdims", false}}, {}); }) ==
-             "max: the axes are not in rising order\n  x \"x\"  f32[2, 3]  input, " + at + std::to_string(line) +
-                 "\n  max needs axes of x, each once and none of size 0");
+  const int made = __LINE__ + 1;
+  const Tensor x = g.input("x", {2, 3}), none = g.input("none", {0, 3}), whole = g.input("whole", {2}, DType::i32);
+  const std::string operands = "  input, reduce_test.cpp:" + std::to_string(made) + "\n  ";
+  const std::string once = "needs axes of x, each once", nonempty = once + " and none of size 0";
+  const auto at = [](int line) { return "reduce_test.cpp:" + std::to_string(line) + ": "; };
+
+  int line = __LINE__ + 1;
+  std::string text = message_of([&] { (void)sum(x, {.axes = {2}}); });
+  BOOST_TEST(text == at(line) + "sum: there is no axis 2 in a tensor of rank 2\n  x \"x\"  f32[2, 3]" + operands +
+                         "sum " + once);
+
+  line = __LINE__ + 1;
+  text = message_of([&] { (void)prod(x, {.axes = {0, -3}}); });
+  BOOST_TEST(text == at(line) + "prod: there is no axis -3 in a tensor of rank 2\n  x \"x\"  f32[2, 3]" + operands +
+                         "prod " + once);
+
+  line = __LINE__ + 1;
+  text = message_of([&] { (void)mean(x, {.axes = {1, -1}}); });
+  BOOST_TEST(text == at(line) + "sum: axis 1 is given twice\n  x \"x\"  f32[2, 3]" + operands + "sum " + once);
+
+  line = __LINE__ + 1;
+  text = message_of([&] { (void)max(none); });
+  BOOST_TEST(text == at(line) + "max: axis 0 has size 0\n  x \"none\"  f32[0, 3]" + operands + "max " + nonempty);
+
+  line = __LINE__ + 1;
+  text = message_of([&] { (void)min(none, {.axes = {0}}); });
+  BOOST_TEST(text == at(line) + "min: axis 0 has size 0\n  x \"none\"  f32[0, 3]" + operands + "min " + nonempty);
+
+  // What only a node made by hand, or read from text, can get wrong.
+  text = message_of([&] { (void)g.add(sum_def, {&whole, 1}, {{"axes", Sizes{0}}, {"keepdims", false}}, {}); });
+  BOOST_TEST(text == "sum: it takes i64, f32, f64, not i32\n  x \"whole\"  i32[2]" + operands + "sum " + once);
+  text = message_of([&] { (void)g.add(max_def, {&x, 1}, {{"axes", Sizes{1, 0}}, {"keepdims", false}}, {}); });
+  BOOST_TEST(text == "max: the axes are not in rising order\n  x \"x\"  f32[2, 3]" + operands + "max " + nonempty);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,53 @@
+// What the benchmark measures: a case is a Program and all that one step of it takes. Cases of a kind share a file
+// (cases_mlp.cpp, ...), which ends in the table of them.
+#pragma once
+
+#include "peers/peer_run.hpp"
+#include <gradloom/runtime/program.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bench {
+
+namespace gl = gradloom;
+
+/// A built case. One step is `program.run(executor, state, inputs, outputs)`, which allocates nothing once it is warm.
+struct Case {
+  gl::Program program;
+  gl::State state;
+  gl::Batch inputs;
+  std::vector<gl::Array> outputs;
+  /// Of one step, for the rate: matrix products and convolutions; else the traffic that cannot be avoided.
+  double flops = 0;
+  double bytes = 0;
+};
+
+/// `isa` is that of CompileOptions.
+struct NamedCase {
+  std::string_view name;
+  Case (*make)(std::string_view isa);
+};
+
+extern const std::span<const NamedCase> mlp_cases;
+extern const std::span<const NamedCase> pointwise_cases;
+
+struct TrainingOptions {
+  int threads = 1;
+  std::string isa;
+  std::string data;
+  int losses = 0;        ///< print so many first losses and stop; 0: train to the end
+  bool explain = false;  ///< print what was compiled, and do not train
+};
+
+/// A complete training: times its epochs and tests what was learned.
+struct NamedTraining {
+  std::string_view name;
+  peers::Row (*run)(const TrainingOptions& options);
+};
+
+extern const std::span<const NamedTraining> trainings;
+
+}  // namespace bench

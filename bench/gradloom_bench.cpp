@@ -1,0 +1,136 @@
+// gradloom_bench: one case of the comparison, run by Gradloom. Each case runs in a process of its own:
+//
+//   gradloom_bench --case mlp_mnist --threads 2
+//
+// and prints one row; cases, columns and the numbers they start from are explained in peers/README.md. compare.py runs
+// this beside the peers.
+#include "case.hpp"
+#include <gradloom/io/fashion_mnist.hpp>
+
+#include <CLI/CLI.hpp>
+#include <oneapi/tbb/global_control.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace {
+
+namespace gl = gradloom;
+
+struct Options {
+  std::string name;
+  peers::Patience patience;
+  bench::TrainingOptions training;
+};
+
+/// The number of the loss columns: the loss, or where there is none, the first element of the result.
+double checksum(const bench::Case& c) { return static_cast<double>(*static_cast<const float*>(c.outputs[0].raw())); }
+
+void print_losses(const Options& options, bench::Case& c) {
+  const gl::Executor executor{{.threads = options.training.threads}};
+  for (int i = 0; i < options.training.losses; ++i) {
+    c.program.run(executor, c.state, c.inputs, c.outputs);
+    std::printf("%.9g\n", checksum(c));
+  }
+}
+
+peers::Row measure(const Options& options, bench::Case& c) {
+  const gl::Executor executor{{.threads = options.training.threads}};
+  peers::Row row;
+  const auto step = [&]() -> const bench::Case* {
+    c.program.run(executor, c.state, c.inputs, c.outputs);
+    return &c;
+  };
+  peers::time_steps(row, options.patience, step, [](const bench::Case* stepped) { return checksum(*stepped); });
+  row.set_rate(c.flops, c.bytes);
+  return row;
+}
+
+const bench::NamedCase* find_case(const std::string& name) {
+  for (const auto& table : {bench::mlp_cases, bench::pointwise_cases}) {
+    const auto found = std::find_if(table.begin(), table.end(), [&](const auto& c) { return c.name == name; });
+    if (found != table.end()) return &*found;
+  }
+  return nullptr;
+}
+
+const bench::NamedTraining* find_training(const std::string& name) {
+  const auto found =
+      std::find_if(bench::trainings.begin(), bench::trainings.end(), [&](const auto& c) { return c.name == name; });
+  return found == bench::trainings.end() ? nullptr : &*found;
+}
+
+void print_names() {
+  const auto print = [](const auto& table) {
+    for (const auto& c : table) std::printf("%.*s\n", static_cast<int>(c.name.size()), c.name.data());
+  };
+  print(bench::mlp_cases);
+  print(bench::pointwise_cases);
+  print(bench::trainings);
+}
+
+int run_case(const Options& options) {
+  // Without this, oneTBB gives no run more threads than the machine has cores.
+  const tbb::global_control threads(
+      tbb::global_control::max_allowed_parallelism,
+      std::max<size_t>(static_cast<size_t>(options.training.threads),
+                       tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism)));
+  const double base = peers::resident_mb();
+  peers::Row row;
+  if (const bench::NamedCase* const named = find_case(options.name)) {
+    bench::Case c = named->make(options.training.isa);
+    if (options.training.explain) {
+      std::puts(c.program.explain().c_str());
+      return 0;
+    }
+    if (options.training.losses > 0) {
+      print_losses(options, c);
+      return 0;
+    }
+    row = measure(options, c);
+  } else if (const bench::NamedTraining* const training = find_training(options.name)) {
+    row = training->run(options.training);
+    if (options.training.losses > 0 || options.training.explain) return 0;
+  } else {
+    std::fprintf(stderr, "gradloom_bench: no case named '%s'; --list tells them\n", options.name.c_str());
+    return 2;
+  }
+  row.name = options.name;
+  row.threads = options.training.threads;
+  row.base_rss_mb = base;
+  peers::print_row(row);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.training.data = gl::io::fashion_mnist_folder;
+  bool list = false, header = false;
+  CLI::App app("Measures one case; see bench/peers/README.md.");
+  app.add_flag("--list", list, "print the names of the cases");
+  app.add_flag("--header", header, "print the names of the columns");
+  app.add_option("--case", options.name, "the case to run");
+  app.add_option("--threads", options.training.threads, "threads of the executor")->check(CLI::Range(1, 64));
+  app.add_option("--losses", options.training.losses, "print so many first losses instead of measuring");
+  app.add_option("--seconds", options.patience.seconds, "time steps for so long");
+  app.add_option("--steps", options.patience.fixed_steps, "time exactly so many steps");
+  app.add_option("--isa", options.training.isa, "baseline, avx2 or avx512; else the best there is");
+  app.add_option("--data", options.training.data, "the folder of Fashion-MNIST");
+  app.add_flag("--explain", options.training.explain, "print what the case was compiled to");
+  CLI11_PARSE(app, argc, argv);
+  if (list) print_names();
+  if (header) peers::print_header();
+  if (list || header) return 0;
+  if (options.name.empty()) {
+    std::fputs(app.help().c_str(), stderr);
+    return 2;
+  }
+  try {
+    return run_case(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", options.name.c_str(), error.what());
+    return 1;
+  }
+}
