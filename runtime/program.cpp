@@ -392,7 +392,9 @@ void ProgramData::check_outputs(const Plan& plan, std::span<const Array> outputs
   }
   for (size_t i = 0; problem.empty() && i < outputs.size(); ++i) {
     const Slot& slot = plan.outputs[i];
-    if (outputs[i].dtype() != slot.dtype || outputs[i].sizes() != slot.sizes || !outputs[i].contiguous()) {
+    if (outputs[i].read_only()) {
+      problem = fmt::format("output {} is a view of const memory", i);
+    } else if (outputs[i].dtype() != slot.dtype || outputs[i].sizes() != slot.sizes || !outputs[i].contiguous()) {
       problem = fmt::format("output {} is {}{}, not {}", i, type_of(outputs[i]), outputs[i].contiguous() ? "" : " with strides",
                             to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))}));
     }

@@ -4,7 +4,9 @@
 
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/graph/node.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/reduce.hpp>
 
 using namespace gradloom;
@@ -65,6 +67,98 @@ BOOST_AUTO_TEST_CASE(everything_wrong_with_the_inputs_is_named_at_once) {
                "  a run is given every input of its Program by name, of the declared dtype and shape");
   }
   BOOST_TEST(state.names().empty());
+}
+
+BOOST_AUTO_TEST_CASE(baked_in_constants_need_no_state) {
+  Graph g;
+  const Tensor x = g.input("x", {3});
+  const Tensor w = g.parameter("w", {3});
+  State trained;
+  trained.set("w", Array::from<float>({1, 2, 3}));
+  const Program program = compile({.outputs = {x * w}, .mode = Mode::inference, .constants = &trained});
+  const State empty;
+  const auto outputs = program.run(Executor{{.threads = 1}}, empty, {{"x", Array::from<float>({2, 2, 2})}});
+  BOOST_TEST(outputs[0].to_vector<float>() == (std::vector<float>{2, 4, 6}));
+}
+
+BOOST_AUTO_TEST_CASE(only_the_latest_specialisations_are_kept) {
+  Graph g;
+  const Tensor x = g.input("x", {"n"});
+  const Program program = compile({.outputs = {x + 1}, .specializations = 3});
+  State state;
+  for (int64_t n = 1; n <= 5; ++n) (void)program.run(state, {{"x", Array({n})}});
+  BOOST_TEST(program.stats().specializations == 3);
+  (void)program.run(state, {{"x", Array({5})}});
+  BOOST_TEST(program.stats().specializations_made == 5);
+  (void)program.run(state, {{"x", Array({1})}});
+  BOOST_TEST(program.stats().specializations_made == 6);
+}
+
+BOOST_AUTO_TEST_CASE(symbols_that_meet_are_checked_with_both_lines) {
+  Graph g;
+  const int line = __LINE__ + 1;
+  const Tensor a = g.input("a", {"n"});
+  const Tensor b = g.input("b", {"m"});
+  const Program program = compile({.outputs = {a * b}});
+  State state;
+  BOOST_TEST(program.run(state, {{"a", Array({4})}, {"b", Array({4})}})[0].size() == 4);
+  try {
+    (void)program.run(state, {{"a", Array({4})}, {"b", Array({5})}});
+    BOOST_FAIL("nothing was thrown");
+  } catch (const Error& error) {
+    const std::string text = error.what(), at = "program_test.cpp:";
+    BOOST_TEST(error.problem() == "the sizes of axis -1 differ, n = 4 and m = 5");
+    BOOST_TEST(text.find("n is 4, by input \"a\", " + at + std::to_string(line)) != std::string::npos);
+    BOOST_TEST(text.find("m is 5, by input \"b\", " + at + std::to_string(line + 1)) != std::string::npos);
+    BOOST_TEST(error.location() == at + std::to_string(line + 2));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(outputs_may_be_the_callers_and_lie_over_the_inputs) {
+  Graph g;
+  const Tensor x = g.input("x", {2, 2});
+  const Program program = compile({.outputs = {transpose(x)}});
+  State state;
+  const Executor executor{{.threads = 1}};
+  Array both = Array::from(std::vector<float>{1, 2, 3, 4}, {2, 2});
+  program.run(executor, state, {{"x", both}}, std::span<Array>(&both, 1));
+  BOOST_TEST(both.to_vector<float>() == (std::vector<float>{1, 3, 2, 4}));
+  const std::vector<float> fixed(4);
+  Array view = Array::view(fixed.data(), {2, 2});
+  BOOST_CHECK_EXCEPTION(program.run(executor, state, {{"x", both}}, std::span<Array>(&view, 1)), Error, [](const Error& error) {
+    return error.problem() == "output 0 is a view of const memory";
+  });
+}
+
+BOOST_AUTO_TEST_CASE(compile_refuses_what_makes_no_program) {
+  Graph g, other;
+  const Tensor x = g.input("x", {2}), w = g.parameter("w", {2}), y = other.input("y", {2});
+  const std::string rule = "\n  compile needs outputs or updates, all of one graph, and each parameter updated once at most";
+  const auto message_of = [](const CompileOptions& options) {
+    try {
+      (void)compile(options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  const std::string at = "program_test.cpp:" + std::to_string(w.node().location.line);
+  BOOST_TEST(message_of({}) == "compile: neither outputs nor updates are given" + rule);
+  BOOST_TEST(message_of({.outputs = {x, y}}) == at + ": compile \"y\": it is of another graph" + rule);
+  BOOST_TEST(message_of({.updates = {{x, x}}}) == at + ": compile \"x\": it is to be updated but is no parameter" + rule);
+  BOOST_TEST(message_of({.updates = {{w, x}, {w, w}}}) == at + ": compile \"w\": it is updated twice" + rule);
+  BOOST_TEST(message_of({.updates = {{w, sum(w)}}}) == at + ": compile \"w\": its update is f32[], it is f32[2]" + rule);
+}
+
+BOOST_AUTO_TEST_CASE(explain_shows_passes_memory_and_tasks) {
+  Graph g;
+  const Tensor x = g.input("x", {"n"});
+  const Program program = compile({.outputs = {sum(x * 2 + 1)}});
+  const SymbolBinding n[] = {{"n", 8}};
+  const std::string text = program.explain(n);
+  for (const char* part : {"---- declared", "---- specialize", "---- simplify", "---- fuse", "---- memory", "---- tasks", "region(mul, add)"}) {
+    BOOST_TEST(text.find(part) != std::string::npos, part);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
