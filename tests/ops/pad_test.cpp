@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(errors) {
   const Tensor x = g.input("x", {2, 3}, DType::u8);
   const std::string at = "pad_test.cpp";
   const auto expected = [&](const std::string& problem) {
-    return at + ": pad: " + problem + "\n  x \"x\"  u8[2, 3]  input, " + at + std::to_string(line) +
+    return at + ": pad: " + problem + "\n  x \"x\"  u8[2, 3]  input, " + at +
            "\n  pad adds a number of elements to each axis: low, high and interior have one for each, or none";
   };
   BOOST_TEST(message_without_lines_of([&] { (void)pad(x, {.low = {1}}); }) == expected("low has 1 numbers for 2 axes"));

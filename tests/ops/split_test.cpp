@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(errors) {
   const Tensor x = g.input("x", {2, 7});
   const std::string at = "split_test.cpp";
   const auto expected = [&](const std::string& problem, const std::string& rule) {
-    return at + ": " + problem + "\n  x \"x\"  f32[2, 7]  input, " + at + std::to_string(line) + "\n  " + rule;
+    return at + ": " + problem + "\n  x \"x\"  f32[2, 7]  input, " + at + "\n  " + rule;
   };
   const std::string equal = "split needs an axis whose size is a multiple of the number of parts";
   const std::string sizes = "split_sizes needs an axis whose size is the sum of the parts'";
