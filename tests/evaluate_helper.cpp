@@ -1,8 +1,8 @@
 #include "evaluate_helper.hpp"
 
-#include <gradloom/runtime/interpreter_internal.hpp>
-
 #include <cstring>
+
+#include <gradloom/runtime/interpreter_internal.hpp>
 
 namespace gradloom::test {
 
@@ -11,18 +11,12 @@ namespace {
 template <class F>
 void with_type(DType dtype, F f) {
   switch (dtype) {
-    case DType::boolean:
-      return f(bool{});
-    case DType::u8:
-      return f(uint8_t{});
-    case DType::i32:
-      return f(int32_t{});
-    case DType::i64:
-      return f(int64_t{});
-    case DType::f32:
-      return f(float{});
-    case DType::f64:
-      return f(double{});
+    case DType::boolean: return f(bool{});
+    case DType::u8: return f(uint8_t{});
+    case DType::i32: return f(int32_t{});
+    case DType::i64: return f(int64_t{});
+    case DType::f32: return f(float{});
+    case DType::f64: return f(double{});
   }
 }
 

@@ -1,6 +1,7 @@
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
 #include <gradloom/autodiff/custom_gradient.hpp>
+
+#include <boost/test/unit_test.hpp>
+
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/autodiff/jvp.hpp>
 #include <gradloom/graph/graph.hpp>
@@ -8,7 +9,8 @@
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 
-#include <boost/test/unit_test.hpp>
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
@@ -22,8 +24,9 @@ using Returned = std::vector<Tensor>;
 
 // y = x^2, with the gradient 3 * x * cotangent, which no correct rule would give.
 Tensor thrice(const Tensor& x) {
-  return custom_gradient(
-      x * x, {x}, [](Arguments in, const Tensor&, const Tensor& cotangent) { return Returned{3 * in[0] * cotangent}; });
+  return custom_gradient(x * x, {x}, [](Arguments in, const Tensor&, const Tensor& cotangent) {
+    return Returned{3 * in[0] * cotangent};
+  });
 }
 
 std::vector<float> at_two(const Tensor& tensor) {
@@ -80,9 +83,7 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   const auto pass = [](Arguments, const Tensor&, const Tensor& cotangent) { return Returned{cotangent}; };
   const auto none = [](Arguments, const Tensor&, const Tensor&) { return Returned{}; };
   const auto outer = [&](Arguments, const Tensor&, const Tensor&) { return Returned{x}; };
-  const auto wide = [](Arguments, const Tensor&, const Tensor& cotangent) {
-    return Returned{cast(cotangent, DType::f64)};
-  };
+  const auto wide = [](Arguments, const Tensor&, const Tensor& cotangent) { return Returned{cast(cotangent, DType::f64)}; };
   const auto input = [](Arguments, const Tensor&, const Tensor& cotangent) {
     return Returned{cotangent * cotangent.graph().input("more", {2})};
   };
@@ -95,17 +96,14 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   BOOST_TEST(message_of([&] { (void)custom_gradient(x, {Tensor()}, pass); }) ==
              message(line + 3, "an input is an empty Tensor\n  custom_gradient needs a value and at least one input"));
   BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, none); }) ==
-             message(line + 5,
-                     "the rule returned 0 gradients for 1 inputs\n"
-                     "  the rule returns one gradient per input, of the input's shape and dtype"));
+             message(line + 5, "the rule returned 0 gradients for 1 inputs\n"
+                               "  the rule returns one gradient per input, of the input's shape and dtype"));
   BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, outer); }) ==
-             message(line + 8,
-                     "the gradient for input 0 \"x\" belongs to another graph\n"
-                     "  the rule computes with its arguments only: pass what it needs as an input"));
+             message(line + 8, "the gradient for input 0 \"x\" belongs to another graph\n"
+                               "  the rule computes with its arguments only: pass what it needs as an input"));
   BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, wide); }) ==
-             message(line + 11,
-                     "the gradient for input 0 \"x\" is f64[2], the input is f32[2]\n"
-                     "  the rule returns one gradient per input, of the input's shape and dtype"));
+             message(line + 11, "the gradient for input 0 \"x\" is f64[2], the input is f32[2]\n"
+                                "  the rule returns one gradient per input, of the input's shape and dtype"));
   BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, input); }) ==
              message(line + 14, "the rule makes an input or a parameter\n  the rule computes with its arguments only"));
   BOOST_TEST(message_of([&] { (void)custom_gradient(x, {}, none); }) ==

@@ -1,13 +1,15 @@
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
 #include <gradloom/autodiff/gradients.hpp>
+
+#include <boost/test/unit_test.hpp>
+
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/gradient.hpp>
 
-#include <boost/test/unit_test.hpp>
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
@@ -27,24 +29,30 @@ std::vector<TensorType> same_type(const ShapeContext& context) { return {context
 // Ops that break the rules of gradients, each in its own way.
 const OpDef step_def{.name = "step", .inputs = {"x"}, .shape = same_type, .no_gradient = "it is piecewise constant"};
 const OpDef unsaid_def{.name = "unsaid", .inputs = {"x"}, .shape = same_type};
-const OpDef later_def{.name = "later", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients {
-                        return {Gradient::not_implemented("the formula is not known")};
-                      }};
-const OpDef too_few_def{
-    .name = "too_few", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients { return {}; }};
-const OpDef empty_def{
-    .name = "empty", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients { return {Tensor()}; }};
-const OpDef wrong_shape_def{
-    .name = "wrong_shape", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp& v) -> Gradients {
-      return {constant(v.graph(), 1)};
-    }};
-const OpDef wrong_dtype_def{
-    .name = "wrong_dtype", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp& v) -> Gradients {
-      return {cast(v.cotangent(), DType::f64)};
-    }};
-const OpDef zero_def{.name = "zero", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients {
-                       return {Gradient::none()};
-                     }};
+const OpDef later_def{.name = "later",
+                      .inputs = {"x"},
+                      .shape = same_type,
+                      .vjp = [](const Vjp&) -> Gradients { return {Gradient::not_implemented("the formula is not known")}; }};
+const OpDef too_few_def{.name = "too_few",
+                        .inputs = {"x"},
+                        .shape = same_type,
+                        .vjp = [](const Vjp&) -> Gradients { return {}; }};
+const OpDef empty_def{.name = "empty",
+                      .inputs = {"x"},
+                      .shape = same_type,
+                      .vjp = [](const Vjp&) -> Gradients { return {Tensor()}; }};
+const OpDef wrong_shape_def{.name = "wrong_shape",
+                            .inputs = {"x"},
+                            .shape = same_type,
+                            .vjp = [](const Vjp& v) -> Gradients { return {constant(v.graph(), 1)}; }};
+const OpDef wrong_dtype_def{.name = "wrong_dtype",
+                            .inputs = {"x"},
+                            .shape = same_type,
+                            .vjp = [](const Vjp& v) -> Gradients { return {cast(v.cotangent(), DType::f64)}; }};
+const OpDef zero_def{.name = "zero",
+                     .inputs = {"x"},
+                     .shape = same_type,
+                     .vjp = [](const Vjp&) -> Gradients { return {Gradient::none()}; }};
 
 Tensor apply(const OpDef& op, const Tensor& x, SourceLocation location = SourceLocation::current()) {
   return x.graph().add(op, {&x, 1}, {}, location);
@@ -71,12 +79,11 @@ BOOST_AUTO_TEST_CASE(mixed_second_derivatives_are_symmetric) {
   Graph g;
   const Tensor x = g.input("x", {2}), z = g.input("z", {2});
   const Tensor y = x * x * z + z / x;
-  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {1, 2})},
-                                            {"z", Values::of<float>({2}, {3, -4})}};
+  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {1, 2})}, {"z", Values::of<float>({2}, {3, -4})}};
   const auto first = gradients(y, {x, z});
-  BOOST_TEST((value_of(first[0], at) == std::vector<float>{3, -15}));  // 2xz - z/x^2
-  BOOST_TEST((value_of(first[1], at) == std::vector<float>{2, 4.5}));  // x^2 + 1/x
-  const std::vector<float> mixed = {1, 3.75};                          // 2x - 1/x^2
+  BOOST_TEST((value_of(first[0], at) == std::vector<float>{3, -15}));    // 2xz - z/x^2
+  BOOST_TEST((value_of(first[1], at) == std::vector<float>{2, 4.5}));    // x^2 + 1/x
+  const std::vector<float> mixed = {1, 3.75};                            // 2x - 1/x^2
   BOOST_TEST((value_of(gradient(first[0], z), at) == mixed));
   BOOST_TEST((value_of(gradient(first[1], x), at) == mixed));
 }
@@ -84,8 +91,7 @@ BOOST_AUTO_TEST_CASE(mixed_second_derivatives_are_symmetric) {
 BOOST_AUTO_TEST_CASE(the_cotangent_weighs_y) {
   Graph g;
   const Tensor x = g.input("x", {2}), v = g.input("v", {2});
-  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {3, 5})},
-                                            {"v", Values::of<float>({2}, {10, 100})}};
+  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {3, 5})}, {"v", Values::of<float>({2}, {10, 100})}};
   BOOST_TEST((value_of(gradient(x * x, x, v), at) == std::vector<float>{60, 1000}));
 }
 
@@ -143,8 +149,7 @@ BOOST_AUTO_TEST_CASE(gradient_nodes_carry_the_line_and_the_path_of_the_forward_n
   int line = 0;
   {
     const Scope scope = g.scope("layer");
-    y = x * x;
-    line = __LINE__;
+    y = x * x; line = __LINE__;
     (void)y.named("square");
   }
   const Scope scope = g.scope("elsewhere");
@@ -184,14 +189,10 @@ BOOST_AUTO_TEST_CASE(only_paths_without_a_gradient_are_an_error) {
   const Tensor x = g.input("x", {1}), w = g.input("w", {1});
   const Tensor y = (w * apply(step_def, apply(step_def, x * 2).named("first")).named("second")).named("y");
   const int line = __LINE__;
-  BOOST_TEST(message_of([&] {
-               (void)gradients(y, {w, x});
-             }) == here(line + 1) +
-                       ": gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
-                       "  step \"second\" (" +
-                       here(line - 1) +
-                       ") has no gradient: it is piecewise constant\n"
-                       "  if zero is what you want, leave x out or use stop_gradient");
+  BOOST_TEST(message_of([&] { (void)gradients(y, {w, x}); }) ==
+             here(line + 1) + ": gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
+             "  step \"second\" (" + here(line - 1) + ") has no gradient: it is piecewise constant\n"
+             "  if zero is what you want, leave x out or use stop_gradient");
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_of_the_user_are_errors) {
@@ -206,19 +207,15 @@ BOOST_AUTO_TEST_CASE(mistakes_of_the_user_are_errors) {
              here(line + 5) + ": gradients: x 0 \"i\" is i32[2]\n  only float tensors have gradients");
   BOOST_TEST(message_of([&] { (void)gradient(x, Tensor()); }) ==
              here(line + 7) + ": gradients: x 0 is an empty Tensor\n  gradients needs Tensors");
-  BOOST_TEST(message_of([&] {
-               (void)gradients(x, {x, other});
-             }) == here(line + 9) +
-                       ": gradients: x 1 \"other\" belongs to another graph than y \"x\"\n"
-                       "  a gradient is taken within one graph");
+  BOOST_TEST(message_of([&] { (void)gradients(x, {x, other}); }) ==
+             here(line + 9) + ": gradients: x 1 \"other\" belongs to another graph than y \"x\"\n"
+             "  a gradient is taken within one graph");
   BOOST_TEST(message_of([&] { (void)gradient(x, x, other); }) ==
-             here(line + 12) +
-                 ": gradients: the cotangent \"other\" belongs to another graph than y \"x\"\n"
-                 "  a gradient is taken within one graph");
+             here(line + 12) + ": gradients: the cotangent \"other\" belongs to another graph than y \"x\"\n"
+             "  a gradient is taken within one graph");
   BOOST_TEST(message_of([&] { (void)gradient(x, x, g.input("v", {3})); }) ==
-             here(line + 15) +
-                 ": gradients: the cotangent \"v\" is f32[3], y \"x\" is f32[2]\n"
-                 "  the cotangent has the shape and dtype of y");
+             here(line + 15) + ": gradients: the cotangent \"v\" is f32[3], y \"x\" is f32[2]\n"
+             "  the cotangent has the shape and dtype of y");
 }
 
 BOOST_AUTO_TEST_CASE(a_gradient_that_is_not_implemented_is_an_error_only_on_a_path_to_x) {
@@ -230,11 +227,9 @@ BOOST_AUTO_TEST_CASE(a_gradient_that_is_not_implemented_is_an_error_only_on_a_pa
   BOOST_CHECK_NO_THROW((void)gradient(y, x));
   BOOST_TEST(message_of([&] { (void)gradient(y, w); }) ==
              here(line + 2) + ": gradients: the gradient of later \"late\" (" + here(line - 2) +
-                 ") has not been implemented for x: the formula is not known\n"
-                 "  x \"w\"  f32[2]  input, " +
-                 here(line - 3) +
-                 "\n"
-                 "  every op between an x and y needs a gradient");
+             ") has not been implemented for x: the formula is not known\n"
+             "  x \"w\"  f32[2]  input, " + here(line - 3) + "\n"
+             "  every op between an x and y needs a gradient");
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_of_an_op_name_the_op) {
@@ -242,23 +237,17 @@ BOOST_AUTO_TEST_CASE(mistakes_of_an_op_name_the_op) {
   const Tensor x = g.input("x", {2});
   const std::string operands = "\n  x \"x\"  f32[2]  input, " + here(__LINE__ - 1) +
                                "\n  a gradient rule returns one gradient per input, of the input's shape and dtype";
-  const auto message = [&](const OpDef& op) {
-    return message_of([&] { (void)gradient(apply(op, x, {"user.cpp", 7}), x); });
-  };
-  BOOST_TEST(message(unsaid_def) ==
-             "user.cpp:7: unsaid: the gradient rule of op unsaid is missing, and so is the reason "
-             "why there is none" +
-                 operands);
+  const auto message = [&](const OpDef& op) { return message_of([&] { (void)gradient(apply(op, x, {"user.cpp", 7}), x); }); };
+  BOOST_TEST(message(unsaid_def) == "user.cpp:7: unsaid: the gradient rule of op unsaid is missing, and so is the reason "
+                                    "why there is none" + operands);
   BOOST_TEST(message(too_few_def) ==
              "user.cpp:7: too_few: the gradient rule of op too_few returned 0 gradients for 1 inputs" + operands);
   BOOST_TEST(message(empty_def) ==
              "user.cpp:7: empty: the gradient rule of op empty returned an empty Tensor for x" + operands);
   BOOST_TEST(message(wrong_shape_def) ==
-             "user.cpp:7: wrong_shape: the gradient rule of op wrong_shape returned f32[] for x, which is f32[2]" +
-                 operands);
+             "user.cpp:7: wrong_shape: the gradient rule of op wrong_shape returned f32[] for x, which is f32[2]" + operands);
   BOOST_TEST(message(wrong_dtype_def) ==
-             "user.cpp:7: wrong_dtype: the gradient rule of op wrong_dtype returned f64[2] for x, which is f32[2]" +
-                 operands);
+             "user.cpp:7: wrong_dtype: the gradient rule of op wrong_dtype returned f64[2] for x, which is f32[2]" + operands);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,13 +1,15 @@
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
 #include <gradloom/autodiff/jacobian.hpp>
+
+#include <boost/test/unit_test.hpp>
+
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 
-#include <boost/test/unit_test.hpp>
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
@@ -48,13 +50,11 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   const auto at = [](int line) { return "jacobian_test.cpp:" + std::to_string(line) + ": "; };
   const int line = __LINE__;
   BOOST_TEST(message_of([&] { (void)jacobian(x, x); }) ==
-             at(line + 1) +
-                 "jacobian: the shape [n] of y \"x\" has a symbol\n  jacobian makes nodes for each element of y");
+             at(line + 1) + "jacobian: the shape [n] of y \"x\" has a symbol\n  jacobian makes nodes for each element of y");
   BOOST_TEST(message_of([&] { (void)hessian(v, v); }) ==
              at(line + 3) + "hessian: y \"v\" is f32[2]\n  hessian needs a scalar y");
   BOOST_TEST(message_of([&] { (void)hessian(sum(x), x); }) ==
-             at(line + 5) +
-                 "hessian: the shape [n] of x \"x\" has a symbol\n  hessian makes nodes for each element of x");
+             at(line + 5) + "hessian: the shape [n] of x \"x\" has a symbol\n  hessian makes nodes for each element of x");
   BOOST_TEST(message_of([&] { (void)jacobian(v, Tensor()); }) ==
              at(line + 7) + "gradients: x 0 is an empty Tensor\n  gradients needs Tensors");
 }

@@ -1,7 +1,8 @@
 #include <gradloom/graph/dot.hpp>
-#include <gradloom/ops/arithmetic.hpp>
 
 #include <boost/test/unit_test.hpp>
+
+#include <gradloom/ops/arithmetic.hpp>
 
 using namespace gradloom;
 

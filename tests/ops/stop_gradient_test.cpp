@@ -1,10 +1,12 @@
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
-#include <gradloom/autodiff/gradients.hpp>
-#include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/stop_gradient.hpp>
 
 #include <boost/test/unit_test.hpp>
+
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::evaluate;
