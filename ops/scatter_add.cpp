@@ -114,7 +114,7 @@ void write_zeros(const KernelCall& call) {
 
 void add_slices(const KernelCall& call) {
   const auto& params = *static_cast<const ScatterAddParams*>(call.params);
-  const auto [outer, size, inner] = params.to;
+  const int64_t outer = params.to.outer, size = params.to.size, inner = params.to.inner;
   const int64_t count = params.check.count, units = (inner + unit - 1) / unit;
   const int64_t end = chunk_begin(outer * units, call.chunks, call.chunk + 1);
   const auto* const updates = static_cast<const std::byte*>(call.inputs[0]);
@@ -124,10 +124,9 @@ void add_slices(const KernelCall& call) {
       const int64_t block = at / units, first = at % units, last = std::min(units, first + end - at);
       const int64_t column = first * unit, columns = std::min(inner, last * unit) - column;
       for (int64_t i = 0; i < count; ++i) {
-        const int64_t row = block * params.to.size + static_cast<int64_t>(indices[i]);
-        params.add(sums + static_cast<size_t>(row * params.to.inner + column) * params.element_bytes,
-                   updates + static_cast<size_t>((block * count + i) * params.to.inner + column) * params.element_bytes,
-                   columns);
+        const int64_t row = block * size + static_cast<int64_t>(indices[i]);
+        params.add(sums + static_cast<size_t>(row * inner + column) * params.element_bytes,
+                   updates + static_cast<size_t>((block * count + i) * inner + column) * params.element_bytes, columns);
       }
       at += last - first;
     }

@@ -1,12 +1,10 @@
-#include <gradloom/ops/dim_size.hpp>
-
-#include <boost/test/unit_test.hpp>
-
+#include "evaluate_helper.hpp"
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/dim_size.hpp>
 
-#include "evaluate_helper.hpp"
+#include <boost/test/unit_test.hpp>
 
 using namespace gradloom;
 using test::evaluate;
@@ -40,9 +38,12 @@ BOOST_AUTO_TEST_CASE(an_axis_that_does_not_exist_is_an_error) {
     BOOST_FAIL("nothing was thrown");
   } catch (const Error& error) {
     const std::string at = "dim_size_test.cpp:";
-    BOOST_TEST(error.what() == at + std::to_string(line) + ": dim_size: there is no axis 1 in a tensor of rank 1\n"
-                               "  x \"x\"  f32[2]  input, " + at + std::to_string(line - 3) + "\n"
-                               "  dim_size needs a tensor and one of its axes");
+    BOOST_TEST(error.what() == at + std::to_string(line) +
+                                   ": dim_size: there is no axis 1 in a tensor of rank 1\n"
+                                   "  x \"x\"  f32[2]  input, " +
+                                   at + std::to_string(line - 3) +
+                                   "\n"
+                                   "  dim_size needs a tensor and one of its axes");
   }
 }
 
