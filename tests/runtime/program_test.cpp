@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(symbols_that_meet_are_checked_with_both_lines) {
     BOOST_FAIL("nothing was thrown");
   } catch (const Error& error) {
     const std::string text = error.what(), at = "program_test.cpp:";
-    BOOST_TEST(error.problem() == "the sizes of axis -1 differ, n = 4 and m = 5");
+    BOOST_TEST(error.problem() == "the sizes of axis -1 differ, m = 5 and n = 4");
     BOOST_TEST(text.find("n is 4, by input \"a\", " + at + std::to_string(line)) != std::string::npos);
     BOOST_TEST(text.find("m is 5, by input \"b\", " + at + std::to_string(line + 1)) != std::string::npos);
     BOOST_TEST(error.location() == at + std::to_string(line + 2));
