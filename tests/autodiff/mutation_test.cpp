@@ -1,0 +1,163 @@
+// Would gradcheck notice? Copies of ops with a mistake planted in the gradient rule must fail, the ops themselves pass.
+#include <gradloom/autodiff/gradcheck.hpp>
+#include <gradloom/graph/attributes.hpp>
+#include <gradloom/graph/op_def.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/exponential.hpp>
+#include <gradloom/ops/extrema.hpp>
+#include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/power.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
+#include <gradloom/ops/trigonometric.hpp>
+#include <gradloom/ops/where.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+using namespace gradloom;
+
+namespace {
+
+using Arguments = std::span<const Tensor>;
+using Axes = std::vector<int64_t>;
+
+struct Mutation {
+  const char* name;
+  const OpDef& op;
+  Gradients (*wrong)(const Vjp&);
+  std::vector<Array> points;
+  Attributes attributes{};
+  const char* found_in = "first order";
+};
+
+Array reshaped(std::initializer_list<int64_t> sizes, const std::vector<double>& values) {
+  const Array array(sizes, DType::f64);
+  std::copy(values.begin(), values.end(), array.data<double>().begin());
+  return array;
+}
+
+/// Keeps the shape of the gradient right, as a mistake must to get past the engine's own checks.
+Tensor like_input(const Vjp& v, const Tensor& x) { return broadcast(x, v.input(0).shape()); }
+
+std::vector<Mutation> mutations() {
+  const Array x = Array::from<double>({0.3, 0.7, 1.2}), y = Array::from<double>({0.5, 1.6, 0.9});
+  const Array a = reshaped({2, 2}, {0.5, -1, 2, 0.3}), b = reshaped({2, 2}, {1, 0.2, -0.7, 3});
+  const Array cube = reshaped({2, 2, 2}, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8});
+  const Attributes no_flags = {{"transpose_a", false}, {"transpose_b", false}};
+  return {
+      {"cos: the sign", cos_def, [](const Vjp& v) -> Gradients { return {v.cotangent() * sin(v.input(0))}; }, {x}},
+      {"sub: the sign of rhs",
+       sub_def,
+       [](const Vjp& v) -> Gradients {
+         return {v.cotangent(), v.cotangent()};
+       },
+       {x, y}},
+      {"mul: each its own operand",
+       mul_def,
+       [](const Vjp& v) -> Gradients {
+         return {v.cotangent() * v.input(0), v.cotangent() * v.input(1)};
+       },
+       {x, y}},
+      {"div: a factor is missing",
+       div_def,
+       [](const Vjp& v) -> Gradients {
+         return {v.cotangent() / v.input(1), -(v.cotangent() * v.output())};
+       },
+       {x, y}},
+      {"exp: of the input", exp_def, [](const Vjp& v) -> Gradients { return {v.cotangent() * v.input(0)}; }, {x}},
+      {"sqrt: the 2 is missing", sqrt_def, [](const Vjp& v) -> Gradients { return {v.cotangent() / v.output()}; }, {x}},
+      {"tanh: from the input",
+       tanh_def,
+       [](const Vjp& v) -> Gradients { return {v.cotangent() * (1 - square(v.input(0)))}; },
+       {x}},
+      {"tanh: a constant for the second order",
+       tanh_def,
+       [](const Vjp& v) -> Gradients { return {v.cotangent() * (1 - square(stop_gradient(v.output())))}; },
+       {x},
+       {},
+       "second order"},
+      {"sigmoid: 1 - y is missing",
+       sigmoid_def,
+       [](const Vjp& v) -> Gradients { return {v.cotangent() * v.output()}; },
+       {x}},
+      {"maximum: both get it",
+       maximum_def,
+       [](const Vjp& v) -> Gradients {
+         return {v.cotangent(), v.cotangent()};
+       },
+       {x, y}},
+      {"where: the branches are swapped",
+       where_def,
+       [](const Vjp& v) -> Gradients {
+         return {Gradient::none(), where(v.input(0), 0, v.cotangent()), where(v.input(0), v.cotangent(), 0)};
+       },
+       {Array::from<bool>({true, false, true}), x, y}},
+      {"matmul: a flag is lost",
+       matmul_def,
+       [](const Vjp& v) -> Gradients {
+         return {matmul(v.cotangent(), v.input(1)), matmul(v.input(0), v.cotangent(), {.transpose_a = true})};
+       },
+       {a, b},
+       no_flags},
+      {"matmul: the gradient is transposed",
+       matmul_def,
+       [](const Vjp& v) -> Gradients {
+         return {matmul(v.cotangent(), v.input(1), {.transpose_b = true}),
+                 matmul(v.cotangent(), v.input(0), {.transpose_a = true})};
+       },
+       {a, b},
+       no_flags},
+      {"sum: scaled as a mean",
+       sum_def,
+       [](const Vjp& v) -> Gradients { return {like_input(v, v.cotangent()) / 2}; },
+       {a},
+       {{"axes", Axes{0}}, {"keepdims", false}}},
+      {"sum: spread along the wrong axis",
+       sum_def,
+       [](const Vjp& v) -> Gradients { return {like_input(v, v.cotangent())}; },
+       {a},
+       {{"axes", Axes{1}}, {"keepdims", false}}},
+      {"max: every element gets it",
+       max_def,
+       [](const Vjp& v) -> Gradients { return {like_input(v, v.cotangent())}; },
+       {a},
+       {{"axes", Axes{0}}, {"keepdims", false}}},
+      {"broadcast: summed over the wrong axis",
+       broadcast_def,
+       [](const Vjp& v) -> Gradients { return {sum(v.cotangent(), {.axes = {1}})}; },
+       {Array::from<double>({0.5, -1})},
+       {{"shape", Shape{2, 2}}}},
+      {"transpose: not turned back",
+       transpose_def,
+       [](const Vjp& v) -> Gradients {
+         return {transpose(v.cotangent(), {1, 2, 0})};
+       },
+       {cube},
+       {{"permutation", Axes{1, 2, 0}}}},
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(autodiff_mutation)
+
+BOOST_AUTO_TEST_CASE(every_planted_mistake_of_a_gradient_is_caught) {
+  for (const Mutation& mutation : mutations()) {
+    OpDef wrong = mutation.op;
+    wrong.vjp = mutation.wrong;
+    const auto check = [&](const OpDef& op) {
+      return gradcheck([&](Arguments x) { return x[0].graph().add(op, x, mutation.attributes, {}); }, mutation.points);
+    };
+    const GradcheckReport right = check(mutation.op);
+    BOOST_TEST(right.passed, mutation.name << ", unmutated: " << right.message);
+    const GradcheckReport report = check(wrong);
+    BOOST_TEST(!report.passed, mutation.name);
+    BOOST_TEST(report.message.starts_with(mutation.found_in), mutation.name << ": " << report.message);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
