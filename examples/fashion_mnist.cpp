@@ -1,14 +1,15 @@
-// Trains a network on the 60,000 images of Fashion-MNIST and shows what it learned: the accuracy on the test images after
-// every epoch, which classes it takes for which, and a few images it got wrong. `./dev demo` runs this.
+// Trains a network on the 60,000 images of Fashion-MNIST and shows what it learned: the accuracy on the test images
+// after every epoch, which classes it takes for which, and a few images it got wrong. `./dev demo` runs this.
+#include <gradloom/gradloom.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
-#include <gradloom/gradloom.hpp>
 
 namespace gl = gradloom;
 
@@ -40,8 +41,10 @@ Data load(const Options& options) {
     data.test = gl::io::load_image_set(folder, gl::io::Split::test);
     data.classes.assign(std::begin(gl::io::fashion_mnist_classes), std::end(gl::io::fashion_mnist_classes));
   } else {
-    fmt::print("No Fashion-MNIST in {} (Debian's package dataset-fashion-mnist brings it).\n"
-               "Training on handwritten digits instead: 1,797 real images of 8x8 pixels, kept in examples/data.\n", folder);
+    fmt::print(
+        "No Fashion-MNIST in {} (Debian's package dataset-fashion-mnist brings it).\n"
+        "Training on handwritten digits instead: 1,797 real images of 8x8 pixels, kept in examples/data.\n",
+        folder);
     data.real_fashion = false;
     data.train = gl::io::load_image_set(EXAMPLE_DATA, gl::io::Split::train, "digits-");
     data.test = gl::io::load_image_set(EXAMPLE_DATA, gl::io::Split::test, "digits-");
@@ -76,7 +79,8 @@ struct Network {
   }
 };
 
-gl::Array predictions(const gl::Executor& cores, const gl::State& state, const gl::Program& predict, gl::io::Loader& images) {
+gl::Array predictions(const gl::Executor& cores, const gl::State& state, const gl::Program& predict,
+                      gl::io::Loader& images) {
   std::vector<int64_t> all;
   for (const gl::Batch& batch : images) {
     const std::vector<int64_t> some = predict.run(cores, state, batch)[0].to_vector<int64_t>();
@@ -103,8 +107,9 @@ void show_mistakes(const Data& data, const gl::Array& predicted) {
   }
   const int64_t rows = data.test.images.sizes()[1], columns = data.test.images.sizes()[2];
   for (const int64_t i : wrong) {
-    const std::string caption = fmt::format("{}, taken for {}", data.classes[static_cast<size_t>(data.test.labels.at<int32_t>({i}))],
-                                            data.classes[static_cast<size_t>(predicted.at<int64_t>({i}))]);
+    const std::string caption =
+        fmt::format("{}, taken for {}", data.classes[static_cast<size_t>(data.test.labels.at<int32_t>({i}))],
+                    data.classes[static_cast<size_t>(predicted.at<int64_t>({i}))]);
     fmt::print("{:<{}}  ", caption.substr(0, static_cast<size_t>(2 * columns)), 2 * columns);
   }
   fmt::print("\n");
@@ -131,10 +136,11 @@ void run(const Options& options) {
   const gl::Executor cores{{.threads = options.threads}};
   gl::io::Loader batches({{"image", data.train.images}, {"label", data.train.labels}},
                          {.batch_size = options.batch, .seed = options.seed, .to_float = {{"image"}}});
-  gl::io::Loader test_images({{"image", data.test.images}}, {.batch_size = 1000, .shuffle = false, .to_float = {{"image"}}});
+  gl::io::Loader test_images({{"image", data.test.images}},
+                             {.batch_size = 1000, .shuffle = false, .to_float = {{"image"}}});
 
-  fmt::print("{} images of {}x{}, {} to test; {} threads\n", sizes[0], sizes[1], sizes[2],
-             data.test.labels.size(), cores.threads());
+  fmt::print("{} images of {}x{}, {} to test; {} threads\n", sizes[0], sizes[1], sizes[2], data.test.labels.size(),
+             cores.threads());
   std::fflush(stdout);
   gl::nn::ProgressLine progress({.examples = "images", .metrics = {"accuracy"}});
   gl::Array predicted;
@@ -145,7 +151,8 @@ void run(const Options& options) {
     std::fflush(stdout);
     return gl::nn::FitAction::proceed;
   };
-  (void)gl::nn::fit(cores, state, net.train, batches, {.epochs = options.epochs, .progress = &progress, .on_epoch = after_epoch});
+  (void)gl::nn::fit(cores, state, net.train, batches,
+                    {.epochs = options.epochs, .progress = &progress, .on_epoch = after_epoch});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
   gl::nn::ConfusionMatrix confusion(static_cast<int64_t>(data.classes.size()));

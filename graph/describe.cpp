@@ -1,8 +1,8 @@
-#include <algorithm>
+#include <gradloom/graph/describe_internal.hpp>
 
 #include <fmt/format.h>
 
-#include <gradloom/graph/describe_internal.hpp>
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -39,7 +39,8 @@ std::string describe_operands(const Graph& graph, const OpDef& op, std::span<con
   }
   std::string text;
   for (const Line& line : lines) {
-    text += fmt::format("{}{:<{}}  {:<{}}  {}", text.empty() ? "" : "\n  ", line.who, who, line.type, type, line.origin);
+    text +=
+        fmt::format("{}{:<{}}  {:<{}}  {}", text.empty() ? "" : "\n  ", line.who, who, line.type, type, line.origin);
   }
   return text;
 }

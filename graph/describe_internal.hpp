@@ -1,10 +1,10 @@
 // How nodes appear in messages.
 #pragma once
 
-#include <string>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/node.hpp>
+
+#include <string>
 
 namespace gradloom::inline v0 {
 

@@ -1,12 +1,11 @@
 #include <gradloom/graph/dim.hpp>
+#include <gradloom/graph/error.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <set>
-
-#include <fmt/format.h>
-
-#include <gradloom/graph/error.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -20,7 +19,8 @@ int64_t floor_divide(int64_t a, int64_t b) { return a / b - ((a % b != 0 && (a <
 
 bool is_symbol(std::string_view factor) { return factor.find_first_of("(/") == std::string_view::npos; }
 
-// sum := product (('+' | '-') product)*; product := factor (('*' | '/') factor)*; factor := integer | name | '(' sum ')'
+// sum := product (('+' | '-') product)*; product := factor (('*' | '/') factor)*; factor := integer | name | '(' sum
+// ')'
 class DimParser {
  public:
   explicit DimParser(std::string_view text) : text_(text) {}
@@ -111,7 +111,8 @@ std::string Dim::to_string() const {
   std::string text;
   const auto append = [&](int64_t coefficient, const std::string& factors) {
     // -(INT64_MIN) does not exist, but unsigned negation gives its magnitude.
-    const uint64_t magnitude = coefficient < 0 ? 0 - static_cast<uint64_t>(coefficient) : static_cast<uint64_t>(coefficient);
+    const uint64_t magnitude =
+        coefficient < 0 ? 0 - static_cast<uint64_t>(coefficient) : static_cast<uint64_t>(coefficient);
     const bool negative = coefficient < 0;
     if (text.empty()) {
       if (negative) text += "-";
@@ -142,7 +143,8 @@ std::vector<std::string> Dim::symbols() const {
       for (size_t at = 0; at < factor.size();) {  // the names inside a quotient's text
         if (std::isalpha(static_cast<unsigned char>(factor[at])) || factor[at] == '_') {
           size_t end = at;
-          while (end < factor.size() && (std::isalnum(static_cast<unsigned char>(factor[end])) || factor[end] == '_')) ++end;
+          while (end < factor.size() && (std::isalnum(static_cast<unsigned char>(factor[end])) || factor[end] == '_'))
+            ++end;
           names.insert(factor.substr(at, end - at));
           at = end;
         } else {
@@ -179,7 +181,8 @@ Dim Dim::bind(std::span<const SymbolBinding> bindings) const {
         if (factor[i] == '/' && depth == 0) slash = i;
       }
       const Dim numerator = parse(std::string_view(factor).substr(1, slash - 1)).bind(bindings);
-      const Dim denominator = parse(std::string_view(factor).substr(slash + 1, factor.size() - slash - 2)).bind(bindings);
+      const Dim denominator =
+          parse(std::string_view(factor).substr(slash + 1, factor.size() - slash - 2)).bind(bindings);
       product = product * (numerator / denominator);
     }
     result = result + product;
@@ -190,7 +193,8 @@ Dim Dim::bind(std::span<const SymbolBinding> bindings) const {
 Dim operator+(const Dim& a, const Dim& b) {
   std::vector<Dim::Term> terms = a.all_terms();
   for (const Dim::Term& term : b.all_terms()) {
-    const auto same = std::find_if(terms.begin(), terms.end(), [&](const auto& t) { return t.factors == term.factors; });
+    const auto same =
+        std::find_if(terms.begin(), terms.end(), [&](const auto& t) { return t.factors == term.factors; });
     if (same == terms.end()) {
       terms.push_back(term);
     } else if (__builtin_add_overflow(same->coefficient, term.coefficient, &same->coefficient)) {
@@ -230,14 +234,15 @@ Dim operator/(const Dim& a, const Dim& b) {
     std::vector<Dim::Term> quotient = a.all_terms();
     const bool divides = std::all_of(quotient.begin(), quotient.end(), [&](const Dim::Term& term) {
       return term.coefficient % divisor[0].coefficient == 0 &&
-             std::includes(term.factors.begin(), term.factors.end(), divisor[0].factors.begin(), divisor[0].factors.end());
+             std::includes(term.factors.begin(), term.factors.end(), divisor[0].factors.begin(),
+                           divisor[0].factors.end());
     });
     if (divides) {
       for (Dim::Term& term : quotient) {
         term.coefficient /= divisor[0].coefficient;
         std::vector<std::string> rest;
-        std::set_difference(term.factors.begin(), term.factors.end(), divisor[0].factors.begin(), divisor[0].factors.end(),
-                            std::back_inserter(rest));
+        std::set_difference(term.factors.begin(), term.factors.end(), divisor[0].factors.begin(),
+                            divisor[0].factors.end(), std::back_inserter(rest));
         term.factors = std::move(rest);
       }
       return Dim::from_terms(std::move(quotient));
@@ -262,7 +267,8 @@ Dim DimParser::factor() {
   if (at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_]))) {
     int64_t value = 0;
     while (at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_]))) {
-      if (__builtin_mul_overflow(value, int64_t{10}, &value) || __builtin_add_overflow(value, text_[at_] - '0', &value)) {
+      if (__builtin_mul_overflow(value, int64_t{10}, &value) ||
+          __builtin_add_overflow(value, text_[at_] - '0', &value)) {
         throw Error(fmt::format("the dimension {} does not fit in 64 bits", text_));
       }
       ++at_;

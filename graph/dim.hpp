@@ -1,12 +1,12 @@
 #pragma once
 
+#include <gradloom/graph/export.hpp>
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <gradloom/graph/export.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -17,19 +17,19 @@ struct SymbolBinding {
 };
 
 /// The size of one axis: an integer, a named symbol ("batch"), or + - * / arithmetic of them (/ is floor division).
-/// Kept in a normal form (a polynomial with sorted terms; a quotient that does not divide is one opaque factor), so that
-/// equal expressions compare equal: `2 * batch + batch == 3 * batch`.
+/// Kept in a normal form (a polynomial with sorted terms; a quotient that does not divide is one opaque factor), so
+/// that equal expressions compare equal: `2 * batch + batch == 3 * batch`.
 class GRADLOOM_API Dim {
  public:
   Dim() = default;
-  Dim(int value) : constant_(value) {}                                 // NOLINT: sizes are written as numbers
-  Dim(long value) : constant_(value) {}                                // NOLINT
-  Dim(long long value) : constant_(value) {}                           // NOLINT
-  Dim(unsigned value) : constant_(value) {}                            // NOLINT
+  Dim(int value) : constant_(value) {}                                  // NOLINT: sizes are written as numbers
+  Dim(long value) : constant_(value) {}                                 // NOLINT
+  Dim(long long value) : constant_(value) {}                            // NOLINT
+  Dim(unsigned value) : constant_(value) {}                             // NOLINT
   Dim(unsigned long value) : constant_(static_cast<int64_t>(value)) {}  // NOLINT
   /// A symbol or an expression, "batch" or "2 * batch + 1". Throws Error if it is neither.
-  Dim(const char* expression) : Dim(parse(expression)) {}              // NOLINT: {"batch", 784}
-  Dim(const std::string& expression) : Dim(parse(expression)) {}       // NOLINT
+  Dim(const char* expression) : Dim(parse(expression)) {}         // NOLINT: {"batch", 784}
+  Dim(const std::string& expression) : Dim(parse(expression)) {}  // NOLINT
 
   [[nodiscard]] static Dim parse(std::string_view expression);
   /// The symbol of that name (letters, digits and _; not checked here).

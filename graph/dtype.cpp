@@ -1,5 +1,4 @@
 #include <gradloom/graph/dtype.hpp>
-
 #include <gradloom/graph/error.hpp>
 
 namespace gradloom::inline v0 {

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <gradloom/graph/export.hpp>
+
 #include <exception>
 #include <string>
 #include <string_view>
-
-#include <gradloom/graph/export.hpp>
 
 namespace gradloom::inline v0 {
 

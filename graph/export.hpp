@@ -1,5 +1,5 @@
-// What the library exports (everything else is compiled with hidden visibility), and the version. Every name lives in the inline namespace v0, so that two versions
-// linked into one program cannot be mixed up.
+// What the library exports (everything else is compiled with hidden visibility), and the version. Every name lives in
+// the inline namespace v0, so that two versions linked into one program cannot be mixed up.
 #pragma once
 
 #define GRADLOOM_VERSION_MAJOR 0

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <utility>
-
 #include <gradloom/graph/export.hpp>
+
+#include <utility>
 
 namespace gradloom::inline v0 {
 
-/// A shared pointer to a hidden implementation, for public headers, where <memory> would cost every user's compiler 35,000
-/// lines. `retain(T*)` and `release(T*)` are found by name beside T; both take null.
+/// A shared pointer to a hidden implementation, for public headers, where <memory> would cost every user's compiler
+/// 35,000 lines. `retain(T*)` and `release(T*)` are found by name beside T; both take null.
 template <class T>
 class Handle {
  public:

@@ -1,13 +1,14 @@
 #pragma once
 
-#include <cstdint>
-
 #include <gradloom/graph/dtype.hpp>
+
+#include <cstdint>
 
 namespace gradloom::inline v0 {
 
-/// How a parameter's first values are drawn: data, not code, so that it prints, parses and is the same on every machine.
-/// The values depend on the State's seed and the parameter's full name only. See nn/initializers.hpp for the usual ones.
+/// How a parameter's first values are drawn: data, not code, so that it prints, parses and is the same on every
+/// machine. The values depend on the State's seed and the parameter's full name only. See nn/initializers.hpp for the
+/// usual ones.
 struct Initializer {
   enum class Distribution : uint8_t { constant, uniform, normal };
   /// What `b` is divided by (as its square root): nothing, the fan-in, the fan-out or their mean. For a shape

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/graph/source_location.hpp>
 #include <gradloom/graph/tensor.hpp>
+
+#include <string>
+#include <vector>
 
 namespace gradloom::inline v0 {
 

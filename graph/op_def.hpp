@@ -2,16 +2,16 @@
 // runtime ask the OpDef; nothing anywhere lists op names.
 #pragma once
 
+#include <gradloom/graph/attributes.hpp>
+#include <gradloom/graph/export.hpp>
+#include <gradloom/graph/shape.hpp>
+#include <gradloom/graph/tensor.hpp>
+
 #include <array>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <gradloom/graph/attributes.hpp>
-#include <gradloom/graph/export.hpp>
-#include <gradloom/graph/shape.hpp>
-#include <gradloom/graph/tensor.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -42,7 +42,8 @@ class GRADLOOM_API ShapeContext {
 
   /// Throws the Error for this node: op, name, the user's line, the operands, the op's rule.
   [[noreturn]] virtual void fail(const std::string& problem) const = 0;
-  /// Requires that two sizes are equal and returns the one that is known better. Sizes that differ for certain fail with
+  /// Requires that two sizes are equal and returns the one that is known better. Sizes that differ for certain fail
+  /// with
   /// "`what` differ, 784 and 512"; a pair that only a binding can decide is noted and checked when the Program is
   /// specialised.
   virtual Dim require_equal(const Dim& a, const Dim& b, std::string_view what) const = 0;
@@ -78,11 +79,11 @@ struct OpDef {
   std::string_view no_gradient{};
   /// For pointwise ops: the loops per instruction set and dtype. Null for others.
   const PointwiseTable* pointwise = nullptr;
-  /// For pointwise ops: the same function of plain doubles (booleans as 0 and 1), which tests compare the kernels with. Its
-  /// result is still to be converted to the output's dtype.
+  /// For pointwise ops: the same function of plain doubles (booleans as 0 and 1), which tests compare the kernels with.
+  /// Its result is still to be converted to the output's dtype.
   double (*reference)(const double* inputs) = nullptr;
-  /// For pointwise ops: the largest error of the float kernels, in units in the last place. 0.5 is correct rounding, and
-  /// demanded to the bit.
+  /// For pointwise ops: the largest error of the float kernels, in units in the last place. 0.5 is correct rounding,
+  /// and demanded to the bit.
   double ulps = 0.5;
   /// For other ops: how to run a node whose sizes are known. Null for pointwise and for alias ops.
   KernelPlan (*plan)(const KernelRequest&) = nullptr;

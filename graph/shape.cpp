@@ -1,10 +1,9 @@
+#include <gradloom/graph/error.hpp>
 #include <gradloom/graph/shape.hpp>
-
-#include <algorithm>
 
 #include <fmt/format.h>
 
-#include <gradloom/graph/error.hpp>
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 

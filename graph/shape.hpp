@@ -1,12 +1,12 @@
 #pragma once
 
+#include <gradloom/graph/dim.hpp>
+#include <gradloom/graph/export.hpp>
+
 #include <initializer_list>
 #include <span>
 #include <string>
 #include <vector>
-
-#include <gradloom/graph/dim.hpp>
-#include <gradloom/graph/export.hpp>
 
 namespace gradloom::inline v0 {
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include <gradloom/graph/dtype.hpp>
 #include <gradloom/graph/export.hpp>
 #include <gradloom/graph/shape.hpp>
 #include <gradloom/graph/source_location.hpp>
+
+#include <string>
+#include <string_view>
 
 namespace gradloom::inline v0 {
 
@@ -14,8 +14,8 @@ class Graph;
 class Node;
 struct GraphData;
 
-/// A handle on one output of a node of a Graph: symbolic, with a dtype and a shape, without data. Cheap to copy. Using a
-/// Tensor after its Graph was destroyed throws Error (the handle keeps just enough alive to tell).
+/// A handle on one output of a node of a Graph: symbolic, with a dtype and a shape, without data. Cheap to copy. Using
+/// a Tensor after its Graph was destroyed throws Error (the handle keeps just enough alive to tell).
 class GRADLOOM_API Tensor {
  public:
   Tensor() = default;

@@ -1,5 +1,5 @@
-// add, sub, mul, div, neg: exact to the rounding of IEEE 754 (0.5 ULP). Integers wrap around; integer division truncates,
-// and by zero gives 0.
+// add, sub, mul, div, neg: exact to the rounding of IEEE 754 (0.5 ULP). Integers wrap around; integer division
+// truncates, and by zero gives 0.
 #include <gradloom/ops/pointwise_internal.hpp>
 
 #ifdef GRADLOOM_KERNEL_ISA
@@ -10,22 +10,28 @@ namespace {
 struct Add {
   template <class V>
   V operator()(V a, V b) const {
-    if constexpr (std::is_integral_v<V>) return wrapping(a, b, [](auto x, auto y) { return x + y; });
-    else return a + b;
+    if constexpr (std::is_integral_v<V>)
+      return wrapping(a, b, [](auto x, auto y) { return x + y; });
+    else
+      return a + b;
   }
 };
 struct Sub {
   template <class V>
   V operator()(V a, V b) const {
-    if constexpr (std::is_integral_v<V>) return wrapping(a, b, [](auto x, auto y) { return x - y; });
-    else return a - b;
+    if constexpr (std::is_integral_v<V>)
+      return wrapping(a, b, [](auto x, auto y) { return x - y; });
+    else
+      return a - b;
   }
 };
 struct Mul {
   template <class V>
   V operator()(V a, V b) const {
-    if constexpr (std::is_integral_v<V>) return wrapping(a, b, [](auto x, auto y) { return x * y; });
-    else return a * b;
+    if constexpr (std::is_integral_v<V>)
+      return wrapping(a, b, [](auto x, auto y) { return x * y; });
+    else
+      return a * b;
   }
 };
 struct Div {
@@ -34,7 +40,8 @@ struct Div {
     if constexpr (std::is_integral_v<V>) {
       if (b == 0) return 0;
       if constexpr (std::is_signed_v<V>) {
-        if (b == -1) return wrapping(V{0}, a, [](auto x, auto y) { return x - y; });  // the lowest value has no negative
+        if (b == -1)
+          return wrapping(V{0}, a, [](auto x, auto y) { return x - y; });  // the lowest value has no negative
       }
       return static_cast<V>(a / b);
     } else {
@@ -45,8 +52,10 @@ struct Div {
 struct Neg {
   template <class V>
   V operator()(V a) const {
-    if constexpr (std::is_integral_v<V>) return wrapping(V{0}, a, [](auto x, auto y) { return x - y; });
-    else return a ^ V(-0.0);  // xsimd 8.1 has 0 - a on AVX-512, which makes 0 of 0
+    if constexpr (std::is_integral_v<V>)
+      return wrapping(V{0}, a, [](auto x, auto y) { return x - y; });
+    else
+      return a ^ V(-0.0);  // xsimd 8.1 has 0 - a on AVX-512, which makes 0 of 0
   }
 };
 
@@ -64,10 +73,6 @@ GRADLOOM_POINTWISE(neg, Neg, signed_numbers)
 #ifndef GRADLOOM_KERNEL_ISA
 
 #include <gradloom/ops/arithmetic.hpp>
-
-#include <cmath>
-#include <cstdlib>
-
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/gradient.hpp>
@@ -75,6 +80,9 @@ GRADLOOM_POINTWISE(neg, Neg, signed_numbers)
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/stable_product_internal.hpp>
+
+#include <cmath>
+#include <cstdlib>
 
 namespace gradloom::inline v0 {
 
@@ -142,7 +150,9 @@ Tensor stabilize_sub(Graph&, const Node&, std::span<const Tensor> inputs) {
   return is_expm1 ? expm1(input_of(inputs[0])) : Tensor();
 }
 
-Tensor stabilize_mul(Graph&, const Node&, std::span<const Tensor> inputs) { return stable_product(inputs[0], inputs[1]); }
+Tensor stabilize_mul(Graph&, const Node&, std::span<const Tensor> inputs) {
+  return stable_product(inputs[0], inputs[1]);
+}
 
 // a / (1 + exp(z)) = a sigmoid(-z), and exp(z) / sum(exp(z)) = softmax(z).
 Tensor stabilize_div(Graph&, const Node&, std::span<const Tensor> inputs) {
@@ -162,7 +172,9 @@ const OpDef add_def{.name = "add",
                     .inputs = {"lhs", "rhs"},
                     .rule = "add needs two tensors of numbers, of one shape",
                     .shape = pointwise_shape,
-                    .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent(), v.cotangent()}; },
+                    .vjp = [](const Vjp& v) -> Gradients {
+                      return {v.cotangent(), v.cotangent()};
+                    },
                     .pointwise = &add_table,
                     .reference = [](const double* x) { return x[0] + x[1]; },
                     .properties = {.commutative = true},
@@ -174,7 +186,9 @@ const OpDef sub_def{.name = "sub",
                     .inputs = {"lhs", "rhs"},
                     .rule = "sub needs two tensors of numbers, of one shape",
                     .shape = pointwise_shape,
-                    .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent(), -v.cotangent()}; },
+                    .vjp = [](const Vjp& v) -> Gradients {
+                      return {v.cotangent(), -v.cotangent()};
+                    },
                     .pointwise = &sub_table,
                     .reference = [](const double* x) { return x[0] - x[1]; },
                     .simplify = simplify_sub,

@@ -17,7 +17,8 @@ std::vector<TensorType> shape(const ShapeContext& context) {
   const Shape& to = context.attributes().get<Shape>("shape");
   if (from.rank() > to.rank()) context.fail("the shape " + to.to_string() + " has too few axes");
   for (int axis = 1; axis <= from.rank(); ++axis) {
-    if (from[-axis] != Dim(1)) (void)context.require_equal(from[-axis], to[-axis], "the sizes of axis " + std::to_string(-axis));
+    if (from[-axis] != Dim(1))
+      (void)context.require_equal(from[-axis], to[-axis], "the sizes of axis " + std::to_string(-axis));
   }
   for (const Dim& dim : to) {
     if (dim.known() && dim.value() < 0) context.fail("the shape " + to.to_string() + " has a negative size");
@@ -54,14 +55,15 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-const OpDef broadcast_def{.name = "broadcast",
-                          .inputs = {"x"},
-                          .rule = "broadcast repeats axes that are a literal 1, aligned at the right, and keeps all others",
-                          .shape = shape,
-                          .vjp = vjp,
-                          .plan = plan,
-                          .simplify = simplify,
-                          .samples = samples};
+const OpDef broadcast_def{
+    .name = "broadcast",
+    .inputs = {"x"},
+    .rule = "broadcast repeats axes that are a literal 1, aligned at the right, and keeps all others",
+    .shape = shape,
+    .vjp = vjp,
+    .plan = plan,
+    .simplify = simplify,
+    .samples = samples};
 
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   const int added = x.rank() - shape.rank();

@@ -11,7 +11,8 @@ To convert(From x) {
   if constexpr (std::is_same_v<To, bool>) {
     return x != From{0};
   } else if constexpr (is_float_v<From> && std::is_integral_v<To>) {
-    // The limits as From: the lower one is exact, the upper one rounds up to a power of two for wide integers, hence >=.
+    // The limits as From: the lower one is exact, the upper one rounds up to a power of two for wide integers, hence
+    // >=.
     constexpr int bits = static_cast<int>(sizeof(To)) * 8 - (std::is_signed_v<To> ? 1 : 0);
     constexpr From above = static_cast<From>(uint64_t{1} << (bits - 1)) * 2;
     constexpr From below = std::is_signed_v<To> ? -above : From{0};
@@ -80,14 +81,16 @@ Gradients vjp(const Vjp& v) {
 }
 
 const OpDef& cast_to(DType dtype) {
-  constexpr const OpDef* targets[dtype_count] = {&to_boolean_def, &to_u8_def, &to_i32_def, &to_i64_def, &to_f32_def, &to_f64_def};
+  constexpr const OpDef* targets[dtype_count] = {&to_boolean_def, &to_u8_def,  &to_i32_def,
+                                                 &to_i64_def,     &to_f32_def, &to_f64_def};
   return *targets[static_cast<size_t>(dtype)];
 }
 
 /// Does every value of dtype `from` exist in `to`?
 bool holds(DType to, DType from) {
   if (from <= DType::u8) return from <= to;
-  return from == to || (from == DType::i32 && (to == DType::i64 || to == DType::f64)) || (from == DType::f32 && to == DType::f64);
+  return from == to || (from == DType::i32 && (to == DType::i64 || to == DType::f64)) ||
+         (from == DType::f32 && to == DType::f64);
 }
 
 // A cast of a cast that lost nothing starts from the first one's input.
@@ -106,25 +109,60 @@ constexpr std::string_view no_gradient = "its result is not a float";
 
 }  // namespace
 
-const OpDef to_boolean_def{.name = "to_boolean", .inputs = {"x"}, .rule = rule, .shape = shape<DType::boolean>,
-                           .no_gradient = no_gradient, .pointwise = &to_boolean_table,
-                           .reference = [](const double* x) { return x[0] != 0 ? 1.0 : 0.0; }, .simplify = simplify, .samples = samples};
-const OpDef to_u8_def{.name = "to_u8", .inputs = {"x"}, .rule = rule, .shape = shape<DType::u8>,
-                      .no_gradient = no_gradient, .pointwise = &to_u8_table,
+const OpDef to_boolean_def{.name = "to_boolean",
+                           .inputs = {"x"},
+                           .rule = rule,
+                           .shape = shape<DType::boolean>,
+                           .no_gradient = no_gradient,
+                           .pointwise = &to_boolean_table,
+                           .reference = [](const double* x) { return x[0] != 0 ? 1.0 : 0.0; },
+                           .simplify = simplify,
+                           .samples = samples};
+const OpDef to_u8_def{.name = "to_u8",
+                      .inputs = {"x"},
+                      .rule = rule,
+                      .shape = shape<DType::u8>,
+                      .no_gradient = no_gradient,
+                      .pointwise = &to_u8_table,
                       .reference = [](const double* x) { return x[0]; },
-                      .simplify = simplify, .samples = samples};
-const OpDef to_i32_def{.name = "to_i32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i32>,
-                       .no_gradient = no_gradient, .pointwise = &to_i32_table,
+                      .simplify = simplify,
+                      .samples = samples};
+const OpDef to_i32_def{.name = "to_i32",
+                       .inputs = {"x"},
+                       .rule = rule,
+                       .shape = shape<DType::i32>,
+                       .no_gradient = no_gradient,
+                       .pointwise = &to_i32_table,
                        .reference = [](const double* x) { return x[0]; },
-                       .simplify = simplify, .samples = samples};
-const OpDef to_i64_def{.name = "to_i64", .inputs = {"x"}, .rule = rule, .shape = shape<DType::i64>,
-                       .no_gradient = no_gradient, .pointwise = &to_i64_table,
+                       .simplify = simplify,
+                       .samples = samples};
+const OpDef to_i64_def{.name = "to_i64",
+                       .inputs = {"x"},
+                       .rule = rule,
+                       .shape = shape<DType::i64>,
+                       .no_gradient = no_gradient,
+                       .pointwise = &to_i64_table,
                        .reference = [](const double* x) { return x[0]; },
-                       .simplify = simplify, .samples = samples};
-const OpDef to_f32_def{.name = "to_f32", .inputs = {"x"}, .rule = rule, .shape = shape<DType::f32>, .vjp = vjp,
-                       .pointwise = &to_f32_table, .reference = [](const double* x) { return x[0]; }, .simplify = simplify, .samples = samples};
-const OpDef to_f64_def{.name = "to_f64", .inputs = {"x"}, .rule = rule, .shape = shape<DType::f64>, .vjp = vjp,
-                       .pointwise = &to_f64_table, .reference = [](const double* x) { return x[0]; }, .simplify = simplify, .samples = samples};
+                       .simplify = simplify,
+                       .samples = samples};
+const OpDef to_f32_def{.name = "to_f32",
+                       .inputs = {"x"},
+                       .rule = rule,
+                       .shape = shape<DType::f32>,
+                       .vjp = vjp,
+                       .pointwise = &to_f32_table,
+                       .reference = [](const double* x) { return x[0]; },
+                       .simplify = simplify,
+                       .samples = samples};
+const OpDef to_f64_def{.name = "to_f64",
+                       .inputs = {"x"},
+                       .rule = rule,
+                       .shape = shape<DType::f64>,
+                       .vjp = vjp,
+                       .pointwise = &to_f64_table,
+                       .reference = [](const double* x) { return x[0]; },
+                       .simplify = simplify,
+                       .samples = samples};
 
 Tensor cast(const Operand& x, DType dtype) {
   const SourceScope scope(x, "cast");

@@ -14,9 +14,9 @@ GRADLOOM_API extern const OpDef to_i64_def;
 GRADLOOM_API extern const OpDef to_f32_def;
 GRADLOOM_API extern const OpDef to_f64_def;
 
-/// x converted to another dtype, elementwise; x itself if it has it already. Float to integer truncates, saturates at the
-/// ends of the range, and turns nan into 0; anything but 0 (nan too) is true; i64 to f32 rounds to nearest; wider to
-/// narrower integers wrap around. The gradient is cast back; through integers there is none.
+/// x converted to another dtype, elementwise; x itself if it has it already. Float to integer truncates, saturates at
+/// the ends of the range, and turns nan into 0; anything but 0 (nan too) is true; i64 to f32 rounds to nearest; wider
+/// to narrower integers wrap around. The gradient is cast back; through integers there is none.
 [[nodiscard]] GRADLOOM_API Tensor cast(const Operand& x, DType dtype);
 
 /// x itself if it is of floats, else x as f32: how functions of floats take integers and booleans.

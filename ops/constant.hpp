@@ -1,12 +1,12 @@
 #pragma once
 
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/tensor.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
-
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/graph/tensor.hpp>
 
 namespace gradloom::inline v0 {
 

@@ -60,8 +60,8 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-// log of a sum or quotient of exponentials. It meets what its input has become already: 1 / (1 + exp(-x)) is a sigmoid by
-// then, a softmax without a shift has one.
+// log of a sum or quotient of exponentials. It meets what its input has become already: 1 / (1 + exp(-x)) is a sigmoid
+// by then, a softmax without a shift has one.
 Tensor stabilize_log(Graph&, const Node&, std::span<const Tensor> inputs) {
   const Tensor& x = inputs[0];
   if (made_by(x, exp_def)) return input_of(x);
@@ -81,7 +81,8 @@ Tensor stabilize_log(Graph&, const Node&, std::span<const Tensor> inputs) {
     const Tensor z = input_of(input_of(x));
     if (is_shifted_by_maximum(z)) return {};
     const Attributes& attributes = x.node().attributes;
-    return logsumexp(z, {.axes = attributes.get<std::vector<int64_t>>("axes"), .keepdims = attributes.get<bool>("keepdims")});
+    return logsumexp(
+        z, {.axes = attributes.get<std::vector<int64_t>>("axes"), .keepdims = attributes.get<bool>("keepdims")});
   }
   return {};
 }

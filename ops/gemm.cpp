@@ -1,6 +1,7 @@
 // How a matrix product is cut into blocks.
-#include <algorithm>
 #include <gradloom/ops/gemm.hpp>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 

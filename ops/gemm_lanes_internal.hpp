@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gradloom/ops/kernel_internal.hpp>
+
 #include <utility>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {

@@ -1,13 +1,13 @@
 // What a gradient rule is handed and what it returns.
 #pragma once
 
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/tensor.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace gradloom::inline v0 {
 

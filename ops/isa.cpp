@@ -1,9 +1,9 @@
-#include <cstdlib>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/kernel.hpp>
 
 #include <fmt/format.h>
 
-#include <gradloom/graph/error.hpp>
-#include <gradloom/ops/kernel.hpp>
+#include <cstdlib>
 
 namespace gradloom::inline v0 {
 
@@ -49,7 +49,8 @@ const std::vector<Isa>& supported_isas() {
     }
     return found;
   }();
-  if (supported.empty()) throw Error("this CPU is older than x86-64-v2 (SSE4.2, POPCNT): Gradloom has no kernels for it");
+  if (supported.empty())
+    throw Error("this CPU is older than x86-64-v2 (SSE4.2, POPCNT): Gradloom has no kernels for it");
   return supported;
 }
 
@@ -59,7 +60,8 @@ Isa default_isa() {
   if (forced == nullptr || *forced == '\0') return supported.back();
   const Isa isa = parse_isa(forced);
   if (isa > supported.back()) {
-    throw Error(fmt::format("GRADLOOM_ISA asks for {}, but this CPU has {} at most", forced, to_string(supported.back())));
+    throw Error(
+        fmt::format("GRADLOOM_ISA asks for {}, but this CPU has {} at most", forced, to_string(supported.back())));
   }
   return isa;
 }

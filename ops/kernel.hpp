@@ -1,6 +1,10 @@
-// How ops run: what a kernel is called with, and the plan that an op makes for a node whose sizes are known. Kept free of
-// SIMD headers: kernels themselves are compiled per instruction set, see kernel_internal.hpp.
+// How ops run: what a kernel is called with, and the plan that an op makes for a node whose sizes are known. Kept free
+// of SIMD headers: kernels themselves are compiled per instruction set, see kernel_internal.hpp.
 #pragma once
+
+#include <gradloom/graph/export.hpp>
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/node.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +12,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <gradloom/graph/export.hpp>
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/graph/node.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -24,8 +24,8 @@ inline constexpr int isa_count = 3;
 [[nodiscard]] GRADLOOM_API Isa parse_isa(std::string_view name);
 /// The sets this CPU (and operating system) can run, in order. Throws Error if it has not even the baseline.
 [[nodiscard]] GRADLOOM_API const std::vector<Isa>& supported_isas();
-/// The best supported set, or the one that the environment variable GRADLOOM_ISA names. Throws Error for an unknown name
-/// and for a set this CPU does not have.
+/// The best supported set, or the one that the environment variable GRADLOOM_ISA names. Throws Error for an unknown
+/// name and for a set this CPU does not have.
 [[nodiscard]] GRADLOOM_API Isa default_isa();
 
 /// What random kernels and schedules know of the run.
@@ -57,10 +57,10 @@ struct KernelStep {
 /// How one node runs.
 struct KernelPlan {
   std::vector<KernelStep> steps;
-  std::shared_ptr<const void> params;  ///< what the kernel needs to know; plain data
-  size_t scratch_bytes = 0;            ///< per worker
-  size_t shared_bytes = 0;             ///< per node, lives through its steps
-  double nanoseconds = 0;              ///< expected serial time, for the scheduler
+  std::shared_ptr<const void> params;         ///< what the kernel needs to know; plain data
+  size_t scratch_bytes = 0;                   ///< per worker
+  size_t shared_bytes = 0;                    ///< per node, lives through its steps
+  double nanoseconds = 0;                     ///< expected serial time, for the scheduler
   std::vector<std::pair<int, int>> in_place;  ///< (input, output) pairs: the output may take the input's buffer
 };
 
@@ -99,6 +99,8 @@ class KernelRequest {
   return i * (n / chunks) + (i < n % chunks ? i : n % chunks);
 }
 /// How many chunks of about `grain` items n is cut into; at least 1.
-[[nodiscard]] constexpr int64_t chunk_count(int64_t n, int64_t grain) { return n <= grain ? 1 : (n + grain - 1) / grain; }
+[[nodiscard]] constexpr int64_t chunk_count(int64_t n, int64_t grain) {
+  return n <= grain ? 1 : (n + grain - 1) / grain;
+}
 
 }  // namespace gradloom::inline v0

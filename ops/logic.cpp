@@ -66,7 +66,7 @@ Tensor simplify_not(Graph&, const Node&, std::span<const Tensor> inputs) {
   return made_by(inputs[0], logical_not_def) ? input_of(inputs[0]) : Tensor();
 }
 
-}
+}  // namespace
 
 const OpDef logical_and_def{.name = "logical_and",
                             .inputs = {"lhs", "rhs"},

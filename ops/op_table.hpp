@@ -1,8 +1,8 @@
 #pragma once
 
-#include <span>
-
 #include <gradloom/graph/op_def.hpp>
+
+#include <span>
 
 namespace gradloom::inline v0 {
 

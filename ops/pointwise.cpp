@@ -1,14 +1,13 @@
-#include <gradloom/ops/pointwise.hpp>
-
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/pointwise.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -18,12 +17,14 @@ namespace {
 /// of the promotion.
 class Operands {
  public:
-  Operands(const OpDef& op, std::initializer_list<Operand> operands) : op_(op), location_(operands.begin()->location()) {
+  Operands(const OpDef& op, std::initializer_list<Operand> operands)
+      : op_(op), location_(operands.begin()->location()) {
     for (const Operand& operand : operands) {
       if (!operand.is_number() && graph_ == nullptr) graph_ = &operand.tensor().graph();
       operands_.push_back(&operand);
     }
-    if (graph_ == nullptr) fail("all operands are numbers or empty Tensors", std::string(op.name) + " needs at least one Tensor");
+    if (graph_ == nullptr)
+      fail("all operands are numbers or empty Tensors", std::string(op.name) + " needs at least one Tensor");
     selects_ = op.inputs.size() == 3 && op.inputs[0] == "condition";
   }
 
@@ -52,7 +53,8 @@ class Operands {
         tensors.push_back(constant(*graph_, value, wanted, location_));
       } else {
         if (&operand.tensor().graph() != graph_) {
-          fail(fmt::format("{} belongs to another graph", operand_name(op_, static_cast<int>(i))), std::string(op_.rule));
+          fail(fmt::format("{} belongs to another graph", operand_name(op_, static_cast<int>(i))),
+               std::string(op_.rule));
         }
         tensors.push_back(operand.tensor().dtype() == wanted ? operand.tensor()
                                                              : cast(Operand(operand.tensor(), location_), wanted));
@@ -66,7 +68,8 @@ class Operands {
  private:
   size_t first() const { return selects_ ? 1 : 0; }
 
-  [[noreturn]] void fail(const std::string& problem, const std::string& rule, std::span<const Tensor> tensors = {}) const {
+  [[noreturn]] void fail(const std::string& problem, const std::string& rule,
+                         std::span<const Tensor> tensors = {}) const {
     std::vector<Value> values;
     for (const Tensor& tensor : tensors) values.push_back({tensor.node_id(), tensor.output()});
     throw Error({.problem = problem,
@@ -90,8 +93,9 @@ class Operands {
         if (dim == Dim(1)) {
           dim = other;
         } else if ((dim - other).known()) {
-          fail(fmt::format("the sizes {} and {} of axis {} do not broadcast", dim.to_string(), other.to_string(), -axis),
-               "sizes broadcast if they are equal or one of them is a literal 1 (a symbol never is)", tensors);
+          fail(
+              fmt::format("the sizes {} and {} of axis {} do not broadcast", dim.to_string(), other.to_string(), -axis),
+              "sizes broadcast if they are equal or one of them is a literal 1 (a symbol never is)", tensors);
         } else if (other.known()) {
           dim = other;
         }
@@ -114,7 +118,8 @@ TensorType common_type(const ShapeContext& context) {
   if (kernels.loops[static_cast<size_t>(dtype)] == nullptr) {
     std::string choices;
     for (int i = 0; i < dtype_count; ++i) {
-      if (kernels.loops[i] != nullptr) choices += (choices.empty() ? "" : ", ") + std::string(to_string(static_cast<DType>(i)));
+      if (kernels.loops[i] != nullptr)
+        choices += (choices.empty() ? "" : ", ") + std::string(to_string(static_cast<DType>(i)));
     }
     context.fail(fmt::format("it takes {}, not {}", choices, to_string(dtype)));
   }
@@ -124,7 +129,8 @@ TensorType common_type(const ShapeContext& context) {
     if (context.dtype(i) != (mask ? DType::boolean : dtype)) context.fail("the dtypes differ");
     if (context.shape(i).rank() != static_cast<int>(dims.size())) context.fail("the ranks differ");
     for (size_t axis = 0; axis < dims.size(); ++axis) {
-      dims[axis] = context.require_equal(dims[axis], context.shape(i)[static_cast<int>(axis)], "the sizes of the operands");
+      dims[axis] =
+          context.require_equal(dims[axis], context.shape(i)[static_cast<int>(axis)], "the sizes of the operands");
     }
   }
   return {dtype, Shape(std::move(dims))};

@@ -2,15 +2,15 @@
 // instruction set through pointwise_internal.hpp.
 #pragma once
 
-#include <initializer_list>
-#include <vector>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/graph/tensor.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <initializer_list>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
@@ -38,6 +38,7 @@ struct SampleRange {
 
 /// Samples of one and of two axes from each range, for an op of `count` inputs.
 [[nodiscard]] GRADLOOM_API std::vector<Sample> pointwise_samples(int count, std::initializer_list<SampleRange> ranges);
-[[nodiscard]] GRADLOOM_API std::vector<Sample> pointwise_samples(int count, double low, double high, bool differentiable = true);
+[[nodiscard]] GRADLOOM_API std::vector<Sample> pointwise_samples(int count, double low, double high,
+                                                                 bool differentiable = true);
 
 }  // namespace gradloom::inline v0

@@ -1,13 +1,14 @@
 // From a functor over vectors to loops over arrays. Floats go through xsimd vectors, the tail too, so that an element's
-// bits never depend on where it stands. Integers go one by one through the same functor, which the compiler vectorises by
-// itself; booleans as the bytes 0 and 1, because GCC 12 vectorises no loop that reads bool.
+// bits never depend on where it stands. Integers go one by one through the same functor, which the compiler vectorises
+// by itself; booleans as the bytes 0 and 1, because GCC 12 vectorises no loop that reads bool.
 #pragma once
 
 #include <gradloom/ops/load_store_internal.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
 
-/// Before a loop whose output may be one of its inputs, element for element: iterations are still independent, which the
-/// compiler's own overlap test would deny. (clang's hint would also demand that the loop vectorises; divisions do not.)
+/// Before a loop whose output may be one of its inputs, element for element: iterations are still independent, which
+/// the compiler's own overlap test would deny. (clang's hint would also demand that the loop vectorises; divisions do
+/// not.)
 #if defined(__clang__)
 #define GRADLOOM_INDEPENDENT
 #else

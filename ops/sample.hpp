@@ -2,11 +2,11 @@
 // 0, -0, inf, nan, vector and block sizes plus and minus one) from them by itself.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/graph/dtype.hpp>
+
+#include <cstdint>
+#include <vector>
 
 namespace gradloom::inline v0 {
 

@@ -1,5 +1,5 @@
-// sin, cos, tan (derivatives: DLMF 4.20) and their inverses (DLMF 4.24). Errors in ULP, float and double: sin 2.20, 1.41;
-// cos 2.20, 1.51; tan 3.68, 2.57; asin 1.19, 1.21; acos 1.17, 1.19; atan 1.93, 1.72.
+// sin, cos, tan (derivatives: DLMF 4.20) and their inverses (DLMF 4.24). Errors in ULP, float and double:
+// sin 2.20, 1.41; cos 2.20, 1.51; tan 3.68, 2.57; asin 1.19, 1.21; acos 1.17, 1.19; atan 1.93, 1.72.
 #include <gradloom/ops/pointwise_internal.hpp>
 
 #ifdef GRADLOOM_KERNEL_ISA

@@ -1,12 +1,12 @@
 // The helpers: who joins which run, and for how long they stay awake.
-#include <algorithm>
-#include <chrono>
-#include <thread>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/runtime/executor_internal.hpp>
 
 #include <fmt/format.h>
 
-#include <gradloom/graph/error.hpp>
-#include <gradloom/runtime/executor_internal.hpp>
+#include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace gradloom::inline v0 {
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cstdint>
-
 #include <gradloom/graph/export.hpp>
 #include <gradloom/graph/handle.hpp>
+
+#include <cstdint>
 
 namespace gradloom::inline v0 {
 

@@ -1,10 +1,16 @@
 // How a plan runs on threads.
 //
-// The calling thread always takes part; up to threads-1 helpers, tasks in the executor's oneTBB arena, join it. All pull
-// chunks of ready tasks from one queue, the task with the longest way to the end first; whoever ends a task's last chunk
-// counts its successors down. A run never depends on a helper: the caller alone gets it done, so runs inside a caller's
-// parallel_for, or in an arena of one, cannot deadlock. Every hand-over goes through atomics of our own.
+// The calling thread always takes part; up to threads-1 helpers, tasks in the executor's oneTBB arena, join it. All
+// pull chunks of ready tasks from one queue, the task with the longest way to the end first; whoever ends a task's last
+// chunk counts its successors down. A run never depends on a helper: the caller alone gets it done, so runs inside a
+// caller's parallel_for, or in an arena of one, cannot deadlock. Every hand-over goes through atomics of our own.
 #pragma once
+
+#include <gradloom/runtime/executor.hpp>
+#include <gradloom/runtime/plan_internal.hpp>
+#include <gradloom/runtime/program.hpp>
+
+#include <oneapi/tbb/task_arena.h>
 
 #include <atomic>
 #include <bit>
@@ -14,12 +20,6 @@
 #include <memory>
 #include <mutex>
 #include <vector>
-
-#include <oneapi/tbb/task_arena.h>
-
-#include <gradloom/runtime/executor.hpp>
-#include <gradloom/runtime/plan_internal.hpp>
-#include <gradloom/runtime/program.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -74,7 +74,7 @@ struct Workspace {
   std::vector<void*> bases;
   std::unique_ptr<std::atomic<int64_t>[]> counters;  // by task: dependencies left, chunks left, next chunk
   size_t counter_count = 0;
-  std::vector<int> ready;       // the queue's storage
+  std::vector<int> ready;  // the queue's storage
 
   // What the addresses in `bases` were last looked up for, kept alive so that its address names nothing else.
   std::shared_ptr<const Specialization> keeps;
@@ -106,7 +106,9 @@ class Run {
   [[nodiscard]] bool has_ready() const { return ready_count_.load(std::memory_order_relaxed) > 0; }
   /// Rethrows the first error of a task, once.
   void rethrow_error();
-  [[nodiscard]] int threads_that_ran() const { return std::popcount(workers_that_ran_.load(std::memory_order_relaxed)); }
+  [[nodiscard]] int threads_that_ran() const {
+    return std::popcount(workers_that_ran_.load(std::memory_order_relaxed));
+  }
 
   /// Written under the executor's mutex. Worker 0 is the caller.
   std::atomic<int> participants{1};
@@ -138,7 +140,7 @@ class Run {
   std::atomic<int64_t> left_{0};  // tasks
   std::atomic<int> phase_{running};
   std::atomic<uint64_t> workers_that_ran_{0};  // bits
-  std::exception_ptr error_;  // under lock_
+  std::exception_ptr error_;                   // under lock_
 };
 
 class ExecutorData {
@@ -166,9 +168,9 @@ class ExecutorData {
   const int linger_us_;
   tbb::task_arena arena_;
   std::mutex mutex_;
-  std::vector<Run*> runs_;  // in flight, under mutex_
-  std::atomic<int> helpers_{0};         // enqueued or at work; written under mutex_
-  std::atomic<uint64_t> announced_{0};  // counts calls for help, for those who linger
+  std::vector<Run*> runs_;                                   // in flight, under mutex_
+  std::atomic<int> helpers_{0};                              // enqueued or at work; written under mutex_
+  std::atomic<uint64_t> announced_{0};                       // counts calls for help, for those who linger
   std::vector<std::unique_ptr<Workspace>> idle_workspaces_;  // under mutex_
 };
 

@@ -1,11 +1,11 @@
 // What explain() prints of a plan.
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/runtime/plan_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -13,11 +13,16 @@ namespace {
 
 std::string_view name_of(Storage::Kind kind) {
   switch (kind) {
-    case Storage::Kind::arena: return "arena";
-    case Storage::Kind::input: return "input";
-    case Storage::Kind::parameter: return "state";
-    case Storage::Kind::constant: return "constant";
-    case Storage::Kind::output: return "output";
+    case Storage::Kind::arena:
+      return "arena";
+    case Storage::Kind::input:
+      return "input";
+    case Storage::Kind::parameter:
+      return "state";
+    case Storage::Kind::constant:
+      return "constant";
+    case Storage::Kind::output:
+      return "output";
   }
   return "";
 }
@@ -43,9 +48,10 @@ std::string describe(const Plan& plan) {
   for (const Storage& storage : plan.storages) {
     if (storage.bytes == 0) continue;
     const Node& node = graph.node(storage.first_value_node);
-    text += fmt::format("  {:<8} {:>12} at {:<10} {}{}\n", name_of(storage.kind), storage.bytes,
-                        storage.kind == Storage::Kind::arena ? std::to_string(storage.address.offset) : "-", node.label(),
-                        storage.writers.size() > 1 ? fmt::format(", reused in place {} times", storage.writers.size() - 1) : "");
+    text += fmt::format(
+        "  {:<8} {:>12} at {:<10} {}{}\n", name_of(storage.kind), storage.bytes,
+        storage.kind == Storage::Kind::arena ? std::to_string(storage.address.offset) : "-", node.label(),
+        storage.writers.size() > 1 ? fmt::format(", reused in place {} times", storage.writers.size() - 1) : "");
   }
   text += fmt::format("---- tasks\n{} tasks, {:.1f} us in all, {:.1f} us on the longest path\n", plan.tasks.size(),
                       plan.nanoseconds / 1000, plan.critical_nanoseconds / 1000);

@@ -1,10 +1,9 @@
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/philox.hpp>
 #include <gradloom/runtime/program_internal.hpp>
 
 #include <algorithm>
 #include <cmath>
-
-#include <gradloom/graph/error.hpp>
-#include <gradloom/ops/philox.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -19,10 +18,14 @@ double fan(const std::vector<int64_t>& sizes, Initializer::Scaling scaling) {
   const double in = rank < 2 ? count : count / static_cast<double>(std::max<int64_t>(sizes[rank - 1], 1));
   const double out = rank < 2 ? count : count / static_cast<double>(std::max<int64_t>(sizes[rank - 2], 1));
   switch (scaling) {
-    case Initializer::Scaling::none: return 1;
-    case Initializer::Scaling::fan_in: return std::max(in, 1.0);
-    case Initializer::Scaling::fan_out: return std::max(out, 1.0);
-    case Initializer::Scaling::fan_average: return std::max((in + out) / 2, 1.0);
+    case Initializer::Scaling::none:
+      return 1;
+    case Initializer::Scaling::fan_in:
+      return std::max(in, 1.0);
+    case Initializer::Scaling::fan_out:
+      return std::max(out, 1.0);
+    case Initializer::Scaling::fan_average:
+      return std::max((in + out) / 2, 1.0);
   }
   return 1;
 }
@@ -57,12 +60,24 @@ Array initial_value(const Slot& parameter, const Initializer& initializer, uint6
       break;
   }
   switch (parameter.dtype) {
-    case DType::boolean: store<bool>(drawn, value); break;
-    case DType::u8: store<uint8_t>(drawn, value); break;
-    case DType::i32: store<int32_t>(drawn, value); break;
-    case DType::i64: store<int64_t>(drawn, value); break;
-    case DType::f32: store<float>(drawn, value); break;
-    case DType::f64: store<double>(drawn, value); break;
+    case DType::boolean:
+      store<bool>(drawn, value);
+      break;
+    case DType::u8:
+      store<uint8_t>(drawn, value);
+      break;
+    case DType::i32:
+      store<int32_t>(drawn, value);
+      break;
+    case DType::i64:
+      store<int64_t>(drawn, value);
+      break;
+    case DType::f32:
+      store<float>(drawn, value);
+      break;
+    case DType::f64:
+      store<double>(drawn, value);
+      break;
   }
   return value;
 }

@@ -1,10 +1,9 @@
 #include <gradloom/runtime/memory_plan_internal.hpp>
+#include <gradloom/runtime/settle_internal.hpp>
 
 #include <algorithm>
 #include <cassert>
 #include <queue>
-
-#include <gradloom/runtime/settle_internal.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -74,7 +73,8 @@ void share_in_place(const Graph& graph, const std::vector<KernelPlan>& kernels, 
       const int source = storage_of.at(root_of(graph, node.inputs[static_cast<size_t>(input)]));
       Storage& from = storages[static_cast<size_t>(source)];
       Storage& to = storages[static_cast<size_t>(target)];
-      if (source == target || from.kept || from.kind != Storage::Kind::arena || to.kind != Storage::Kind::arena) continue;
+      if (source == target || from.kept || from.kind != Storage::Kind::arena || to.kind != Storage::Kind::arena)
+        continue;
       if (from.bytes != to.bytes || to.writers.size() != 1) continue;
       const auto uses = std::count_if(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
         return storage_of.at(root_of(graph, value)) == source;

@@ -1,12 +1,12 @@
 // Which values may share memory: decided from the order that the task graph guarantees, whatever the threads do.
 #pragma once
 
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/runtime/plan_internal.hpp>
+
 #include <cstdint>
 #include <map>
 #include <vector>
-
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/runtime/plan_internal.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -40,7 +40,9 @@ class NodeOrder {
   }
   [[nodiscard]] size_t words() const { return words_; }
   /// The set of nodes that come after `node`, as bits.
-  [[nodiscard]] const uint64_t* descendants(int node) const { return &descendants_[static_cast<size_t>(node) * words_]; }
+  [[nodiscard]] const uint64_t* descendants(int node) const {
+    return &descendants_[static_cast<size_t>(node) * words_];
+  }
 
  private:
   Edges edges_;

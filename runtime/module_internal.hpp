@@ -1,13 +1,13 @@
 // What passes work on: a graph with what is wanted from it.
 #pragma once
 
-#include <span>
-#include <string>
-#include <vector>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/kernel.hpp>
+
+#include <span>
+#include <string>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
@@ -37,7 +37,8 @@ class Rewriter {
   virtual std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs);
   /// What an op's own rule puts in the place of a node, or an empty Tensor. It takes the node's line, path and name.
   [[nodiscard]] Tensor apply(RewriteRule rule, const Node& node, std::span<const Tensor> inputs);
-  [[nodiscard]] std::vector<Tensor> copy(const Node& node, std::span<const Tensor> inputs, const Attributes& attributes);
+  [[nodiscard]] std::vector<Tensor> copy(const Node& node, std::span<const Tensor> inputs,
+                                         const Attributes& attributes);
   [[nodiscard]] std::span<const Update> updates() const { return updates_; }
   [[nodiscard]] Graph& graph() { return to_.graph; }
 
@@ -49,7 +50,8 @@ class Rewriter {
 };
 
 /// Which nodes of a graph these outputs and updates (the updated parameters included) need.
-[[nodiscard]] std::vector<bool> needed_nodes(const Graph& graph, std::span<const Tensor> outputs, std::span<const Update> updates);
+[[nodiscard]] std::vector<bool> needed_nodes(const Graph& graph, std::span<const Tensor> outputs,
+                                             std::span<const Update> updates);
 [[nodiscard]] inline std::vector<bool> needed_nodes(const Module& module) {
   return needed_nodes(module.graph, module.outputs, module.updates);
 }

@@ -1,14 +1,13 @@
+#include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/pointwise_table.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
+
+#include <fmt/format.h>
 
 #include <cassert>
 #include <cstring>
 #include <new>
-
-#include <fmt/format.h>
-
-#include <gradloom/graph/describe_internal.hpp>
-#include <gradloom/graph/error.hpp>
-#include <gradloom/ops/pointwise_table.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -30,7 +29,8 @@ void run_pointwise(const KernelCall& call) {
   for (int i = 0; i < params.inputs; ++i) {
     inputs[i] = static_cast<const std::byte*>(call.inputs[i]) + static_cast<size_t>(begin) * params.input_bytes[i];
   }
-  params.loop(inputs, static_cast<std::byte*>(call.outputs[0]) + static_cast<size_t>(begin) * params.output_bytes, end - begin);
+  params.loop(inputs, static_cast<std::byte*>(call.outputs[0]) + static_cast<size_t>(begin) * params.output_bytes,
+              end - begin);
 }
 
 KernelPlan plan_pointwise(const KernelRequest& request) {
@@ -90,7 +90,8 @@ KernelPlan plan_node(const KernelRequest& request) {
                .rule = std::string(op.rule)});
 }
 
-void run_plan(const KernelPlan& plan, std::span<const void* const> inputs, std::span<void* const> outputs, const RunInfo& run) {
+void run_plan(const KernelPlan& plan, std::span<const void* const> inputs, std::span<void* const> outputs,
+              const RunInfo& run) {
   constexpr std::align_val_t alignment{64};
   const auto make = [](size_t bytes) { return bytes == 0 ? nullptr : ::operator new(bytes, alignment); };
   struct Freed {

@@ -2,9 +2,9 @@
 // bytes. The compiler uses it for nodes outside fused regions and for folding constants.
 #pragma once
 
-#include <span>
-
 #include <gradloom/ops/kernel.hpp>
+
+#include <span>
 
 namespace gradloom::inline v0 {
 
@@ -14,6 +14,7 @@ inline constexpr int64_t pointwise_grain = int64_t{32} * 1024;
 [[nodiscard]] KernelPlan plan_node(const KernelRequest& request);
 
 /// Runs a planned node on this thread, with scratch of its own.
-void run_plan(const KernelPlan& plan, std::span<const void* const> inputs, std::span<void* const> outputs, const RunInfo& run);
+void run_plan(const KernelPlan& plan, std::span<const void* const> inputs, std::span<void* const> outputs,
+              const RunInfo& run);
 
 }  // namespace gradloom::inline v0

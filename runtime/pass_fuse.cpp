@@ -3,16 +3,16 @@
 // Groups grow from consumers to producers, so that a node joins the code that needs its result: what only the backward
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
 // path leads from one to the other through a third, which would close a circle.
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/runtime/passes_internal.hpp>
+#include <gradloom/runtime/region_internal.hpp>
+
 #include <algorithm>
 #include <cassert>
 #include <map>
 #include <queue>
 #include <set>
-
-#include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/ops/movement.hpp>
-#include <gradloom/runtime/passes_internal.hpp>
-#include <gradloom/runtime/region_internal.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -43,7 +43,8 @@ class Fusion {
       if (!needed_[static_cast<size_t>(id)] || !is_pointwise(id)) continue;
       for (const int user : users_[static_cast<size_t>(id)]) {
         const int mine = group_[static_cast<size_t>(id)], theirs = group_[static_cast<size_t>(user)];
-        if (mine != theirs && is_pointwise(user) && same_space(id, user) && may_merge(mine, theirs)) merge(mine, theirs);
+        if (mine != theirs && is_pointwise(user) && same_space(id, user) && may_merge(mine, theirs))
+          merge(mine, theirs);
       }
     }
     return emit();
@@ -126,10 +127,12 @@ class Fusion {
         if (before[next].empty()) ready.insert({members_[static_cast<size_t>(next)].back(), next});
       }
     }
-    assert(std::all_of(before.begin(), before.end(), [](const auto& group) { return group.second.empty(); }) && "the groups form a circle");
+    assert(std::all_of(before.begin(), before.end(), [](const auto& group) { return group.second.empty(); }) &&
+           "the groups form a circle");
     for (const Tensor& output : module_.outputs) result_.outputs.push_back(moved({output.node_id(), output.output()}));
     for (const Update& update : module_.updates) {
-      result_.updates.push_back({moved({update.parameter.node_id(), 0}), moved({update.value.node_id(), update.value.output()})});
+      result_.updates.push_back(
+          {moved({update.parameter.node_id(), 0}), moved({update.value.node_id(), update.value.output()})});
     }
     return std::move(result_);
   }
@@ -192,15 +195,18 @@ class Fusion {
     Node region = graph_.node(members.back());  // its line and path speak for the region
     region.op = &region_def;
     region.name.clear();
-    const Tensor made = result_.graph.add_copy(region, operands, {{"body", std::shared_ptr<const Subgraph>(std::move(body))}});
-    for (size_t i = 0; i < exported.size(); ++i) made_[exported[i]] = result_.graph.tensor(made.node_id(), static_cast<int>(i));
+    const Tensor made =
+        result_.graph.add_copy(region, operands, {{"body", std::shared_ptr<const Subgraph>(std::move(body))}});
+    for (size_t i = 0; i < exported.size(); ++i)
+      made_[exported[i]] = result_.graph.tensor(made.node_id(), static_cast<int>(i));
   }
 
   // Is the value of a region's node read outside of it?
   bool leaves(int id, int group) const {
     const auto is = [&](const Tensor& tensor) { return tensor.node_id() == id; };
     if (std::any_of(module_.outputs.begin(), module_.outputs.end(), is)) return true;
-    if (std::any_of(module_.updates.begin(), module_.updates.end(), [&](const Update& u) { return is(u.value); })) return true;
+    if (std::any_of(module_.updates.begin(), module_.updates.end(), [&](const Update& u) { return is(u.value); }))
+      return true;
     return std::any_of(users_[static_cast<size_t>(id)].begin(), users_[static_cast<size_t>(id)].end(),
                        [&](int user) { return group_[static_cast<size_t>(user)] != group; });
   }

@@ -1,10 +1,10 @@
 // settle: see the header. The copies are nodes like any other.
-#include <set>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/strided_copy.hpp>
 #include <gradloom/runtime/settle_internal.hpp>
+
+#include <set>
 
 namespace gradloom::inline v0 {
 
@@ -15,10 +15,12 @@ const OpDef copy_def{.name = "copy",
                      .rule = "copy takes one tensor",
                      .shape = [](const ShapeContext& context) -> std::vector<TensorType> { return {context.input(0)}; },
                      .no_gradient = "copies are made after differentiation",
-                     .plan = [](const KernelRequest& request) {
-                       const std::vector<int64_t> sizes = request.output_sizes();
-                       return plan_strided_copy(sizes, row_major_strides(sizes), 0, size_of(request.output().dtype));
-                     }};
+                     .plan =
+                         [](const KernelRequest& request) {
+                           const std::vector<int64_t> sizes = request.output_sizes();
+                           return plan_strided_copy(sizes, row_major_strides(sizes), 0,
+                                                    size_of(request.output().dtype));
+                         }};
 
 }  // namespace
 

@@ -1,12 +1,12 @@
 // specialize: every symbol gets its value, so that every size is a number. The shape rules run again, on numbers.
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -52,20 +52,23 @@ void check_constraint(const Graph& graph, const DimConstraint& constraint, std::
     details += fmt::format("{}{} is {}, by {}", details.empty() ? "" : "\n  ", binding.name, binding.value,
                            origin_of(graph, binding.name));
   }
-  throw Error({.problem = fmt::format("{} differ, {} and {}", constraint.what,
-                                      constraint.a.known() ? a.to_string() : fmt::format("{} = {}", constraint.a.to_string(), a.to_string()),
-                                      constraint.b.known() ? b.to_string() : fmt::format("{} = {}", constraint.b.to_string(), b.to_string())),
-               .op = std::string(node.op->name),
-               .node = node.name,
-               .location = to_string(node.location),
-               .details = details,
-               .rule = "sizes that the graph takes to be equal must be given equal values"});
+  throw Error(
+      {.problem = fmt::format(
+           "{} differ, {} and {}", constraint.what,
+           constraint.a.known() ? a.to_string() : fmt::format("{} = {}", constraint.a.to_string(), a.to_string()),
+           constraint.b.known() ? b.to_string() : fmt::format("{} = {}", constraint.b.to_string(), b.to_string())),
+       .op = std::string(node.op->name),
+       .node = node.name,
+       .location = to_string(node.location),
+       .details = details,
+       .rule = "sizes that the graph takes to be equal must be given equal values"});
 }
 
 }  // namespace
 
 Module specialize(const Module& module, std::span<const SymbolBinding> bindings) {
-  for (const DimConstraint& constraint : module.graph.constraints()) check_constraint(module.graph, constraint, bindings);
+  for (const DimConstraint& constraint : module.graph.constraints())
+    check_constraint(module.graph, constraint, bindings);
   return Specializer(module, bindings).run();
 }
 

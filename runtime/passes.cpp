@@ -1,14 +1,13 @@
 // The passes that are too short for a file of their own.
-#include <gradloom/runtime/passes_internal.hpp>
-
-#include <algorithm>
-#include <cstring>
-
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/runtime/passes_internal.hpp>
+
+#include <algorithm>
+#include <cstring>
 
 namespace gradloom::inline v0 {
 
@@ -40,11 +39,12 @@ class ConstantBaker final : public Rewriter {
     const Array value = constants_.get(node.name);
     const TensorType& type = node.outputs[0];
     if (value.dtype() != type.dtype || value.sizes() != type.shape.sizes()) {
-      throw Error({.problem = "the State to bake in has it as " + value.to_string().substr(0, value.to_string().find(']') + 1),
-                   .op = "parameter",
-                   .node = node.name,
-                   .location = to_string(node.location),
-                   .rule = "a value that is baked in has the parameter's dtype and shape, " + to_string(type)});
+      throw Error(
+          {.problem = "the State to bake in has it as " + value.to_string().substr(0, value.to_string().find(']') + 1),
+           .op = "parameter",
+           .node = node.name,
+           .location = to_string(node.location),
+           .rule = "a value that is baked in has the parameter's dtype and shape, " + to_string(type)});
     }
     Literal literal{type.dtype, value.sizes(), std::vector<std::byte>(value.byte_size())};
     if (value.byte_size() > 0) std::memcpy(literal.bytes.data(), value.raw(), value.byte_size());
@@ -78,11 +78,12 @@ Module stabilize(const Module& module) { return Stabilizer(module).run(); }
 
 Module snapshot(const CompileOptions& options) {
   const auto complain = [](const std::string& problem, const Node* node) {
-    throw Error({.problem = problem,
-                 .op = "compile",
-                 .node = node == nullptr ? "" : node->label(),
-                 .location = node == nullptr ? "" : to_string(node->location),
-                 .rule = "compile needs outputs or updates, all of one graph, and each parameter updated once at most"});
+    throw Error(
+        {.problem = problem,
+         .op = "compile",
+         .node = node == nullptr ? "" : node->label(),
+         .location = node == nullptr ? "" : to_string(node->location),
+         .rule = "compile needs outputs or updates, all of one graph, and each parameter updated once at most"});
   };
   if (options.outputs.empty() && options.updates.empty()) complain("neither outputs nor updates are given", nullptr);
   const Tensor& any = options.outputs.empty() ? options.updates[0].value : options.outputs[0];

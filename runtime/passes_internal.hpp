@@ -2,13 +2,13 @@
 // one; `explain()` prints the graph after each, and each but the first three can be left out by name.
 #pragma once
 
+#include <gradloom/runtime/module_internal.hpp>
+#include <gradloom/runtime/program.hpp>
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <gradloom/runtime/module_internal.hpp>
-#include <gradloom/runtime/program.hpp>
 
 namespace gradloom::inline v0 {
 

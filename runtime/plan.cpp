@@ -1,15 +1,14 @@
 // From a module to a plan: kernels, storages, the order of writes to the State, memory, tasks.
-#include <gradloom/runtime/plan_internal.hpp>
-
-#include <algorithm>
-#include <cassert>
-#include <map>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/runtime/memory_plan_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
+#include <gradloom/runtime/plan_internal.hpp>
 #include <gradloom/runtime/settle_internal.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <map>
 
 namespace gradloom::inline v0 {
 
@@ -173,7 +172,8 @@ class Planner {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (storage(node.inputs[i]) != old_storage) continue;
       const auto& pairs = plan_.kernels[static_cast<size_t>(writer)].in_place;
-      if (std::find(pairs.begin(), pairs.end(), std::pair(static_cast<int>(i), value.output)) == pairs.end()) return false;
+      if (std::find(pairs.begin(), pairs.end(), std::pair(static_cast<int>(i), value.output)) == pairs.end())
+        return false;
     }
     if (node.op->properties.may_throw) return false;
     for (const int reader : plan_.storages[static_cast<size_t>(old_storage)].readers) {
@@ -227,11 +227,13 @@ class Planner {
         task.chunks = step.chunks;
         const int made = add_task(task);
         if (first_task[static_cast<size_t>(id)] < 0) first_task[static_cast<size_t>(id)] = made;
-        if (last_task[static_cast<size_t>(id)] >= 0) after[static_cast<size_t>(last_task[static_cast<size_t>(id)])].push_back(made);
+        if (last_task[static_cast<size_t>(id)] >= 0)
+          after[static_cast<size_t>(last_task[static_cast<size_t>(id)])].push_back(made);
         last_task[static_cast<size_t>(id)] = made;
       }
       for (const int before : order.before(id)) {
-        after[static_cast<size_t>(last_task[static_cast<size_t>(before)])].push_back(first_task[static_cast<size_t>(id)]);
+        after[static_cast<size_t>(last_task[static_cast<size_t>(before)])].push_back(
+            first_task[static_cast<size_t>(id)]);
       }
     }
     add_late_copies(add_task, last_task, after);

@@ -2,14 +2,14 @@
 // addresses and counts dependencies down.
 #pragma once
 
+#include <gradloom/graph/initializer.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/runtime/module_internal.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <gradloom/graph/initializer.hpp>
-#include <gradloom/ops/kernel.hpp>
-#include <gradloom/runtime/module_internal.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -31,7 +31,7 @@ struct Task {
   int dependencies = 0;
   int successors_at = 0, successors = 0;  // in Plan::successors
   double nanoseconds = 0;
-  double priority = 0;  // nanoseconds from its start to the end of everything that waits for it
+  double priority = 0;   // nanoseconds from its start to the end of everything that waits for it
   bool commits = false;  // writes to the State: from the first of these on, a run completes
 };
 
@@ -63,7 +63,7 @@ struct Storage {
 
 struct Plan {
   std::vector<SymbolBinding> bindings;
-  Module module;                   // after all passes
+  Module module;                    // after all passes
   std::vector<KernelPlan> kernels;  // by node; keeps the tasks' params alive
 
   std::vector<Task> tasks;  // in an order that a single thread can follow

@@ -1,16 +1,15 @@
 // compile() and what a Program does before and after its tasks run.
-#include <gradloom/runtime/program.hpp>
-
-#include <algorithm>
-#include <cstring>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/text.hpp>
+#include <gradloom/runtime/program.hpp>
 #include <gradloom/runtime/program_internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace gradloom::inline v0 {
 
@@ -80,12 +79,15 @@ ProgramData::ProgramData(const CompileOptions& options)
       most_specializations_(static_cast<size_t>(std::max(options.specializations, 1))),
       memory_budget_(options.memory_budget) {
   if (isa_ > supported_isas().back()) {
-    throw Error(fmt::format("this CPU has no {}; the best it has is {}", to_string(isa_), to_string(supported_isas().back())));
+    throw Error(
+        fmt::format("this CPU has no {}; the best it has is {}", to_string(isa_), to_string(supported_isas().back())));
   }
   module_ = snapshot(options);
   const Graph& user_graph = options.outputs.empty() ? options.updates[0].value.graph() : options.outputs[0].graph();
   for (const Tensor& input : user_graph.inputs()) known_inputs_.insert(input.node().name);
-  const auto log = [&](const char* pass) { log_ += fmt::format("---- {}\n{}", pass, to_text(module_.graph, module_.outputs)); };
+  const auto log = [&](const char* pass) {
+    log_ += fmt::format("---- {}\n{}", pass, to_text(module_.graph, module_.outputs));
+  };
   log("declared");
   module_ = select_mode(module_, options.mode);
   log("mode");
@@ -106,13 +108,15 @@ ProgramData::ProgramData(const CompileOptions& options)
 
 // ---- specialisations
 
-bool ProgramData::fits(const Specialization& specialization, const Batch& inputs, std::vector<const Array*>& arrays) const {
+bool ProgramData::fits(const Specialization& specialization, const Batch& inputs,
+                       std::vector<const Array*>& arrays) const {
   if (inputs.size() != inputs_.size()) return false;  // the long way sorts out what is superfluous
   arrays.clear();
   auto item = inputs.begin();
   for (size_t i = 0; i < inputs_.size(); ++i, ++item) {
     const Array* const array = item->first == inputs_[i].name ? &item->second : inputs.find(inputs_[i].name);
-    if (array == nullptr || array->dtype() != inputs_[i].type.dtype || array->sizes() != specialization.input_sizes[i]) return false;
+    if (array == nullptr || array->dtype() != inputs_[i].type.dtype || array->sizes() != specialization.input_sizes[i])
+      return false;
     arrays.push_back(array);
   }
   return true;
@@ -129,7 +133,8 @@ std::vector<SymbolBinding> ProgramData::solve(const Batch& inputs) const {
     if (known_inputs_.contains(name)) continue;
     const std::vector<std::string> names(known_inputs_.begin(), known_inputs_.end());
     const std::string nearest = nearest_name(name, names);
-    problems.push_back(fmt::format("\"{}\" is no input{}", name, nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
+    problems.push_back(fmt::format("\"{}\" is no input{}", name,
+                                   nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)));
   }
   // Plain symbols first: they give values to the expressions.
   for (const bool expressions : {false, true}) {
@@ -141,7 +146,8 @@ std::vector<SymbolBinding> ProgramData::solve(const Batch& inputs) const {
         continue;
       }
       if (array->dtype() != input.type.dtype || array->rank() != input.type.shape.rank()) {
-        if (!expressions) problems.push_back(fmt::format("\"{}\" is {}, not {}", input.name, type_of(*array), declared));
+        if (!expressions)
+          problems.push_back(fmt::format("\"{}\" is {}, not {}", input.name, type_of(*array), declared));
         continue;
       }
       for (int axis = 0; axis < array->rank(); ++axis) {
@@ -163,7 +169,8 @@ std::vector<SymbolBinding> ProgramData::solve(const Batch& inputs) const {
         }
         const Dim wanted = dim.bind(bindings);
         if (!wanted.known()) {
-          problems.push_back(fmt::format("{} of \"{}\" has no value: no input has the plain size", dim.to_string(), input.name));
+          problems.push_back(
+              fmt::format("{} of \"{}\" has no value: no input has the plain size", dim.to_string(), input.name));
         } else if (wanted != Dim(size)) {
           problems.push_back(fmt::format("\"{}\" is {}, not {}", input.name, type_of(*array), declared));
         }
@@ -171,7 +178,8 @@ std::vector<SymbolBinding> ProgramData::solve(const Batch& inputs) const {
     }
   }
   if (!problems.empty()) {
-    throw Error({.problem = problems.size() == 1 ? "an input does not fit" : fmt::format("{} inputs do not fit", problems.size()),
+    throw Error({.problem = problems.size() == 1 ? "an input does not fit"
+                                                 : fmt::format("{} inputs do not fit", problems.size()),
                  .op = "run",
                  .details = fmt::format("{}", fmt::join(problems, "\n  ")),
                  .rule = "a run is given every input of its Program by name, of the declared dtype and shape"});
@@ -203,7 +211,8 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
   made->plan.bindings = bindings;
   for (const DeclaredInput& input : inputs_) made->input_sizes.push_back(input.type.shape.bind(bindings).sizes());
   for (const Slot& slot : made->plan.inputs) {
-    const auto declared = std::find_if(inputs_.begin(), inputs_.end(), [&](const DeclaredInput& i) { return i.name == slot.name; });
+    const auto declared =
+        std::find_if(inputs_.begin(), inputs_.end(), [&](const DeclaredInput& i) { return i.name == slot.name; });
     made->declared.push_back(static_cast<int>(declared - inputs_.begin()));
   }
   const auto needed = static_cast<int64_t>(made->plan.arena_bytes + made->plan.scratch_bytes);
@@ -229,9 +238,9 @@ ProgramData::SpecializationPtr ProgramData::specialization_for(const Batch& inpu
   arrays.clear();
   for (const DeclaredInput& input : inputs_) arrays.push_back(inputs.find(input.name));
   for (auto it = specializations_.begin(); it != specializations_.end(); ++it) {  // with superfluous inputs
-    const bool same = std::equal(inputs_.begin(), inputs_.end(), (*it)->input_sizes.begin(), [&](const DeclaredInput& input, const auto& sizes) {
-      return inputs.find(input.name)->sizes() == sizes;
-    });
+    const bool same = std::equal(
+        inputs_.begin(), inputs_.end(), (*it)->input_sizes.begin(),
+        [&](const DeclaredInput& input, const auto& sizes) { return inputs.find(input.name)->sizes() == sizes; });
     if (same) {
       specializations_.splice(specializations_.begin(), specializations_, it);
       return specializations_.front();
@@ -243,10 +252,11 @@ ProgramData::SpecializationPtr ProgramData::specialization_for(const Batch& inpu
 ProgramData::SpecializationPtr ProgramData::specialization_for(std::span<const SymbolBinding> bindings) {
   const std::lock_guard guard(mutex_);
   for (const SpecializationPtr& specialization : specializations_) {
-    const bool same = std::equal(inputs_.begin(), inputs_.end(), specialization->input_sizes.begin(), [&](const DeclaredInput& input, const auto& sizes) {
-      const Shape bound = input.type.shape.bind(bindings);
-      return bound.known() && bound.sizes() == sizes;
-    });
+    const bool same = std::equal(inputs_.begin(), inputs_.end(), specialization->input_sizes.begin(),
+                                 [&](const DeclaredInput& input, const auto& sizes) {
+                                   const Shape bound = input.type.shape.bind(bindings);
+                                   return bound.known() && bound.sizes() == sizes;
+                                 });
     if (same) return specialization;
   }
   for (const DeclaredInput& input : inputs_) {
@@ -277,7 +287,8 @@ std::vector<std::string> ProgramData::initialize_missing(StateData& state) const
     if (found == state.values.end()) {
       added.push_back(slot.name);
     } else if (found->second.dtype() != slot.dtype || found->second.sizes() != slot.sizes) {
-      problems.push_back(fmt::format("\"{}\" is {} in the State and {} in the Program", slot.name, type_of(found->second),
+      problems.push_back(fmt::format("\"{}\" is {} in the State and {} in the Program", slot.name,
+                                     type_of(found->second),
                                      to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))})));
     }
   }
@@ -302,7 +313,8 @@ void ProgramData::bind(const Specialization& specialization, StateData& state, s
   workspace.bases[0] = workspace.arena.reserve(plan.arena_bytes);
   for (Buffer& scratch : workspace.scratch) scratch.reserve(plan.scratch_bytes);
   if (workspace.bound != &specialization || workspace.bound_version != state.version) {
-    for (const auto& [base, bytes] : plan.constants) workspace.bases[static_cast<size_t>(base)] = const_cast<void*>(bytes);
+    for (const auto& [base, bytes] : plan.constants)
+      workspace.bases[static_cast<size_t>(base)] = const_cast<void*>(bytes);
     for (const Slot& slot : plan.parameters) {
       workspace.bases[static_cast<size_t>(slot.base)] = state.values.find(slot.name)->second.raw();
     }
@@ -341,7 +353,9 @@ void ProgramData::run(const Executor& executor, StateData& state, bool may_updat
   const SpecializationPtr specialization = specialization_for(inputs, workspace->arrays);
   const Plan& plan = specialization->plan;
   if (updates_ && !may_update) {
-    throw Error({.problem = "the Program has updates but the State is const", .op = "run", .rule = "a run that updates needs a State it may write to"});
+    throw Error({.problem = "the Program has updates but the State is const",
+                 .op = "run",
+                 .rule = "a run that updates needs a State it may write to"});
   }
   std::span<Array> outputs = given;
   if (made != nullptr) {
@@ -395,12 +409,14 @@ void ProgramData::check_outputs(const Plan& plan, std::span<const Array> outputs
     if (outputs[i].read_only()) {
       problem = fmt::format("output {} is a view of const memory", i);
     } else if (outputs[i].dtype() != slot.dtype || outputs[i].sizes() != slot.sizes || !outputs[i].contiguous()) {
-      problem = fmt::format("output {} is {}{}, not {}", i, type_of(outputs[i]), outputs[i].contiguous() ? "" : " with strides",
+      problem = fmt::format("output {} is {}{}, not {}", i, type_of(outputs[i]),
+                            outputs[i].contiguous() ? "" : " with strides",
                             to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))}));
     }
   }
   if (problem.empty()) return;
-  throw Error({.problem = problem, .op = "run", .rule = "outputs are given as dense Arrays of the Program's dtypes and sizes"});
+  throw Error(
+      {.problem = problem, .op = "run", .rule = "outputs are given as dense Arrays of the Program's dtypes and sizes"});
 }
 
 void ProgramData::require_all(const StateData& state) const {
@@ -408,7 +424,8 @@ void ProgramData::require_all(const StateData& state) const {
   for (const Slot& slot : parameters_) {
     const auto found = state.values.find(slot.name);
     if (found == state.values.end() || found->second.dtype() != slot.dtype || found->second.sizes() != slot.sizes) {
-      missing.push_back(fmt::format("\"{}\", {}", slot.name, to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))})));
+      missing.push_back(fmt::format("\"{}\", {}", slot.name,
+                                    to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))})));
     }
   }
   if (missing.empty()) return;
@@ -441,7 +458,8 @@ ProgramStats ProgramData::stats() {
 
 // ---- Program
 
-std::vector<Array> Program::run(const Executor& executor, State& state, const Batch& inputs, const RunOptions& options) const {
+std::vector<Array> Program::run(const Executor& executor, State& state, const Batch& inputs,
+                                const RunOptions& options) const {
   std::vector<Array> outputs;
   data_->run(executor, StateAccess::data(state), true, inputs, &outputs, {}, options);
   return outputs;

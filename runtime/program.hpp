@@ -1,12 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <initializer_list>
-#include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include <gradloom/graph/export.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/handle.hpp>
@@ -15,6 +8,13 @@
 #include <gradloom/runtime/batch.hpp>
 #include <gradloom/runtime/executor.hpp>
 #include <gradloom/runtime/state.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
@@ -69,23 +69,24 @@ struct RunOptions {
 
 /// What a specialisation needs and does.
 struct ProgramStats {
-  int64_t specializations = 0;    ///< alive now
+  int64_t specializations = 0;  ///< alive now
   int64_t specializations_made = 0;
-  int64_t kernels = 0;            ///< of the latest specialisation
-  int64_t tasks = 0;              ///< chunks included
-  int64_t planned_bytes = 0;      ///< arena, outputs, scratch of one worker, of the latest specialisation
+  int64_t kernels = 0;        ///< of the latest specialisation
+  int64_t tasks = 0;          ///< chunks included
+  int64_t planned_bytes = 0;  ///< arena, outputs, scratch of one worker, of the latest specialisation
   int64_t arena_bytes = 0;
 };
 
-/// A compiled graph: fused kernels, one memory plan and one task graph per binding of its symbols. Immutable to its user;
-/// copies share it; any thread may run it, also while others do.
+/// A compiled graph: fused kernels, one memory plan and one task graph per binding of its symbols. Immutable to its
+/// user; copies share it; any thread may run it, also while others do.
 class GRADLOOM_API Program {
  public:
-  /// Runs: gives every input that the outputs and updates need, by name, as dense or strided Arrays; returns the outputs.
-  /// What the State lacks is initialised first. Throws Error, before anything changes, if inputs are missing, unknown or
-  /// of the wrong dtype or shape (all of them are named), or values are out of range; or if `options.stop` was requested
-  /// before the first write to the State.
-  std::vector<Array> run(const Executor& executor, State& state, const Batch& inputs, const RunOptions& options = {}) const;
+  /// Runs: gives every input that the outputs and updates need, by name, as dense or strided Arrays; returns the
+  /// outputs. What the State lacks is initialised first. Throws Error, before anything changes, if inputs are missing,
+  /// unknown or of the wrong dtype or shape (all of them are named), or values are out of range; or if `options.stop`
+  /// was requested before the first write to the State.
+  std::vector<Array> run(const Executor& executor, State& state, const Batch& inputs,
+                         const RunOptions& options = {}) const;
   std::vector<Array> run(State& state, const Batch& inputs, const RunOptions& options = {}) const;
   /// Writes to the caller's Arrays, which must have the right dtypes and sizes; a warmed-up run allocates nothing.
   void run(const Executor& executor, State& state, const Batch& inputs, std::span<Array> outputs,

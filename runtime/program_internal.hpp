@@ -1,6 +1,12 @@
 // Inside a Program: the module after the passes that need no sizes, and the plans made of it so far.
 #pragma once
 
+#include <gradloom/runtime/executor_internal.hpp>
+#include <gradloom/runtime/passes_internal.hpp>
+#include <gradloom/runtime/plan_internal.hpp>
+#include <gradloom/runtime/program.hpp>
+#include <gradloom/runtime/state_internal.hpp>
+
 #include <atomic>
 #include <list>
 #include <memory>
@@ -8,12 +14,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include <gradloom/runtime/executor_internal.hpp>
-#include <gradloom/runtime/passes_internal.hpp>
-#include <gradloom/runtime/plan_internal.hpp>
-#include <gradloom/runtime/program.hpp>
-#include <gradloom/runtime/state_internal.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -50,7 +50,8 @@ class ProgramData {
   std::atomic<int> references{1};
 
  private:
-  [[nodiscard]] bool fits(const Specialization& specialization, const Batch& inputs, std::vector<const Array*>& arrays) const;
+  [[nodiscard]] bool fits(const Specialization& specialization, const Batch& inputs,
+                          std::vector<const Array*>& arrays) const;
   [[nodiscard]] std::vector<SymbolBinding> solve(const Batch& inputs) const;
   SpecializationPtr make(std::vector<SymbolBinding> bindings);
   std::vector<std::string> initialize_missing(StateData& state) const;

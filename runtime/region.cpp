@@ -1,18 +1,18 @@
-// Runs a region tile by tile: a tile's intermediate values stay in the first-level cache, and each instruction is a call
-// of its op's loop over the tile. Broadcast operands are spread out into a tile first (once per chunk where every tile
-// sees the same values), so that every loop walks dense memory. Tiles do not change bits: pointwise loops are lane-wise.
+// Runs a region tile by tile: a tile's intermediate values stay in the first-level cache, and each instruction is a
+// call of its op's loop over the tile. Broadcast operands are spread out into a tile first (once per chunk where every
+// tile sees the same values), so that every loop walks dense memory. Tiles do not change bits: pointwise loops are
+// lane-wise.
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/pointwise_table.hpp>
+#include <gradloom/ops/strided_copy.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <map>
-
-#include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/ops/movement.hpp>
-#include <gradloom/ops/pointwise_table.hpp>
-#include <gradloom/ops/strided_copy.hpp>
-#include <gradloom/runtime/node_plan_internal.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -22,8 +22,8 @@ namespace {
 struct Location {
   enum class Kind : uint8_t { scratch, input, output };
   Kind kind = Kind::scratch;
-  int index = 0;           // of the input or output
-  size_t offset = 0;       // of the scratch tile, in bytes
+  int index = 0;      // of the input or output
+  size_t offset = 0;  // of the scratch tile, in bytes
   size_t element_size = 4;
 };
 
@@ -51,7 +51,8 @@ struct Region {
 };
 
 constexpr int64_t largest_tile = 2048;
-constexpr size_t tile_budget = size_t{24} * 1024;  // bytes of scratch: half of a first-level cache, the rest is for operands
+constexpr size_t tile_budget =
+    size_t{24} * 1024;  // bytes of scratch: half of a first-level cache, the rest is for operands
 
 template <class T>
 void spread(const Spread& s, const void* from, void* to, int64_t begin, int64_t count) {
@@ -82,9 +83,12 @@ void spread(const Spread& s, const void* from, void* to, int64_t begin, int64_t 
 
 void spread(const Spread& s, const void* from, void* to, int64_t begin, int64_t count) {
   switch (s.element_size) {
-    case 1: return spread<uint8_t>(s, from, to, begin, count);
-    case 4: return spread<uint32_t>(s, from, to, begin, count);
-    default: return spread<uint64_t>(s, from, to, begin, count);
+    case 1:
+      return spread<uint8_t>(s, from, to, begin, count);
+    case 4:
+      return spread<uint32_t>(s, from, to, begin, count);
+    default:
+      return spread<uint64_t>(s, from, to, begin, count);
   }
 }
 
@@ -93,7 +97,8 @@ void run_region(const KernelCall& call) {
   std::byte* const scratch = static_cast<std::byte*>(call.scratch);
   void** const at = static_cast<void**>(call.scratch);  // the first bytes of the scratch: where each location is now
   const int64_t tiles = (region.count + region.tile - 1) / region.tile;
-  const int64_t first = chunk_begin(tiles, call.chunks, call.chunk), last = chunk_begin(tiles, call.chunks, call.chunk + 1);
+  const int64_t first = chunk_begin(tiles, call.chunks, call.chunk),
+                last = chunk_begin(tiles, call.chunks, call.chunk + 1);
 
   for (size_t i = 0; i < region.locations.size(); ++i) {
     const Location& location = region.locations[i];
@@ -127,7 +132,8 @@ void run_region(const KernelCall& call) {
 /// Builds the Region of a body: places every value and translates the nodes.
 class RegionPlanner {
  public:
-  RegionPlanner(const KernelRequest& request, const Subgraph& body) : request_(request), graph_(body.graph), outputs_(body.outputs) {}
+  RegionPlanner(const KernelRequest& request, const Subgraph& body)
+      : request_(request), graph_(body.graph), outputs_(body.outputs) {}
 
   KernelPlan plan() {
     const std::vector<int64_t> sizes = outputs_[0].shape().sizes();
@@ -243,8 +249,8 @@ class RegionPlanner {
     region_->instructions.push_back(instruction);
   }
 
-  // Frees the scratch tile of a value whose last reader is `reader`. The reader's own result may take it: loops allow an
-  // output that is one of the inputs, and only tiles of one element size are exchanged.
+  // Frees the scratch tile of a value whose last reader is `reader`. The reader's own result may take it: loops allow
+  // an output that is one of the inputs, and only tiles of one element size are exchanged.
   void release(int node, int reader) {
     if (last_use_[static_cast<size_t>(node)] != reader) return;
     const int location = location_of_.at(node);
@@ -256,7 +262,8 @@ class RegionPlanner {
 
   KernelPlan finish(int64_t row) {
     // Tiles are multiples of 64 elements, so that every tile but the last is whole vectors; or of the row.
-    int64_t tile = std::clamp<int64_t>(static_cast<int64_t>(tile_budget / std::max<size_t>(scratch_elements_, 4)), 256, largest_tile);
+    int64_t tile = std::clamp<int64_t>(static_cast<int64_t>(tile_budget / std::max<size_t>(scratch_elements_, 4)), 256,
+                                       largest_tile);
     tile = std::min(tile / 64 * 64, (std::max<int64_t>(region_->count, 1) + 63) / 64 * 64);
     if (row > 1 && row <= 2 * tile) tile = std::max(tile / row, int64_t{1}) * row;
     region_->tile = tile;
@@ -266,13 +273,15 @@ class RegionPlanner {
       location.offset = bytes;
       bytes += (static_cast<size_t>(tile) * location.element_size + 63) / 64 * 64;
     }
-    for (size_t i = 0; i < region_->spreads.size(); ++i) region_->spreads[i].same_in_every_tile = tile % periods_[i] == 0;
+    for (size_t i = 0; i < region_->spreads.size(); ++i)
+      region_->spreads[i].same_in_every_tile = tile % periods_[i] == 0;
 
     KernelPlan plan;
     const int64_t tiles = (region_->count + tile - 1) / tile;
     if (region_->count > 0) plan.steps = {{run_region, std::min(tiles, chunk_count(region_->count, pointwise_grain))}};
     plan.scratch_bytes = bytes;
-    plan.nanoseconds = 20 + (5.0 + 0.15 * static_cast<double>(region_->count)) * static_cast<double>(region_->instructions.size());
+    plan.nanoseconds =
+        20 + (5.0 + 0.15 * static_cast<double>(region_->count)) * static_cast<double>(region_->instructions.size());
     // An output may take the buffer of an input that is read as a whole tensor, and not after the output was written.
     for (const auto& [node, input] : input_of_) {
       const Node& declared = graph_.node(node);
@@ -297,9 +306,9 @@ class RegionPlanner {
   std::map<int, int> location_of_;  // node -> location
   std::map<int, int> written_at_;   // output -> node
   std::map<size_t, std::vector<int>> free_;
-  std::vector<int> pinned_;         // hold spread operands through all tiles
+  std::vector<int> pinned_;  // hold spread operands through all tiles
   std::vector<int64_t> periods_;
-  size_t scratch_elements_ = 0;     // bytes of one element of every scratch tile
+  size_t scratch_elements_ = 0;  // bytes of one element of every scratch tile
 };
 
 std::vector<TensorType> shape(const ShapeContext& context) {
@@ -312,16 +321,15 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 
 }  // namespace
 
-const OpDef region_def{.name = "region",
-                       .inputs = {"operand"},
-                       .variadic = true,
-                       .rule = "a region's operands fit its body",
-                       .shape = shape,
-                       .no_gradient = "regions are made after differentiation",
-                       .plan = [](const KernelRequest& request) { return RegionPlanner(request, body_of(request.node())).plan(); }};
+const OpDef region_def{
+    .name = "region",
+    .inputs = {"operand"},
+    .variadic = true,
+    .rule = "a region's operands fit its body",
+    .shape = shape,
+    .no_gradient = "regions are made after differentiation",
+    .plan = [](const KernelRequest& request) { return RegionPlanner(request, body_of(request.node())).plan(); }};
 
-const Subgraph& body_of(const Node& region) {
-  return *region.attributes.get<std::shared_ptr<const Subgraph>>("body");
-}
+const Subgraph& body_of(const Node& region) { return *region.attributes.get<std::shared_ptr<const Subgraph>>("body"); }
 
 }  // namespace gradloom::inline v0

@@ -1,5 +1,5 @@
-// A fused region: pointwise nodes over one iteration space, run as one kernel. Its body is a Subgraph of pointwise nodes
-// and of broadcasts of its inputs, so it prints, parses and verifies like any graph.
+// A fused region: pointwise nodes over one iteration space, run as one kernel. Its body is a Subgraph of pointwise
+// nodes and of broadcasts of its inputs, so it prints, parses and verifies like any graph.
 #pragma once
 
 #include <gradloom/graph/op_def.hpp>

@@ -1,15 +1,14 @@
 // One run: the queue of ready chunks and what each participant does with it.
-#include <algorithm>
-#include <cstdlib>
-#include <thread>
-
-#include <sys/mman.h>
-
-#include <fmt/format.h>
-
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/runtime/executor_internal.hpp>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
 
 namespace gradloom::inline v0 {
 
@@ -18,7 +17,8 @@ namespace {
 constexpr int dependencies_left = 0, chunks_left = 1, next_chunk = 2;
 constexpr int none = -1;
 
-// About 50 us of pauses: longer than most gaps between the tasks of a step, shorter than it takes to wake a thread twice.
+// About 50 us of pauses: longer than most gaps between the tasks of a step, shorter than it takes to wake a thread
+// twice.
 constexpr int polls_before_leaving = 1500;
 
 }  // namespace
@@ -64,14 +64,15 @@ void Run::call(const Task& task, int64_t chunk, int worker) const {
   };
   for (int i = 0; i < task.inputs; ++i) inputs[i] = pointer(task.inputs_at + i);
   for (int i = 0; i < task.outputs; ++i) outputs[i] = pointer(task.outputs_at + i);
-  task.run({.inputs = inputs,
-            .outputs = outputs,
-            .params = task.params,
-            .scratch = workspace_.scratch[static_cast<size_t>(worker)].data(),
-            .shared = task.shared_offset < 0 ? nullptr : static_cast<std::byte*>(workspace_.bases[0]) + task.shared_offset,
-            .chunk = chunk,
-            .chunks = task.chunks,
-            .run = &info_});
+  task.run(
+      {.inputs = inputs,
+       .outputs = outputs,
+       .params = task.params,
+       .scratch = workspace_.scratch[static_cast<size_t>(worker)].data(),
+       .shared = task.shared_offset < 0 ? nullptr : static_cast<std::byte*>(workspace_.bases[0]) + task.shared_offset,
+       .chunk = chunk,
+       .chunks = task.chunks,
+       .run = &info_});
 }
 
 bool Run::may_start(const Task& task) {
@@ -82,7 +83,8 @@ bool Run::may_start(const Task& task) {
     // Whoever wins decides: either the State is not touched, or the step completes.
     if (phase_.compare_exchange_strong(phase, cancelled_phase, std::memory_order_acq_rel)) {
       const std::lock_guard guard(lock_);
-      if (!error_) error_ = std::make_exception_ptr(Error("the run was stopped on request; the State is as it was before"));
+      if (!error_)
+        error_ = std::make_exception_ptr(Error("the run was stopped on request; the State is as it was before"));
     }
     return phase == committing;
   }

@@ -1,12 +1,12 @@
 #pragma once
 
+#include <gradloom/graph/export.hpp>
+#include <gradloom/runtime/array.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <gradloom/graph/export.hpp>
-#include <gradloom/runtime/array.hpp>
 
 namespace gradloom::inline v0 {
 
@@ -16,8 +16,9 @@ struct StateOptions {
   uint64_t seed = 0;  ///< of initial values and of every random stream
 };
 
-/// Values by name: parameters, optimiser slots, running statistics; with the seed and the number of updating runs so far.
-/// Outlives the Graph. Copying copies the values. One updating run at a time may use a State; any number may read it.
+/// Values by name: parameters, optimiser slots, running statistics; with the seed and the number of updating runs so
+/// far. Outlives the Graph. Copying copies the values. One updating run at a time may use a State; any number may read
+/// it.
 class GRADLOOM_API State {
  public:
   explicit State(StateOptions options = {});
