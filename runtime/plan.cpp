@@ -236,16 +236,15 @@ class Planner {
             first_task[static_cast<size_t>(id)]);
       }
     }
-    add_late_copies(add_task, last_task, after);
+    add_late_copies(add_task, after);
     finish_tasks(after);
   }
 
   // The copies into the State wait for every other task: simple, and they are rare (an update that other nodes read the
   // old value beside).
   template <class AddTask>
-  void add_late_copies(AddTask add_task, const std::vector<int>& last_task, std::vector<std::vector<int>>& after) {
+  void add_late_copies(AddTask add_task, std::vector<std::vector<int>>& after) {
     const int others = static_cast<int>(plan_.tasks.size());
-    (void)last_task;
     for (const LateCopy& copy : late_copies_) {
       const Storage& from = plan_.storages[static_cast<size_t>(storage_of_.at(copy.from))];
       copy_bytes_.push_back(std::make_shared<size_t>(from.bytes));
