@@ -10,9 +10,10 @@ namespace {
 /// Multiply-adds that are worth a block: 15 us at the speed of two 512-bit FMA units, 30 at that of two 256-bit ones.
 constexpr int64_t kBlockWork = int64_t{1} << 21;
 constexpr int64_t kMostBlocks = 16;
-/// Columns are cut at multiples of a cache line of floats, rows at multiples of the tallest tile: no block has ragged
-/// tiles inside C, and no two blocks of a contiguous C write to one line.
-constexpr int64_t kColUnit = 16, kRowUnit = 8;
+/// Columns are cut at multiples of a cache line of floats: no block has ragged tiles inside C, and no two blocks of a
+/// contiguous C write to one line. Rows are cut at multiples of 16 for the sake of epilogues: one that sums columns
+/// adds groups of 16 rows in a fixed order.
+constexpr int64_t kColUnit = 16, kRowUnit = 16;
 constexpr int64_t kLeastCols = 48, kLeastRows = 32;
 
 constexpr int64_t units(int64_t size, int64_t unit) { return (size + unit - 1) / unit; }

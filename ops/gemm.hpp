@@ -7,6 +7,19 @@
 
 namespace gradloom::inline v0 {
 
+/// What is done with finished parts of C while they are in the cache, instead of storing them.
+///
+/// The parts cover every element once; for each column they come in rising rows, within one call of a kernel. They are
+/// at most 16 KiB and begin at multiples of 4 rows and of 2 vectors of columns (AVX-512: of 1, its tiles being 3 wide).
+template <class T>
+struct GemmEpilogue {
+  /// Element (i, j) of C, row <= i < row + rows and col <= j < col + cols, is at tile[(i - row) * stride + (j - col)].
+  /// `tile` is scratch, aligned to 64 bytes; `stride` is a multiple of the lanes of a vector. The whole vectors of each
+  /// row may be read and overwritten (lanes from `cols` on hold anything).
+  void (*run)(void* context, T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) noexcept;
+  void* context = nullptr;
+};
+
 /// One product. Strides count elements and may be anything, so a transpose is only another pair of strides; it is
 /// fastest when every operand has a unit stride in one of its dimensions. C must not overlap A or B.
 template <class T>
@@ -18,6 +31,11 @@ struct GemmArgs {
   int64_t b_row, b_col;
   T* c;
   int64_t c_row, c_col;
+  /// Sees the values that would have been stored. C then holds nothing but partial sums: its contents end up
+  /// unspecified, and for k <= 512 it is not used and may be null.
+  const GemmEpilogue<T>* epilogue = nullptr;
+  /// Where this block lies in the whole C; the epilogue's rows and columns count from there.
+  int64_t row_offset = 0, col_offset = 0;
 };
 
 /// The kernels of one instruction set.
@@ -72,7 +90,9 @@ template <class T>
   args.n = cols.size;
   args.a += rows.begin * args.a_row;
   args.b += cols.begin * args.b_col;
-  args.c += rows.begin * args.c_row + cols.begin * args.c_col;
+  if (args.c != nullptr) args.c += rows.begin * args.c_row + cols.begin * args.c_col;
+  args.row_offset += rows.begin;
+  args.col_offset += cols.begin;
   return args;
 }
 

@@ -7,42 +7,18 @@
 #pragma once
 
 #include <gradloom/ops/gemm.hpp>
-#include <gradloom/ops/gemm_microkernel_internal.hpp>
 #include <gradloom/ops/gemm_pack_internal.hpp>
+#include <gradloom/ops/gemm_strip_internal.hpp>
+#include <gradloom/ops/gemm_vector_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
-/// `total` cut into parts of at most `most`, the first `longer` of them one longer than the others.
-struct Parts {
-  int64_t count, size, longer;
-
-  Parts(int64_t total, int64_t most) : count(1), size(total), longer(0) {
-    if (total <= most) return;  // spares tiny products two divisions
-    count = (total + most - 1) / most;
-    size = total / count;
-    longer = total % count;
-  }
-  int64_t begin_of(int64_t i) const { return i * size + (i < longer ? i : longer); }
-  int64_t size_of(int64_t i) const { return size + (i < longer ? 1 : 0); }
-};
-
-/// The only constant that results depend on: k is cut into ceil(k / kChunk) equal chunks, each summed on its own.
-inline constexpr int64_t kChunk = 512;
 /// A block of packed A may take 512 KiB: it stays in an L2 cache of 1 MiB beside a panel of B, and where L2 is smaller,
 /// a tile needs so little of it (8 rows for 48 columns) that L3 delivers it in time.
 template <class T>
 inline constexpr int64_t kRowBlock = 1024 / static_cast<int64_t>(sizeof(T));
 inline constexpr int64_t kColBlock = 2048;
-
-template <class T>
-inline constexpr int64_t kPanel = kTileVectors* kLanes<T>;
-
-inline int64_t round_up(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
-
-template <class T>
-inline GemmArgs<T> transposed(const GemmArgs<T>& g) {  // C^T = B^T A^T
-  return {g.n, g.m, g.k, g.b, g.b_col, g.b_row, g.a, g.a_col, g.a_row, g.c, g.c_col, g.c_row};
-}
+inline constexpr int64_t kRowUnit = 32;
 
 /// About how many cycles a product takes in the orientation given.
 template <class T>
@@ -60,54 +36,14 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
   return cycles;
 }
 
-/// Rows times one vector, A contiguous along k. Transposing in registers gives every row a lane, so that its sum is the
-/// same chain as in a tile.
+/// The product in the orientation given; `flipped` if that is the transpose of what was asked for.
 template <class T>
-inline void multiply_vector(const GemmArgs<T>& g) {
-  constexpr int64_t lanes = kLanes<T>, groups = 2;  // chains enough to cover part of the latency
-  const Parts chunks(g.k, kChunk);
-  for (int64_t i = 0; i < g.m; i += groups * lanes) {
-    Batch<T> total[groups];
-    for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
-      const int64_t k = chunks.size_of(chunk);
-      const T* a = g.a + chunks.begin_of(chunk);
-      const T* b = g.b + chunks.begin_of(chunk) * g.b_row;
-      const int64_t i1 = i + lanes < g.m ? i + lanes : i;  // with one group left, it is done twice
-      const ColumnReader<T> readers[groups] = {{a + i * g.a_row, g.a_row, g.m - i},
-                                               {a + i1 * g.a_row, g.a_row, g.m - i1}};
-      Batch<T> sum[groups] = {Batch<T>(T{0}), Batch<T>(T{0})}, x[lanes];
-      int64_t p = 0;
-      for (; p + lanes <= k; p += lanes) {
-#pragma GCC unroll 2
-        for (int64_t group = 0; group < groups; ++group) {
-          readers[group].read(p, x);
-#pragma GCC unroll 16
-          for (int64_t r = 0; r < lanes; ++r) sum[group] = fmadd(x[r], Batch<T>(b[(p + r) * g.b_row]), sum[group]);
-        }
-      }
-      for (int64_t group = 0; group < groups && p < k; ++group) {
-        readers[group].read_rest(p, k - p, x);
-        for (int64_t r = 0; r < k - p; ++r) sum[group] = fmadd(x[r], Batch<T>(b[(p + r) * g.b_row]), sum[group]);
-      }
-      for (int64_t group = 0; group < groups; ++group) {
-        total[group] = chunk == 0 ? sum[group] : total[group] + sum[group];
-      }
-    }
-    for (int64_t group = 0; group < groups; ++group) {
-      alignas(64) T out[lanes];
-      total[group].store_aligned(out);
-      for (int64_t r = 0; r < lanes && i + group * lanes + r < g.m; ++r)
-        g.c[(i + group * lanes + r) * g.c_row] = out[r];
-    }
-  }
-}
-
-/// The product in the orientation given.
-template <class T>
-inline void multiply(const GemmArgs<T>& g, T* workspace) {
+inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   constexpr int64_t lanes = kLanes<T>, bytes = static_cast<int64_t>(sizeof(T));
-  const Parts chunks(g.k, kChunk), row_blocks(g.m, kRowBlock<T>);
-  const Parts col_blocks((g.n + lanes - 1) / lanes, kColBlock / lanes);
+  // Blocks begin at multiples of what an epilogue wants its parts to begin at.
+  const Parts chunks(g.k, kChunk);
+  const Parts row_blocks((g.m + kRowUnit - 1) / kRowUnit, kRowBlock<T> / kRowUnit);
+  const Parts col_blocks((g.n + kPanel<T> - 1) / kPanel<T>, kColBlock / kPanel<T>);
 
   const bool big = (g.m * g.k + g.k * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
   const bool must_pack_a = g.a_row != 1 && g.a_col != 1;
@@ -118,22 +54,26 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
   const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || g.b_row * bytes >= page));
 
   T* const packed_a = workspace;
-  const int64_t largest_rows = row_blocks.size_of(0), largest_chunk = chunks.size_of(0);
+  const int64_t largest_rows = row_blocks.count == 1 ? g.m : row_blocks.size_of(0) * kRowUnit;
+  const int64_t largest_chunk = chunks.size_of(0);
   T* const packed_b = workspace + (packs_a ? round_up(largest_rows * largest_chunk + lanes, 64) : 0);
   // With a single block of rows each panel of B is used at once: one buffer, still warm, serves all.
   const bool keeps_panels = row_blocks.count > 1;
-  alignas(64) T scratch[kTileRows * kPanel<T>];
+  Strip<T> strip(g, flipped);
   const TileKernel<T>(*const kernels)[kTileRows][kTileVectors] =
       kTiles<T>.kernels[static_cast<int>(packs_a || g.a_col != 1 ? ALayout::along_rows : ALayout::along_k)];
 
   for (int64_t jc = 0; jc < col_blocks.count; ++jc) {
-    const int64_t first_vector = col_blocks.begin_of(jc);
-    const Parts panels(col_blocks.size_of(jc), kTileVectors);
+    const int64_t j0 = col_blocks.begin_of(jc) * kPanel<T>, j1 = j0 + col_blocks.size_of(jc) * kPanel<T>;
+    const Parts panels(((g.n < j1 ? g.n : j1) - j0 + lanes - 1) / lanes, kTileVectors);
     for (int64_t pc = 0; pc < chunks.count; ++pc) {
       const int64_t k0 = chunks.begin_of(pc), k = chunks.size_of(pc);
+      const bool final = pc == chunks.count - 1;
+      const bool all_by_strip = g.c_col != 1 || (final && g.epilogue != nullptr);
+      const int64_t panels_together = all_by_strip ? Strip<T>::panels_for(g.m) : 1;
       for (int64_t ic = 0; ic < row_blocks.count; ++ic) {
-        const int64_t i0 = row_blocks.begin_of(ic);
-        const Parts tiles(row_blocks.size_of(ic), kTileRows);
+        const int64_t i0 = row_blocks.begin_of(ic) * kRowUnit, i1 = i0 + row_blocks.size_of(ic) * kRowUnit;
+        const Parts tiles((g.m < i1 ? g.m : i1) - i0, kTileRows);
         if (packs_a) {
           for (int64_t ir = 0; ir < tiles.count; ++ir) {
             const int64_t row = tiles.begin_of(ir);
@@ -142,38 +82,58 @@ inline void multiply(const GemmArgs<T>& g, T* workspace) {
           }
         }
         for (int64_t jr = 0; jr < panels.count; ++jr) {
-          const int64_t vectors = panels.size_of(jr), col = (first_vector + panels.begin_of(jr)) * lanes;
+          const int64_t vectors = panels.size_of(jr), col = j0 + panels.begin_of(jr) * lanes;
           const int64_t cols = g.n - col < vectors * lanes ? g.n - col : vectors * lanes;
           const T* const b = g.b + k0 * g.b_row + col * g.b_col;
           T* const panel = packed_b + (keeps_panels ? panels.begin_of(jr) * lanes * k : 0);
           if (packs_b && ic == 0) pack_b(b, g.b_row, g.b_col, k, cols, panel);
 
           const bool ragged = cols < vectors * lanes;
-          const bool scatters = g.c_col != 1 || (kMaskIsSlow && ragged);
+          const bool by_strip = all_by_strip || (kMaskIsSlow && ragged);
+          const bool adds = pc > 0 && g.c_col == 1 && !(kMaskIsSlow && by_strip);  // else the strip does
+          if (by_strip && jr % panels_together == 0) strip.begin(i0, col, panels_together);
           Tile<T> tile;
           tile.k = k;
           tile.b = packs_b ? panel : b;
           tile.b_row = packs_b ? vectors * lanes : g.b_row;
-          tile.last_lanes = packs_b && scatters ? lanes : cols - (vectors - 1) * lanes;
-          tile.c_row = scatters ? vectors * lanes : g.c_row;
-          tile.add = pc > 0 && !scatters;
-          const TileKernel<T>(*const by_rows)[kTileVectors] = kernels[ragged && !(packs_b && scatters)];
+          tile.last_lanes = packs_b && by_strip && !adds ? lanes : cols - (vectors - 1) * lanes;
+          tile.stored_lanes = by_strip ? lanes : tile.last_lanes;
+          tile.c_row = by_strip ? strip.stride() : g.c_row;
+          tile.old_row = g.c_row;
+          const TileKernel<T>(*const by_rows)[kTileVectors] = kernels[tile.last_lanes < lanes];
           for (int64_t ir = 0; ir < tiles.count; ++ir) {
-            const int64_t row = tiles.begin_of(ir), rows = tiles.size_of(ir);
+            const int64_t row = i0 + tiles.begin_of(ir), rows = tiles.size_of(ir);
             if (packs_a) {
-              tile.a = packed_a + row * k;
+              tile.a = packed_a + tiles.begin_of(ir) * k;
               tile.a_stride = rows;
             } else {
-              tile.a = g.a + (i0 + row) * g.a_row + k0 * g.a_col;
+              tile.a = g.a + row * g.a_row + k0 * g.a_col;
               tile.a_stride = g.a_col == 1 ? g.a_row : g.a_col;
             }
-            T* const c = g.c + (i0 + row) * g.c_row + col * g.c_col;
-            tile.c = scatters ? scratch : c;
+            T* const c = by_strip && !adds ? nullptr : g.c + row * g.c_row + col * g.c_col;
+            tile.c = by_strip ? strip.at(row, col) : c;
+            tile.old = adds ? c : nullptr;
             by_rows[rows - 1][vectors - 1](tile);
-            if (scatters) scatter_tile(scratch, vectors * lanes, rows, cols, pc > 0, c, g.c_row, g.c_col);
+            if (by_strip) {
+              const bool last_panel = (jr + 1) % panels_together == 0 || jr == panels.count - 1;
+              strip.pass_on(row + rows, col + cols, final, pc > 0 && !adds, last_panel && ir == tiles.count - 1);
+            }
           }
         }
       }
+    }
+  }
+}
+
+/// The epilogue of an empty sum.
+template <class T>
+inline void pass_on_zeros(const GemmArgs<T>& g) {
+  alignas(64) T tile[kStripRows * kPanel<T>];
+  for (int64_t j = 0; j < g.n; j += kPanel<T>) {
+    for (int64_t i = 0; i < g.m; i += kStripRows) {
+      for (T& x : tile) x = T{0};
+      EpilogueCall<T>(g, false)(tile, kPanel<T>, i, j, g.m - i < kStripRows ? g.m - i : kStripRows,
+                                g.n - j < kPanel<T> ? g.n - j : kPanel<T>, false);
     }
   }
 }
@@ -183,6 +143,7 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   GemmArgs<T> g = args;
   if (g.m <= 0 || g.n <= 0) return;
   if (g.k <= 0) {
+    if (g.epilogue != nullptr) return pass_on_zeros(g);
     for (int64_t i = 0; i < g.m; ++i) {
       for (int64_t j = 0; j < g.n; ++j) g.c[i * g.c_row + j * g.c_col] = T{0};
     }
@@ -191,15 +152,17 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   // The stride of a dimension of size 1 is never used: choose what makes the operand look contiguous.
   if (g.m == 1) g.a_row = g.c_row = 1;
   if (g.n == 1) g.b_col = g.c_col = 1;
-  if (g.n == 1 && g.a_row != 1 && g.a_col == 1) return multiply_vector(g);
-  if (g.m == 1 && g.b_col != 1 && g.b_row == 1) return multiply_vector(transposed(g));
+  if (g.n == 1 && g.a_row != 1 && g.a_col == 1) return multiply_vector(g, false);
+  if (g.m == 1 && g.b_col != 1 && g.b_row == 1) return multiply_vector(transposed(g), true);
   // Tiny products are over before the better orientation is found.
   const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n > 3 * kLanes<T>) || g.m * g.n * g.k < 2048);
+  bool flipped = false;
   if (!natural) {
     const GemmArgs<T> t = transposed(g);
-    if (estimated_cycles(t) < estimated_cycles(g)) g = t;
+    flipped = estimated_cycles(t) < estimated_cycles(g);
+    if (flipped) g = t;
   }
-  multiply(g, static_cast<T*>(workspace));
+  multiply(g, flipped, static_cast<T*>(workspace));
 }
 
 /// Largest need of either orientation, with both operands packed.

@@ -17,7 +17,8 @@ inline constexpr int64_t kTileRows = 4, kTileVectors = 2;  // one register more 
 #endif
 
 /// One chunk of k of one tile. Elements of A lie at a[row * a_stride + p] or a[row + p * a_stride], those of B at
-/// b[p * b_row + column], those of C at c[row * c_row + column].
+/// b[p * b_row + column], those of the result at c[row * c_row + column], those of `old`, what it is added to,
+/// likewise.
 template <class T>
 struct Tile {
   int64_t k;
@@ -27,8 +28,10 @@ struct Tile {
   int64_t b_row;
   T* c;
   int64_t c_row;
-  int64_t last_lanes;  // columns in the last vector
-  bool add;            // C += instead of C =
+  const T* old;  // null: nothing to add to; may be c
+  int64_t old_row;
+  int64_t last_lanes;    // columns of B and `old` in the last vector
+  int64_t stored_lanes;  // those of the result
 };
 
 /// Where consecutive elements of A lie: along a row of A (k), or along a column (also the packed form).
@@ -40,13 +43,14 @@ void compute_tile(const Tile<T>& t) noexcept {
   const LaneMask<T> mask(t.last_lanes);
   const T* a = t.a;
   const T* b = t.b;
-  const int64_t a_stride = t.a_stride, b_row = t.b_row, c_row = t.c_row;
-  T* c = t.c;
+  const int64_t a_stride = t.a_stride, b_row = t.b_row;
   // C is not needed before the whole chunk is summed: time enough to fetch it.
+  const T* const needed = t.old != nullptr ? t.old : t.c;
+  const int64_t needed_row = t.old != nullptr ? t.old_row : t.c_row;
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) __builtin_prefetch(c + i * c_row + j * lanes, 1);
+    for (int j = 0; j < Vectors; ++j) __builtin_prefetch(needed + i * needed_row + j * lanes, 1);
   }
   Batch<T> sum[Rows][Vectors];
 #pragma GCC unroll 16
@@ -70,15 +74,26 @@ void compute_tile(const Tile<T>& t) noexcept {
     }
     a += Layout == ALayout::along_k ? 1 : a_stride;
   }
+  if (t.old != nullptr) {
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) {
+        const T* old = t.old + i * t.old_row + j * lanes;
+        sum[i][j] = (Masked && j == Vectors - 1 ? load_lanes(old, mask) : Batch<T>::load_unaligned(old)) + sum[i][j];
+      }
+    }
+  }
+  const LaneMask<T> stored(t.stored_lanes);
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < Vectors; ++j) {
-      T* out = c + i * c_row + j * lanes;
+      T* out = t.c + i * t.c_row + j * lanes;
       if (Masked && j == Vectors - 1) {
-        store_lanes(out, t.add ? load_lanes(out, mask) + sum[i][j] : sum[i][j], mask);
+        store_lanes(out, sum[i][j], stored);
       } else {
-        (t.add ? Batch<T>::load_unaligned(out) + sum[i][j] : sum[i][j]).store_unaligned(out);
+        sum[i][j].store_unaligned(out);
       }
     }
   }

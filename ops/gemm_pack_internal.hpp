@@ -57,28 +57,4 @@ inline void pack_a(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64
   }
 }
 
-/// Writes a computed tile (row i at tile + i * width) into C of any strides, or adds it.
-template <class T>
-inline void scatter_tile(const T* tile, int64_t width, int64_t rows, int64_t cols, bool add, T* c, int64_t c_row,
-                         int64_t c_col) noexcept {
-  constexpr int64_t lanes = kLanes<T>;
-  if (c_row == 1) {
-    for (int64_t i = 0; i < rows; i += lanes) {
-      const int64_t count = rows - i < lanes ? rows - i : lanes;
-      const LaneMask<T> mask(count);
-      for_each_column(tile + i * width, width, count, cols, [&](int64_t j, Batch<T> x) {
-        T* out = c + i + j * c_col;
-        store_lanes(out, add ? load_lanes(out, mask) + x : x, mask);
-      });
-    }
-  } else {
-    for (int64_t i = 0; i < rows; ++i) {
-      for (int64_t j = 0; j < cols; ++j) {
-        T& out = c[i * c_row + j * c_col];
-        out = add ? out + tile[i * width + j] : tile[i * width + j];
-      }
-    }
-  }
-}
-
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

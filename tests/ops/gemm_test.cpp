@@ -1,10 +1,12 @@
 // The matrix product kernels against the summation order that gemm.hpp promises (bit for bit, so every path, block and
 // layout agrees with every other) and against a sum in long double.
-#include <algorithm>
+#include <gradloom/ops/gemm.hpp>
+
 #include <boost/test/unit_test.hpp>
+
+#include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <gradloom/ops/gemm.hpp>
 #include <limits>
 #include <memory>
 #include <new>
@@ -19,15 +21,16 @@ struct Isa {
   const char* name;
   const gl::GemmKernels* kernels;
   bool fused;  // has a fused multiply-add
+  size_t vector_bytes;
 };
 
 std::vector<Isa> supported_isas() {
-  std::vector<Isa> isas{{"baseline", &gl::baseline::gemm_kernels, false}};
+  std::vector<Isa> isas{{"baseline", &gl::baseline::gemm_kernels, false, 16}};
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx2) isas.push_back({"avx2", &gl::avx2::gemm_kernels, true});
-  if (avx512) isas.push_back({"avx512", &gl::avx512::gemm_kernels, true});
+  if (avx2) isas.push_back({"avx2", &gl::avx2::gemm_kernels, true, 32});
+  if (avx512) isas.push_back({"avx512", &gl::avx512::gemm_kernels, true, 64});
   return isas;
 }
 
@@ -164,6 +167,56 @@ void check_product(const Isa& isa, int64_t m, int64_t n, int64_t k, Layout la, L
   }
 }
 
+/// Copies the parts that an epilogue sees into C.
+template <class T>
+struct Copy {
+  Matrix<T>* c;
+  size_t vector_bytes;
+  std::vector<int64_t> next_row;  // of each column
+
+  static void run(void* context, T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows,
+                  int64_t cols) noexcept {
+    Copy& copy = *static_cast<Copy*>(context);
+    const int64_t lanes = static_cast<int64_t>(copy.vector_bytes / sizeof(T));
+    BOOST_TEST(reinterpret_cast<uintptr_t>(tile) % 64 == 0U);
+    BOOST_TEST(stride % lanes == 0);
+    BOOST_TEST((rows > 0 && cols > 0 && stride >= cols));
+    BOOST_TEST(row % 4 == 0);
+    BOOST_TEST(col % (copy.vector_bytes == 64 ? lanes : 2 * lanes) == 0);
+    BOOST_TEST(static_cast<size_t>(rows * stride) * sizeof(T) <= size_t{16} << 10);
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < cols; ++j) copy.c->at(row + i, col + j) = tile[i * stride + j];
+      std::fill_n(tile + i * stride, (cols + lanes - 1) / lanes * lanes, std::numeric_limits<T>::quiet_NaN());
+    }
+    for (int64_t j = col; j < col + cols; ++j) {
+      BOOST_TEST(copy.next_row[static_cast<size_t>(j)] == row);
+      copy.next_row[static_cast<size_t>(j)] = row + rows;
+    }
+  }
+};
+
+template <class T>
+void check_epilogue(const Isa& isa, int64_t m, int64_t n, int64_t k, Layout la, Layout lb, Layout lc, gl::GemmGrid grid,
+                    std::mt19937& random) {
+  BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T) << " m " << m << " n " << n << " k " << k << " layouts "
+                              << static_cast<int>(la) << static_cast<int>(lb) << static_cast<int>(lc)) {
+    Matrix<T> a(m, k, la), b(k, n, lb), sums(m, n, lc), copied(m, n, Layout::row_major), expected = copied;
+    a.fill(random);
+    b.fill(random);
+    run(isa, args_of(a, b, expected));
+    Copy<T> copy{&copied, isa.vector_bytes, std::vector<int64_t>(static_cast<size_t>(n), 0)};
+    const gl::GemmEpilogue<T> epilogue{Copy<T>::run, &copy};
+    gl::GemmArgs<T> args = args_of(a, b, sums);
+    args.epilogue = &epilogue;
+    if (k <= 512) args.c = nullptr;
+    for (int64_t i = 0; i < grid.rows; ++i) {
+      for (int64_t j = 0; j < grid.cols; ++j) run(isa, gl::gemm_block(args, grid, i, j));
+    }
+    check_bits(copied, expected);
+    BOOST_TEST(std::count(copy.next_row.begin(), copy.next_row.end(), m) == n);
+  }
+}
+
 template <class Check>
 void for_isas_and_dtypes(Check check) {
   for (const Isa& isa : supported_isas()) {
@@ -255,6 +308,33 @@ BOOST_AUTO_TEST_CASE(large_products_agree_in_every_layout_and_grid) {
         check_bits(c, first);
       }
     }
+  });
+}
+
+// The parts are compared with the plain product, and with what gemm.hpp says about them.
+BOOST_AUTO_TEST_CASE(epilogue_sees_every_element_once_in_rising_rows) {
+  std::mt19937 random(9);
+  std::uniform_int_distribution<size_t> pick(0, std::size(kLayouts) - 1);
+  std::uniform_int_distribution<int64_t> tiny(1, 20), small(1, 120);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    const auto check = [&](int64_t m, int64_t n, int64_t k, gl::GemmGrid grid) {
+      check_epilogue<T>(isa, m, n, k, kLayouts[pick(random)], kLayouts[pick(random)], kLayouts[pick(random)], grid,
+                        random);
+    };
+    for (int i = 0; i < 1000; ++i) check(tiny(random), tiny(random), tiny(random), {1, 1});
+    for (int i = 0; i < 200; ++i) check(small(random), small(random), 5 * small(random), {1, 1});
+    for (int64_t size : {1, 5, 70, 200}) {
+      for (int64_t k : {0, 1, 40, 700}) {
+        check(1, size, k, {1, 1});
+        check(size, 1, k, {1, 1});
+        check(size, 10, k, {1, 1});
+        check(10, size, k, {1, 1});
+      }
+    }
+    for (int i = 0; i < 20; ++i) check(150 + small(random), 180 + small(random), 60 + 8 * small(random), {2, 3});
+    check(301, 53, 515, {1, 1});
+    check(53, 301, 515, {1, 1});
+    check(6, 2100, 8, {1, 1});
   });
 }
 
