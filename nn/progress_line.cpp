@@ -50,8 +50,8 @@ ProgressLine::ProgressLine(ProgressLineOptions options) : options_(std::move(opt
 
 void ProgressLine::show(const StepReport& report) {
   const double time = now();
-  if (!rewrite_ || time - printed_ < options_.interval) return;
-  printed_ = time;
+  if (!rewrite_ || time < next_) return;
+  next_ = time + options_.interval;
   std::string text = fmt::format("{}epoch {}/{}  step {}", clear_line, report.epoch, report.epochs, report.step);
   if (report.steps > 0) text += fmt::format("/{}", report.steps);
   text += fmt::format("  loss {:.4f}  {}", report.mean_loss,

@@ -33,7 +33,7 @@ class GRADLOOM_API ProgressLine final : public ProgressSink {
  private:
   ProgressLineOptions options_;
   bool rewrite_ = false;
-  double printed_ = 0;  // when, by a clock that only grows
+  double next_ = 0;  // when the line may be printed again, by a clock that only grows
 };
 
 }  // namespace gradloom::inline v0::nn
