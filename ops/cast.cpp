@@ -32,10 +32,33 @@ void convert_loop(const void* const* inputs, void* output, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = convert<To>(x[i]);
 }
 
+// In fused programs, between numbers of the program's lane type and its masks.
+struct OneIf {
+  template <class M>
+  auto operator()(M condition) const {
+    using V = Batch<typename M::batch_type::value_type>;
+    return xsimd::select(condition, V(1), V(0));
+  }
+};
+struct NotZero {
+  template <class V>
+  auto operator()(V x) const {
+    return !(x == V(0));
+  }
+};
+
 template <class To, class... From>
 constexpr PointwiseKernels conversions_to(Types<From...>) {
   PointwiseKernels kernels;
   ((kernels.loops[dtype_index<From>] = convert_loop<To, Scalar<From>>), ...);
+  if constexpr (std::is_same_v<To, bool>) {
+    kernels.fused[0] = {&op_handlers_of<float, NotZero>, false};
+    kernels.fused[1] = {&op_handlers_of<double, NotZero>, false};
+  } else if constexpr (std::is_same_v<To, float>) {
+    kernels.fused[0] = {&mask_handlers_of<float, OneIf>, true};
+  } else if constexpr (std::is_same_v<To, double>) {
+    kernels.fused[1] = {&mask_handlers_of<double, OneIf>, true};
+  }
   return kernels;
 }
 

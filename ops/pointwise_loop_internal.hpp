@@ -1,8 +1,9 @@
-// From a functor over vectors to loops over arrays. Floats go through xsimd vectors, the tail too, so that an element's
+// From a functor over vectors to loops over arrays and to handlers in fused programs. Floats go through xsimd vectors, the tail too, so that an element's
 // bits never depend on where it stands. Integers go one by one through the same functor, which the compiler vectorises
 // by itself; booleans as the bytes 0 and 1, because GCC 12 vectorises no loop that reads bool.
 #pragma once
 
+#include <gradloom/ops/fused_internal.hpp>
 #include <gradloom/ops/load_store_internal.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
 
@@ -141,6 +142,12 @@ template <class F, class... T>
 constexpr PointwiseKernels make_pointwise_kernels(Types<T...>) {
   PointwiseKernels kernels;
   ((kernels.loops[dtype_index<T>] = PointwiseLoopOf<F, T>::run), ...);
+  if constexpr ((std::is_same_v<T, float> || ...)) kernels.fused[0] = {&op_handlers_of<float, F>, false};
+  if constexpr ((std::is_same_v<T, double> || ...)) kernels.fused[1] = {&op_handlers_of<double, F>, false};
+  if constexpr ((std::is_same_v<T, bool> && ...)) {
+    kernels.fused[0] = {&mask_handlers_of<float, F>, true};
+    kernels.fused[1] = {&mask_handlers_of<double, F>, true};
+  }
   return kernels;
 }
 

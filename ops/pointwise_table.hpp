@@ -9,9 +9,16 @@ namespace gradloom::inline v0 {
 /// Applies a pointwise op to n elements; output may be one of the inputs.
 using PointwiseLoop = void (*)(const void* const* inputs, void* output, int64_t n);
 
-/// The loops of one op for one instruction set, by the dtype (as a number) of its last input; null if not supported.
+/// An op's handlers in fused programs: fused_internal.hpp has their type.
+struct FusedHandlers {
+  const void* handlers = nullptr;
+  bool of_masks = false;  ///< the last input is a mask, not a vector of numbers
+};
+
+/// The kernels of one op for one instruction set.
 struct PointwiseKernels {
-  PointwiseLoop loops[6] = {};
+  PointwiseLoop loops[6] = {};    ///< by the dtype (as a number) of the op's last input; null if not supported
+  FusedHandlers fused[2] = {};    ///< in programs of f32 and of f64; without them a program calls the loop
 };
 
 /// One set of loops per instruction set, in the order of Isa.

@@ -10,9 +10,10 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
 
 struct Sum {
+  // -0 changes nothing, 0 would change -0. The sum of no elements at all is 0 nevertheless.
   template <class T>
   static T identity() {
-    return T(0);
+    return is_float_v<T> ? T(-0.0) : T(0);
   }
   template <class V>
   V operator()(V a, V b) const {
@@ -74,6 +75,20 @@ struct Min {
       return xsimd::select((a < b) | is_nan(a), a, b);
   }
 };
+
+/// Combines the lanes of eight vectors: vectors four apart, two apart, next to each other, then lanes likewise.
+template <class Op, class T>
+[[gnu::noinline]] T fold_vectors(Op op, Batch<T> (&a)[8]) {
+  for (int64_t width = 4; width > 0; width /= 2) {
+    for (int64_t i = 0; i < width; ++i) a[i] = op(a[i], a[i + width]);
+  }
+  T values[Batch<T>::size];
+  a[0].store_unaligned(values);
+  for (size_t width = Batch<T>::size / 2; width > 0; width /= 2) {
+    for (size_t i = 0; i < width; ++i) values[i] = op(values[i], values[i + width]);
+  }
+  return values[0];
+}
 
 }  // namespace
 

@@ -1,11 +1,12 @@
 // From a functor that combines two values to the kernels of a reduction.
 //
-// Order of combination: a fixed tree that depends on sizes only, so results have the same bits on any number of
-// threads. Long ranges are halved until a leaf is left (Higham, Accuracy and Stability of Numerical Algorithms, 4.2):
-// the error of a sum grows with log n, not n, and no leaf waits for another.
+// Order of combination: a fixed tree that depends on sizes and the instruction set only, so results have the same bits on
+// any number of threads, and in a fused region. A leaf is 4096 contiguous elements, combined by a block of eight vectors
+// that goes over them, or 16 lines, combined from first to last; leaves are combined in pairs, pairs of pairs, and so on
+// (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): the error of a sum grows with log n, not n.
 #pragma once
 
-#include <gradloom/ops/kernel_internal.hpp>
+#include <gradloom/ops/reduce_functors_internal.hpp>
 #include <gradloom/ops/reduce_table_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -21,6 +22,13 @@ inline int64_t offset_of(const AxisWalk& walk, int64_t position) {
   return walk.count == 0 ? 0 : offset + position * walk.strides[0];
 }
 
+/// Where `n` elements or lines, more than a leaf, are cut: at the largest power of two of leaves that leaves a rest.
+constexpr int64_t larger_half(int64_t n, int64_t leaf) {
+  int64_t half = leaf;
+  while (2 * half < n) half *= 2;
+  return half;
+}
+
 /// `Op` has `template <class V> V operator()(V a, V b) const`, associative up to rounding, for scalars and vectors, and
 /// `template <class T> static T identity()`. Many functions are kept from being inlined: GCC unrolls recursion into
 /// itself, and made four times the code that is no faster.
@@ -28,21 +36,38 @@ template <class Op, class T>
 struct Reduction {
   using V = Batch<T>;
   static constexpr int64_t lanes = static_cast<int64_t>(V::size);
-  static constexpr int64_t leaf_vectors = 64;
-  static constexpr int64_t leaf_lines = 16;
 
   static constexpr ReduceLoops loops() { return {reduce, combine}; }
 
   /// A run of single elements.
   [[gnu::noinline]] static T fold_contiguous(const T* x, int64_t n) {
-    const Op op{};
-    const int64_t vectors = n / lanes;
-    int64_t i = vectors * lanes;
-    T result = vectors > 0 ? across_lanes(fold_vectors(x, vectors)) : Op::template identity<T>();
-    if (i == n) return result;
-    T rest = x[i];
-    for (++i; i < n; ++i) rest = op(rest, x[i]);
-    return vectors > 0 ? op(result, rest) : rest;
+    if (n > reduce_leaf_elements) {
+      const int64_t half = larger_half(n, reduce_leaf_elements);
+      return Op{}(fold_contiguous(x, half), fold_contiguous(x + half, n - half));
+    }
+    if (n == 0) return static_cast<T>(T(0) + Op::template identity<T>());  // the sum of nothing is 0, not -0
+    constexpr int64_t count = 8;
+    V a[count];
+    int64_t i = 0;
+    if (n >= count * lanes) {
+      for (int64_t k = 0; k < count; ++k) a[k] = load(x + k * lanes);
+      for (i = count * lanes; i + count * lanes <= n; i += count * lanes) {
+        for (int64_t k = 0; k < count; ++k) a[k] = Op{}(a[k], load(x + i + k * lanes));
+      }
+    } else {
+      for (int64_t k = 0; k < count; ++k) a[k] = V(Op::template identity<T>());
+    }
+    for (int64_t k = 0; i < n; ++k, i += lanes) {
+      if (i + lanes <= n) {
+        a[k] = Op{}(a[k], load(x + i));
+      } else {
+        T padded[lanes];
+        V(Op::template identity<T>()).store_unaligned(padded);
+        for (int64_t lane = 0; i + lane < n; ++lane) padded[lane] = x[i + lane];
+        a[k] = Op{}(a[k], load(padded));
+      }
+    }
+    return fold_vectors<Op, T>(Op{}, a);
   }
 
  private:
@@ -72,15 +97,16 @@ struct Reduction {
     }
   }
 
-  static void combine(const ReduceParams& params, void* results, void* output) {
+  static void combine(const ReduceParams& params, void* results, void* output, int64_t begin, int64_t end) {
+    const int64_t width = end - begin;
     for (int64_t row = 0; row < params.rows; ++row) {
-      T* const x = static_cast<T*>(results) + row * params.parts * params.width;
+      T* const x = static_cast<T*>(results) + row * params.parts * params.width + begin;
       for (int64_t step = 1; step < params.parts; step *= 2) {
         for (int64_t i = 0; i + step < params.parts; i += 2 * step) {
-          fold_leaf(x + i * params.width, 2, step * params.width, params.width, x + i * params.width);
+          fold_leaf(x + i * params.width, 2, step * params.width, width, x + i * params.width);
         }
       }
-      fold_leaf(x, 1, 0, params.width, static_cast<T*>(output) + row * params.width);
+      fold_leaf(x, 1, 0, width, static_cast<T*>(output) + row * params.width + begin);
     }
   }
 
@@ -105,7 +131,7 @@ struct Reduction {
     } else if (length > 0) {
       fold_lines(x, length, stride, width, out);
     } else {
-      for (int64_t j = 0; j < width; ++j) out[j] = Op::template identity<T>();
+      for (int64_t j = 0; j < width; ++j) out[j] = static_cast<T>(T(0) + Op::template identity<T>());
     }
   }
 
@@ -113,45 +139,13 @@ struct Reduction {
     for (int64_t j = 0; j < width; ++j) out[j] = Op{}(out[j], right[j]);
   }
 
-  static T across_lanes(V v) {
-    T values[lanes];
-    v.store_unaligned(values);
-    for (int64_t width = lanes / 2; width > 0; width /= 2) {
-      for (int64_t i = 0; i < width; ++i) values[i] = Op{}(values[i], values[i + width]);
-    }
-    return values[0];
-  }
-
-  /// n >= 1 vectors. Four chains hide the latency of an addition.
-  [[gnu::noinline]] static V fold_vectors(const T* x, int64_t n) {
-    const Op op{};
-    if (n > leaf_vectors) {
-      const int64_t half = (n / 2 + leaf_vectors - 1) / leaf_vectors * leaf_vectors;
-      return op(fold_vectors(x, half), fold_vectors(x + half * lanes, n - half));
-    }
-    V a = load(x);
-    int64_t i = 1;
-    if (n >= 4) {
-      V b = load(x + lanes), c = load(x + 2 * lanes), d = load(x + 3 * lanes);
-      for (i = 4; i + 4 <= n; i += 4) {
-        a = op(a, load(x + i * lanes));
-        b = op(b, load(x + (i + 1) * lanes));
-        c = op(c, load(x + (i + 2) * lanes));
-        d = op(d, load(x + (i + 3) * lanes));
-      }
-      a = op(op(a, b), op(c, d));
-    }
-    for (; i < n; ++i) a = op(a, load(x + i * lanes));
-    return a;
-  }
-
   // ---- a run of lines
 
-  /// count >= 1 lines of `width` <= reduce_tile elements. Halved on multiples of a leaf; the right half's result waits
-  /// on the stack: 2 KB for each doubling of the count.
+  /// count >= 1 lines of `width` <= reduce_tile elements. The right half's result waits on the stack: 2 KB for each
+  /// doubling of the count.
   [[gnu::noinline]] static void fold_lines(const T* x, int64_t count, int64_t stride, int64_t width, T* out) {
-    if (count > leaf_lines) {
-      const int64_t half = (count / 2 + leaf_lines - 1) / leaf_lines * leaf_lines;
+    if (count > reduce_leaf_lines) {
+      const int64_t half = larger_half(count, reduce_leaf_lines);
       T right[reduce_tile];
       fold_lines(x, half, stride, width, out);
       fold_lines(x + half * stride, count - half, stride, width, right);

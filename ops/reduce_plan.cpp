@@ -1,6 +1,7 @@
 #include <gradloom/ops/reduce_plan_internal.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 
 namespace gradloom::inline v0 {
@@ -9,7 +10,6 @@ namespace {
 
 constexpr int64_t grain = int64_t{64} * 1024;  // elements
 constexpr int64_t most_chunks = 256;           // so part results are few, and one thread combines them in microseconds
-constexpr int64_t cut_unit = 64;  // runs are cut at multiples of it: vectors stay aligned, and leaves of the tree whole
 
 struct Axis {
   int64_t size, stride;
@@ -92,18 +92,19 @@ void run_items(const KernelCall& call) {
 
 void run_combine(const KernelCall& call) {
   const auto& plan = *static_cast<const ReducePlan*>(call.params);
-  plan.loops.combine(plan.form.params, call.shared, call.outputs[0]);
+  plan.loops.combine(plan.form.params, call.shared, call.outputs[0], 0, plan.form.params.width);
 }
 
-// Few items for many chunks: cuts each into parts.
+// Few items for many chunks: cuts each into parts, where the tree of combinations has its branches.
 void cut(ReduceForm& form, int64_t chunks) {
   ReduceParams& params = form.params;
   const int64_t whole = params.part_length;
-  const int64_t unit = params.terms == 1 ? cut_unit : 1;
+  const int64_t leaf = params.stride == 1 ? reduce_leaf_elements : reduce_leaf_lines;
+  const int64_t unit = params.terms == 1 ? leaf : 1;
   const int64_t wanted = chunks / form.item_count();
   if (wanted < 2 || whole <= unit) return;
   const int64_t units = (whole + unit - 1) / unit;
-  params.part_length = (units + wanted - 1) / wanted * unit;
+  params.part_length = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>((units + wanted - 1) / wanted))) * unit;
   params.parts = (whole + params.part_length - 1) / params.part_length;
 }
 

@@ -34,10 +34,14 @@ struct ReduceParams {
 /// Wide lines are worked on in tiles of this many elements: short enough for the stack and the first cache.
 inline constexpr int64_t reduce_tile = 256;
 
+/// The leaves of the tree in which elements are combined: reduce_loop_internal.hpp.
+inline constexpr int64_t reduce_leaf_elements = 4096, reduce_leaf_lines = 16;
+
 /// Reduces work items [begin, end), which are (row, part, tile), into results, [rows, parts, width].
 using ReduceLoop = void (*)(const ReduceParams& params, const void* input, void* results, int64_t begin, int64_t end);
-/// Combines the results of parts, [rows, parts, width], into the output, [rows, width]; overwrites them.
-using ReduceCombine = void (*)(const ReduceParams& params, void* results, void* output);
+/// Combines the results of parts, [rows, parts, width], into the output, [rows, width]; overwrites them. Columns begin
+/// to end of the width only.
+using ReduceCombine = void (*)(const ReduceParams& params, void* results, void* output, int64_t begin, int64_t end);
 
 struct ReduceLoops {
   ReduceLoop reduce = nullptr;

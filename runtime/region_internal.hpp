@@ -1,5 +1,6 @@
-// A fused region: pointwise nodes over one iteration space, run as one kernel. Its body is a Subgraph of pointwise
-// nodes and of broadcasts of its inputs, so it prints, parses and verifies like any graph.
+// A fused region: pointwise nodes over one iteration space, run as one kernel, with what joins them there: broadcasts of
+// its inputs, reductions of their results, a matrix product they follow. Its body is a Subgraph, so it prints, parses and
+// verifies like any graph.
 #pragma once
 
 #include <gradloom/graph/op_def.hpp>
@@ -13,5 +14,11 @@ extern const OpDef region_def;
 
 [[nodiscard]] inline bool is_region(const Node& node) { return node.op == &region_def; }
 [[nodiscard]] const Subgraph& body_of(const Node& region);
+
+/// f32 or f64: the dtype that most of the body's numbers have, which decides how many fit a register.
+[[nodiscard]] DType lane_type(const Graph& body);
+
+/// A region of pointwise nodes alone, all of one shape.
+[[nodiscard]] KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body);
 
 }  // namespace gradloom::inline v0

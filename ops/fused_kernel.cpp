@@ -1,0 +1,241 @@
+// The part of fused programs that belongs to no op: loads, stores, reductions, and the loop over blocks.
+#include <gradloom/ops/fused_internal.hpp>
+#include <gradloom/ops/reduce_functors_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+namespace {
+
+/// Where the i-th vector of a block is.
+template <class T, bool Rows>
+struct Place {
+  int64_t stride;
+  Place(const FusedCell* cell, int64_t) : stride(Rows ? cell->stride : 0) {}
+  int64_t operator[](int64_t i) const {
+    return Rows ? i / vectors_per_row * stride + i % vectors_per_row * lanes<T> : i * lanes<T>;
+  }
+};
+
+/// The first element of a block. Rows are counted in rows, elements in elements.
+template <class E, bool Rows>
+inline E* begin_of(const FusedCell* cell, int64_t at) {
+  return static_cast<E*>(cell->base) + (Rows ? at * cell->stride : at & cell->moves);
+}
+
+template <class T, bool Rows>
+struct Load {
+  static constexpr int cells = 1;
+  const T* from;
+  Place<T, Rows> place;
+  Load(const FusedCell* cell, int64_t at) : from(begin_of<T, Rows>(cell, at)), place(cell, at) {}
+  Batch<T> operator()(Batch<T>, int64_t i) const { return load(from + place[i]); }
+};
+
+template <class T, bool Rows>
+struct LoadMask {
+  static constexpr int cells = 1;
+  const bool* from;
+  Place<T, Rows> place;
+  LoadMask(const FusedCell* cell, int64_t at) : from(begin_of<bool, Rows>(cell, at)), place(cell, at) {}
+  Batch<T> operator()(Batch<T>, int64_t i) const { return lanes_of<T>(load_mask<T>(from + place[i])); }
+};
+
+template <class T, bool Rows>
+struct Store {
+  static constexpr int cells = 1;
+  T* to;
+  Place<T, Rows> place;
+  Store(const FusedCell* cell, int64_t at) : to(begin_of<T, Rows>(cell, at)), place(cell, at) {}
+  Batch<T> operator()(Batch<T> x, int64_t i) const {
+    store(to + place[i], x);
+    return x;
+  }
+};
+
+template <class T, bool Rows>
+struct StoreMask {
+  static constexpr int cells = 1;
+  bool* to;
+  Place<T, Rows> place;
+  StoreMask(const FusedCell* cell, int64_t at) : to(begin_of<bool, Rows>(cell, at)), place(cell, at) {}
+  Batch<T> operator()(Batch<T> x, int64_t i) const {
+    store<T>(to + place[i], mask_of<T>(x));
+    return x;
+  }
+};
+
+inline void store_past_caches(float* to, Batch<float> x) {
+#if defined(__AVX512BW__)
+  _mm512_stream_ps(to, x);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(to, x);
+#else
+  _mm_stream_ps(to, x);
+#endif
+}
+inline void store_past_caches(double* to, Batch<double> x) {
+#if defined(__AVX512BW__)
+  _mm512_stream_pd(to, x);
+#elif defined(__AVX2__)
+  _mm256_stream_pd(to, x);
+#else
+  _mm_stream_pd(to, x);
+#endif
+}
+
+template <class T>
+struct StoreStreaming {
+  static constexpr int cells = 1;
+  T* to;
+  StoreStreaming(const FusedCell* cell, int64_t at) : to(operand<T>(cell, at)) {}
+  Batch<T> operator()(Batch<T> x, int64_t i) const {
+    store_past_caches(to + i * lanes<T>, x);
+    return x;
+  }
+};
+
+template <class T, class Op, bool Part>
+struct Reduce {
+  static constexpr int cells = 1;
+  T* accumulators;
+  int64_t count;
+  Reduce(const FusedCell* cell, int64_t at) : accumulators(operand<T>(cell, at)), count(cell->stride) {}
+  Batch<T> operator()(Batch<T> x, int64_t i) const {
+    T* const accumulator = accumulators + i * lanes<T>;
+    const int64_t left = count - i * lanes<T>;
+    if (!Part || left >= lanes<T>) {
+      store(accumulator, Op{}(load(accumulator), x));
+    } else if (left > 0) {
+      store_part(accumulator, Op{}(load(accumulator), x), left);
+    }
+    return x;
+  }
+};
+
+template <class T>
+void call_loop(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
+               Register<T> e, Register<T> f, Register<T> g, Register<T> h) {
+  const auto place = [at](const FusedCell& operand) {
+    return static_cast<char*>(operand.base) + (at & operand.moves) * operand.stride;
+  };
+  const int64_t count = cell->moves;
+  const void* inputs[3] = {};
+  for (int64_t i = 0; i < count; ++i) inputs[i] = place(cell[1 + i]);
+  reinterpret_cast<PointwiseLoop>(cell->base)(inputs, place(cell[1 + count]), registers * lanes<T>);
+  const FusedCell* const next = cell + fused_call_cells + count;
+  // The result is in memory; what the registers hold now is nobody's.
+  return reinterpret_cast<Handler<T>>(next->run)(next, at, a, b, c, d, e, f, g, h);
+}
+
+template <class T>
+void end(const FusedCell*, int64_t, Register<T>, Register<T>, Register<T>, Register<T>, Register<T>, Register<T>,
+         Register<T>, Register<T>) {}
+
+template <class T, class Step>
+FusedHandler erased() {
+  return reinterpret_cast<FusedHandler>(handle<T, Step>);
+}
+
+template <class T>
+FusedHandler step_of(FusedStep step) noexcept {
+  switch (step) {
+    case FusedStep::load:
+      return erased<T, Load<T, false>>();
+    case FusedStep::load_mask:
+      return erased<T, LoadMask<T, false>>();
+    case FusedStep::load_rows:
+      return erased<T, Load<T, true>>();
+    case FusedStep::load_mask_rows:
+      return erased<T, LoadMask<T, true>>();
+    case FusedStep::store:
+      return erased<T, Store<T, false>>();
+    case FusedStep::store_mask:
+      return erased<T, StoreMask<T, false>>();
+    case FusedStep::store_rows:
+      return erased<T, Store<T, true>>();
+    case FusedStep::store_mask_rows:
+      return erased<T, StoreMask<T, true>>();
+    case FusedStep::store_streaming:
+      return erased<T, StoreStreaming<T>>();
+    case FusedStep::call:
+      return reinterpret_cast<FusedHandler>(call_loop<T>);
+    case FusedStep::end:
+      break;
+  }
+  return reinterpret_cast<FusedHandler>(end<T>);
+}
+
+template <class T>
+FusedHandler op_of(const FusedHandlers& handlers, int in_registers) noexcept {
+  return reinterpret_cast<FusedHandler>(static_cast<const OpHandlers<T>*>(handlers.handlers)->by_input[in_registers]);
+}
+
+template <class T, class Op>
+FusedHandler reduce_with(bool part) {
+  return part ? erased<T, Reduce<T, Op, true>>() : erased<T, Reduce<T, Op, false>>();
+}
+
+/// Calls use(Op{}) with the functor that `reduce` names.
+template <class Use>
+auto with(FusedReduce reduce, Use use) {
+  switch (reduce) {
+    case FusedReduce::prod:
+      return use(Prod{});
+    case FusedReduce::max:
+      return use(Max{});
+    case FusedReduce::min:
+      return use(Min{});
+    case FusedReduce::sum:
+      break;
+  }
+  return use(Sum{});
+}
+
+template <class T>
+FusedHandler reduce_of(FusedReduce reduce, bool part) noexcept {
+  return with(reduce, [part]<class Op>(Op) { return reduce_with<T, Op>(part); });
+}
+
+template <class T>
+void run(const FusedCell* program, int64_t begin, int64_t end, int64_t step) noexcept {
+  const auto first = reinterpret_cast<Handler<T>>(program->run);
+  const Register<T> any = Batch<T>(T{0});  // every program begins with a load or a call
+  for (int64_t at = begin; at < end; at += step) first(program, at, any, any, any, any, any, any, any, any);
+}
+
+template <class T>
+void reset(FusedReduce reduce, void* accumulators) noexcept {
+  with(reduce, [accumulators]<class Op>(Op) {
+    T* const to = static_cast<T*>(accumulators);
+    for (int64_t i = 0; i < registers; ++i) store(to + i * lanes<T>, Batch<T>(Op::template identity<T>()));
+  });
+}
+
+template <class T>
+void fold(FusedReduce reduce, const void* accumulators, void* result) noexcept {
+  with(reduce, [=]<class Op>(Op) {
+    Batch<T> a[registers];
+    for (int64_t i = 0; i < registers; ++i) a[i] = load(static_cast<const T*>(accumulators) + i * lanes<T>);
+    *static_cast<T*>(result) = fold_vectors<Op, T>(Op{}, a);
+  });
+}
+
+template <class T>
+void merge(FusedReduce reduce, const void* a, const void* b, void* result) noexcept {
+  with(reduce, [=]<class Op>(Op op) {
+    *static_cast<T*>(result) = op(*static_cast<const T*>(a), *static_cast<const T*>(b));
+  });
+}
+
+template <class T>
+constexpr FusedKernels kernels() {
+  return {registers * lanes<T>, registers / vectors_per_row, step_of<T>, op_of<T>, reduce_of<T>, run<T>, reset<T>,
+          fold<T>, merge<T>};
+}
+
+}  // namespace
+
+const FusedKernels fused_f32_kernels = kernels<float>();
+const FusedKernels fused_f64_kernels = kernels<double>();
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

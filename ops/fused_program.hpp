@@ -1,0 +1,77 @@
+// Fused programs: chains of pointwise ops that run over a block of values held in vector registers. This is the form
+// they are run in, and the kernels of each instruction set; fused_internal.hpp has the handlers.
+//
+// A program is a list of cells. Most cells are instructions: a handler applies one op to the block in the registers and
+// jumps to the handler of the next cell, so nothing is interpreted per element and no code is generated. A handler's
+// memory operand is in its own cell; handlers with more operands take the cells that follow.
+#pragma once
+
+#include <gradloom/ops/pointwise_table.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gradloom::inline v0 {
+
+/// A handler of any instruction set; only code of that set knows its real type.
+using FusedHandler = void (*)();
+
+struct FusedCell {
+  FusedHandler run = nullptr;
+  void* base = nullptr;   ///< the memory operand; filled in where the program runs
+  int64_t moves = 0;      ///< -1: the operand moves along with the block; 0: every block finds it at `base`
+  int64_t stride = 0;     ///< between rows, for handlers that take a block of rows; else a number the handler wants
+};
+
+/// Handlers that belong to no op. `*_rows` ones move a block of `rows_per_block` rows, `stride` elements apart; the
+/// others contiguous elements. Masks lie in memory as the bytes 0 and 1, but in scratch as lanes, all ones or zeros.
+enum class FusedStep : uint8_t {
+  load,
+  load_mask,
+  load_rows,
+  load_mask_rows,
+  store,
+  store_mask,
+  store_rows,
+  store_mask_rows,
+  store_streaming,  ///< past the caches; `base` is aligned to a vector
+  call,             ///< of a PointwiseLoop on memory: see FusedCall
+  end
+};
+
+/// What a FusedStep::call finds in its cell and those behind it: `base` the loop, `moves` how many inputs; then a cell
+/// for each input and one for the output, whose `stride` is the size of an element.
+inline constexpr int fused_call_cells = 2;  // besides the inputs
+
+enum class FusedReduce : uint8_t { sum, prod, max, min };
+
+/// The kernels for programs of one lane type, f32 or f64.
+struct FusedKernels {
+  int64_t block = 0;           ///< elements in the registers
+  int64_t rows_per_block = 0;  ///< a block of rows is that high; all its columns are one or two vectors
+  FusedHandler (*step)(FusedStep step) noexcept = nullptr;
+  /// The handler of an op for its i-th input in the registers and all others in memory.
+  FusedHandler (*op)(const FusedHandlers& handlers, int in_registers) noexcept = nullptr;
+  /// Combines the block with accumulators in memory; `part`: only the first `stride` elements of it.
+  FusedHandler (*reduce)(FusedReduce reduce, bool part) noexcept = nullptr;
+  /// Runs the program at begin, begin + step, ... below end.
+  void (*run)(const FusedCell* program, int64_t begin, int64_t end, int64_t step) noexcept = nullptr;
+  /// Sets a block of accumulators to what changes nothing.
+  void (*reset)(FusedReduce reduce, void* accumulators) noexcept = nullptr;
+  /// Combines a block of accumulators to one element.
+  void (*fold)(FusedReduce reduce, const void* accumulators, void* result) noexcept = nullptr;
+  /// result = a op b, one element each.
+  void (*merge)(FusedReduce reduce, const void* a, const void* b, void* result) noexcept = nullptr;
+};
+
+namespace baseline {
+extern const FusedKernels fused_f32_kernels, fused_f64_kernels;
+}
+namespace avx2 {
+extern const FusedKernels fused_f32_kernels, fused_f64_kernels;
+}
+namespace avx512 {
+extern const FusedKernels fused_f32_kernels, fused_f64_kernels;
+}
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,208 @@
+// A region of pointwise nodes of one shape: a fused program along the elements. Broadcast operands are spread out into
+// tiles first (once per chunk where every tile sees the same values). Tiles and chunks do not change bits: pointwise
+// handlers are lane-wise.
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/runtime/fused_frame_internal.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
+#include <gradloom/runtime/region_internal.hpp>
+#include <gradloom/runtime/spread_internal.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+constexpr int64_t largest_tile = 4096;  // elements: some operands spread out fit the first-level cache
+/// Results larger than this are not in any cache when they are read next, so writing need not fetch their lines.
+constexpr size_t streaming_bytes = size_t{16} << 20;
+
+/// A broadcast input.
+struct SpreadOperand {
+  Spread spread;
+  int input = 0, place = 0;
+  bool uniform = false;             // fills a block, once
+  bool same_in_every_tile = false;  // else written for each tile
+  size_t offset = 0;                // of the spread-out tile in scratch
+};
+
+struct FlatRegion {
+  explicit FlatRegion(FusedProgram made) : program(std::move(made)), layout(program) {}
+
+  FusedProgram program;
+  FusedFrameLayout layout;
+  int64_t count = 0;  // elements of the iteration space
+  int64_t tile = 0;   // elements, whole blocks
+  std::vector<SpreadOperand> operands;
+  std::vector<std::pair<int, int>> streams;  // cell that stores past the caches, place
+};
+
+// A kernel that writes over one of its inputs has the line in the cache anyway, and a caller's memory may be unaligned.
+void choose_stores(const FlatRegion& region, const KernelCall& call, FusedFrame& frame) {
+  for (const auto& [cell, place] : region.streams) {
+    const void* const output = call.outputs[region.program.place(place).index];
+    bool stores_past_caches = reinterpret_cast<uintptr_t>(output) % 64 == 0;
+    for (const FusedPlace& other : region.program.places) {
+      if (other.kind == FusedPlace::Kind::input && call.inputs[other.index] == output) stores_past_caches = false;
+    }
+    if (!stores_past_caches) frame.cells()[cell].run = region.program.kernels->step(FusedStep::store);
+  }
+}
+
+void run_flat(const KernelCall& call) {
+  const auto& region = *static_cast<const FlatRegion*>(call.params);
+  std::byte* const scratch = static_cast<std::byte*>(call.scratch);
+  const int64_t tiles = (region.count + region.tile - 1) / region.tile;
+  const int64_t first = chunk_begin(tiles, call.chunks, call.chunk),
+                last = chunk_begin(tiles, call.chunks, call.chunk + 1);
+  FusedFrame frame(region.program, region.layout, scratch);
+  bool has_tiles = false;
+  for (size_t i = 0; i < region.program.places.size(); ++i) {
+    const FusedPlace& place = region.program.places[i];
+    if (place.kind == FusedPlace::Kind::input) frame.set(static_cast<int>(i), call.inputs[place.index]);
+    if (place.kind == FusedPlace::Kind::output) frame.set(static_cast<int>(i), call.outputs[place.index]);
+  }
+  for (const SpreadOperand& operand : region.operands) {
+    const void* const input = call.inputs[operand.input];
+    if (operand.uniform) {
+      operand.spread.write(input, frame.block(operand.place), 0, region.program.kernels->block);
+    } else {
+      has_tiles = true;
+      if (operand.same_in_every_tile)
+        operand.spread.write(input, scratch + operand.offset, 0, std::min(region.tile, region.count));
+    }
+  }
+  frame.bind();
+  choose_stores(region, call, frame);
+
+  const int64_t block = region.program.kernels->block;
+  const auto run = [&](int64_t begin, int64_t end) {
+    const int64_t whole = begin + (end - begin) / block * block;
+    frame.run(0, begin, whole);
+    if (whole < end) frame.run_tail(0, whole, end - whole);
+  };
+  if (!has_tiles) {
+    run(first * region.tile, std::min(last * region.tile, region.count));
+  } else {
+    for (int64_t tile = first; tile < last; ++tile) {
+      const int64_t begin = tile * region.tile, end = std::min(begin + region.tile, region.count);
+      for (const SpreadOperand& operand : region.operands) {
+        if (operand.uniform) continue;
+        std::byte* const spread = scratch + operand.offset;
+        if (!operand.same_in_every_tile) operand.spread.write(call.inputs[operand.input], spread, begin, end - begin);
+        frame.rebind(operand.place, spread - static_cast<size_t>(begin) * operand.spread.element_size);
+      }
+      run(begin, end);
+    }
+  }
+  if (!region.streams.empty()) __builtin_ia32_sfence();  // before other threads are told that it is done
+}
+
+}  // namespace
+
+DType lane_type(const Graph& body) {
+  for (int id = 0; id < body.node_count(); ++id) {
+    if (body.node(id).op->pointwise != nullptr && body.node(id).outputs[0].dtype == DType::f64) return DType::f64;
+  }
+  for (const Tensor& input : body.inputs()) {
+    if (input.dtype() == DType::f64) return DType::f64;
+  }
+  return DType::f32;
+}
+
+KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) {
+  const Graph& graph = body.graph;
+  const std::vector<int64_t> sizes = body.outputs[0].shape().sizes();
+  const int64_t count = body.outputs[0].shape().element_count().value();
+  FusedBuilder builder(graph, lane_type(graph), request.isa(), false);
+
+  // Places of inputs: those of the full shape are streams.
+  std::map<int, int> input_of, stream_of;  // body node -> input, place
+  const std::vector<Tensor> inputs = graph.inputs();
+  for (size_t i = 0; i < inputs.size(); ++i) input_of[inputs[i].node_id()] = static_cast<int>(i);
+  const auto stream = [&](int node) {
+    if (const auto known = stream_of.find(node); known != stream_of.end()) return known->second;
+    const int place = builder.add_place({FusedPlace::Kind::input, input_of.at(node), size_of(graph.node(node).outputs[0].dtype)});
+    builder.define(node, place);
+    return stream_of[node] = place;
+  };
+  std::vector<SpreadOperand> operands;
+  std::vector<int> nodes;
+  for (int id = 0; id < graph.node_count(); ++id) {
+    const Node& node = graph.node(id);
+    if (is_input(node)) continue;
+    if (node.op->pointwise != nullptr) {
+      nodes.push_back(id);
+      for (const Value& value : node.inputs) {
+        if (input_of.contains(value.node)) stream(value.node);
+      }
+      continue;
+    }
+    const TensorType& from = graph.node(node.inputs[0].node).outputs[0];
+    SpreadOperand operand{.spread = Spread(from.shape.sizes(), sizes, size_of(from.dtype)),
+                          .input = input_of.at(node.inputs[0].node)};
+    operand.uniform = operand.spread.is_uniform();
+    operand.place = operand.uniform ? builder.add_block()
+                                    : builder.add_place({FusedPlace::Kind::buffer, 0, operand.spread.element_size});
+    builder.define(id, operand.place);
+    operands.push_back(std::move(operand));
+  }
+  std::vector<std::pair<int, int>> stores;
+  std::vector<int> output_places, streaming;
+  for (size_t i = 0; i < body.outputs.size(); ++i) {
+    const Tensor& output = body.outputs[i];
+    output_places.push_back(
+        builder.add_place({FusedPlace::Kind::output, static_cast<int>(i), size_of(output.dtype())}));
+    stores.emplace_back(output.node_id(), output_places.back());
+    if (static_cast<size_t>(count) * size_of(output.dtype()) > streaming_bytes) streaming.push_back(static_cast<int>(i));
+  }
+  builder.add_segment(nodes, stores, {});
+
+  KernelPlan plan;
+  // An output may take the buffer of an input that is read as a stream, and not after the output was written.
+  for (const auto& [node, place] : stream_of) {
+    for (size_t o = 0; o < body.outputs.size(); ++o) {
+      if (size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
+          builder.last_read(place) <= builder.first_write(output_places[o])) {
+        plan.in_place.emplace_back(input_of.at(node), static_cast<int>(o));
+      }
+    }
+  }
+  auto region = std::make_shared<FlatRegion>(builder.finish(streaming));
+  const FusedProgram& program = region->program;
+  const FusedHandler past_caches = program.kernels->step(FusedStep::store_streaming);
+  for (const auto& [cell, place] : program.uses) {
+    if (program.cells[static_cast<size_t>(cell)].run == past_caches) region->streams.emplace_back(cell, place);
+  }
+  region->count = count;
+
+  // A tile that all repeated operands fit a whole number of times, if that is not too long.
+  int64_t tile = program.kernels->block;
+  for (const SpreadOperand& operand : operands) {
+    const int64_t both = std::lcm(tile, operand.spread.period());
+    if (both <= largest_tile) tile = both;
+  }
+  tile *= std::max<int64_t>(1, largest_tile / 2 / tile);
+  region->tile = tile;
+  size_t bytes = region->layout.end;
+  for (SpreadOperand& operand : operands) {
+    if (operand.uniform) continue;
+    operand.same_in_every_tile = tile % operand.spread.period() == 0;
+    operand.offset = bytes;
+    bytes += (static_cast<size_t>(tile) * operand.spread.element_size + 63) / 64 * 64;
+  }
+  region->operands = std::move(operands);
+
+  const int64_t tiles = (count + tile - 1) / tile;
+  if (count > 0) plan.steps = {{run_flat, std::min(tiles, chunk_count(count, pointwise_grain))}};
+  plan.scratch_bytes = bytes;
+  plan.nanoseconds = 50 + static_cast<double>(count) *
+                              (0.05 * program.instructions +
+                               0.05 * static_cast<double>(stream_of.size() + body.outputs.size()));
+  plan.params = std::move(region);
+  return plan;
+}
+
+}  // namespace gradloom::inline v0

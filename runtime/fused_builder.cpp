@@ -1,0 +1,410 @@
+#include <gradloom/graph/node.hpp>
+#include <gradloom/ops/pointwise_table.hpp>
+#include <gradloom/runtime/fused_builder_internal.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+const FusedKernels& kernels_for(DType lane, Isa isa) {
+  const bool f32 = lane == DType::f32;
+  switch (isa) {
+    case Isa::avx512:
+      return f32 ? avx512::fused_f32_kernels : avx512::fused_f64_kernels;
+    case Isa::avx2:
+      return f32 ? avx2::fused_f32_kernels : avx2::fused_f64_kernels;
+    case Isa::baseline:
+      break;
+  }
+  return f32 ? baseline::fused_f32_kernels : baseline::fused_f64_kernels;
+}
+
+constexpr size_t block_bytes = 512;  // the largest block: eight vectors of 512 bits
+constexpr size_t widest_element = 8;
+
+template <size_t element_size>
+void copy_elements(const void* const* from, void* to, int64_t n) {
+  std::memcpy(to, from[0], static_cast<size_t>(n) * element_size);
+}
+
+PointwiseLoop copy_loop(size_t element_size) {
+  return element_size == 8 ? copy_elements<8> : element_size == 4 ? copy_elements<4> : copy_elements<1>;
+}
+
+}  // namespace
+
+FusedBuilder::FusedBuilder(const Graph& body, DType lane, Isa isa, bool rows)
+    : body_(body), lane_(lane), isa_(isa), rows_(rows) {
+  program_.kernels = &kernels_for(lane, isa);
+  homes_.resize(static_cast<size_t>(body.node_count()));
+  uses_left_.resize(static_cast<size_t>(body.node_count()));
+}
+
+int FusedBuilder::add_place(FusedPlace place) {
+  program_.places.push_back(place);
+  return static_cast<int>(program_.places.size()) - 1;
+}
+
+int FusedBuilder::add_block() {
+  // Wide enough for a block of any dtype: a program of f32 may hold values of f64.
+  const size_t bytes = static_cast<size_t>(program_.kernels->block) * widest_element;
+  const size_t offset = program_.scratch_bytes;
+  program_.scratch_bytes += std::max(bytes, block_bytes);
+  return add_place({FusedPlace::Kind::block, 0, size_of(lane_), offset});
+}
+
+void FusedBuilder::define(int node, int place) {
+  const bool at_once = dtype_of(node) == lane_ && !(rows_ && program_.place(place).kind != FusedPlace::Kind::block);
+  home(node) = {at_once ? place : none, place};
+}
+
+// ---- one segment
+
+void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::pair<int, int>> stores,
+                               std::span<const FusedReduction> reductions) {
+  program_.segments.push_back(static_cast<int>(program_.cells.size()));
+  std::fill(uses_left_.begin(), uses_left_.end(), 0);
+  for (const int id : nodes) {
+    for (const Value& value : body_.node(id).inputs) ++uses_left_[static_cast<size_t>(value.node)];
+  }
+  stores_.clear();
+  std::vector<bool> made(homes_.size(), true);
+  for (const int id : nodes) made[static_cast<size_t>(id)] = false;
+  for (const auto& [node, place] : stores) stores_[node].push_back(place);
+  for (const FusedReduction& reduction : reductions) ++uses_left_[static_cast<size_t>(reduction.value)];
+  in_registers_ = none;
+
+  std::vector<int> waiting(nodes.begin(), nodes.end());
+  std::vector<FusedReduction> reducing(reductions.begin(), reductions.end());
+  const auto ready = [&](int id) {
+    const auto& inputs = body_.node(id).inputs;
+    return std::all_of(inputs.begin(), inputs.end(),
+                       [&](const Value& value) { return made[static_cast<size_t>(value.node)]; });
+  };
+  const auto reads_registers = [&](int id) {
+    const auto& inputs = body_.node(id).inputs;
+    return std::any_of(inputs.begin(), inputs.end(), [&](const Value& value) { return value.node == in_registers_; });
+  };
+  while (!waiting.empty() || !reducing.empty()) {
+    // What is in the registers is reduced first, which leaves them as they are.
+    auto reduction = std::find_if(reducing.begin(), reducing.end(),
+                                  [&](const FusedReduction& r) { return r.value == in_registers_; });
+    if (reduction == reducing.end() && waiting.empty()) {
+      reduction = reducing.begin();
+      load(reduction->value);
+    }
+    if (reduction != reducing.end()) {
+      reduces_.push_back({static_cast<int>(program_.cells.size()), reduction->reduce});
+      emit(program_.kernels->reduce(reduction->reduce, false), reduction->place, true);
+      consume(reduction->value);
+      reducing.erase(reduction);
+      continue;
+    }
+    // Then whoever goes on from there; else the first that can.
+    auto next = in_registers_ == none ? waiting.end() : std::find_if(waiting.begin(), waiting.end(), [&](int id) {
+      return ready(id) && reads_registers(id) && runs_in_registers(body_.node(id));
+    });
+    if (next == waiting.end()) next = std::find_if(waiting.begin(), waiting.end(), ready);
+    assert(next != waiting.end());
+    const int id = *next;
+    waiting.erase(next);
+    emit_node(body_.node(id));
+    made[static_cast<size_t>(id)] = true;
+  }
+  // Inputs that are results themselves.
+  for (const auto& [node, places] : stores_) {
+    if (std::find(nodes.begin(), nodes.end(), node) != nodes.end()) continue;
+    load(node);
+    for (const int place : places) store_registers(place, program_.place(place).kind == FusedPlace::Kind::block);
+  }
+  emit(program_.kernels->step(FusedStep::end));
+  // Spilled values end with the segment.
+  for (const int id : nodes) {
+    if (!stores_.contains(id)) home(id) = {};
+  }
+  for (const int place : segment_blocks_) {
+    if (std::find(free_blocks_.begin(), free_blocks_.end(), place) == free_blocks_.end()) free_blocks_.push_back(place);
+    for (Home& h : homes_) {
+      if (h.lanes == place) h.lanes = none;
+      if (h.natural == place) h.natural = none;
+    }
+  }
+  segment_blocks_.clear();
+}
+
+bool FusedBuilder::runs_in_registers(const Node& node) const {
+  const PointwiseKernels* const kernels = node.op->pointwise->isa[static_cast<int>(isa_)];
+  if (kernels == nullptr) return false;
+  const FusedHandlers& fused = kernels->fused[lane_ == DType::f32 ? 0 : 1];
+  if (fused.handlers == nullptr || !is_lane_type(node.outputs[0].dtype)) return false;
+  const DType last = dtype_of(node.inputs.back().node);
+  if (last != (fused.of_masks ? DType::boolean : lane_)) return false;
+  return std::all_of(node.inputs.begin(), node.inputs.end(),
+                     [&](const Value& value) { return is_lane_type(dtype_of(value.node)); });
+}
+
+// An op of a user's own may lack an instruction set; the loops of a lower one serve.
+const PointwiseKernels& FusedBuilder::kernels_of(const Node& node) const {
+  const size_t dtype = static_cast<size_t>(dtype_of(node.inputs.back().node));
+  for (int isa = static_cast<int>(isa_); isa >= 0; --isa) {
+    const PointwiseKernels* const kernels = node.op->pointwise->isa[isa];
+    if (kernels != nullptr && kernels->loops[dtype] != nullptr) return *kernels;
+  }
+  assert(false && "the shape rule lets a dtype pass for which there is no kernel");
+  return *node.op->pointwise->isa[0];
+}
+
+void FusedBuilder::emit_node(const Node& node) {
+  ++program_.instructions;
+  if (runs_in_registers(node)) {
+    emit_in_registers(node);
+  } else {
+    emit_call(node);
+  }
+}
+
+void FusedBuilder::emit_in_registers(const Node& node) {
+  const int count = static_cast<int>(node.inputs.size());
+  const auto input = [&](int i) { return node.inputs[static_cast<size_t>(i)].node; };
+  // The input that comes in registers: what is there, unless another one must be loaded first to be of use.
+  int chosen = none;
+  for (int i = 0; i < count; ++i) {
+    if (input(i) != in_registers_ && home(input(i)).lanes == none) {
+      if (chosen == none) {
+        chosen = i;
+      } else if (input(i) != input(chosen)) {
+        make_lanes(input(i));
+      }
+    }
+  }
+  for (int i = 0; i < count && chosen == none; ++i) {
+    if (input(i) == in_registers_) chosen = i;
+  }
+  if (chosen == none) chosen = 0;
+  const int value = input(chosen);
+  for (int i = 0; i < count; ++i) {
+    if (i != chosen) make_lanes(input(i));
+  }
+  if (in_registers_ != value) load(value);
+  consume(value);
+  spill_if_needed();
+
+  const FusedHandlers& fused = node.op->pointwise->isa[static_cast<int>(isa_)]->fused[lane_ == DType::f32 ? 0 : 1];
+  bool first = true;
+  const FusedHandler handler = program_.kernels->op(fused, chosen);
+  if (count == 1) emit(handler);
+  for (int i = 0; i < count; ++i) {
+    if (i == chosen) continue;
+    emit(first ? handler : nullptr, home(input(i)).lanes, false);
+    first = false;
+  }
+  for (int i = 0; i < count; ++i) {
+    if (i != chosen) consume(input(i));
+  }
+  in_registers_ = node.id;
+  emit_stores(node.id);
+}
+
+void FusedBuilder::emit_call(const Node& node) {
+  for (const Value& value : node.inputs) make_natural(value.node);
+  spill_if_needed();
+  in_registers_ = none;
+  const PointwiseKernels& kernels = kernels_of(node);
+  FusedCell& call = emit(program_.kernels->step(FusedStep::call));
+  call.base = reinterpret_cast<void*>(kernels.loops[static_cast<size_t>(dtype_of(node.inputs.back().node))]);
+  call.moves = static_cast<int64_t>(node.inputs.size());
+  for (const Value& value : node.inputs) {
+    emit(nullptr, home(value.node).natural, false).stride = static_cast<int64_t>(size_of(dtype_of(value.node)));
+  }
+  for (const Value& value : node.inputs) consume(value.node);
+  const DType dtype = node.outputs[0].dtype;
+  const int result = take_block();
+  emit(nullptr, result, true).stride = static_cast<int64_t>(size_of(dtype));
+  home(node.id) = {dtype == lane_ ? result : none, result};
+  if (!stores_.contains(node.id)) return;
+  if (is_lane_type(dtype)) {
+    load(node.id);
+    emit_stores(node.id);
+    return;
+  }
+  for (const int place : stores_.at(node.id)) {  // other dtypes never come into registers
+    FusedCell& copy = emit(program_.kernels->step(FusedStep::call));
+    copy.base = reinterpret_cast<void*>(copy_loop(size_of(dtype)));
+    copy.moves = 1;
+    emit(nullptr, result, false).stride = static_cast<int64_t>(size_of(dtype));
+    emit(nullptr, place, true).stride = static_cast<int64_t>(size_of(dtype));
+  }
+}
+
+// Stores what is in the registers, the value of `node`, to all places that want it.
+void FusedBuilder::emit_stores(int node) {
+  const auto wanted = stores_.find(node);
+  if (wanted == stores_.end()) return;
+  for (const int place : wanted->second) {
+    const bool is_block = program_.place(place).kind == FusedPlace::Kind::block;
+    store_registers(place, is_block);
+    // It can be read back from there: as numbers or lanes from a block, and numbers from contiguous memory too.
+    const bool numbers = dtype_of(node) == lane_;
+    if (is_block || (numbers && !rows_)) home(node).lanes = place;
+    if (!is_block || numbers) home(node).natural = place;
+  }
+}
+
+void FusedBuilder::consume(int node) {
+  int& left = uses_left_[static_cast<size_t>(node)];
+  assert(left > 0);
+  if (--left > 0 || stores_.contains(node)) return;
+  for (const int place : {home(node).lanes, home(node).natural}) {
+    if (place != none) free_block(place);
+  }
+}
+
+// ---- registers and memory
+
+void FusedBuilder::load(int node) {
+  spill_if_needed();
+  const Home& from = home(node);
+  const bool mask = dtype_of(node) == DType::boolean;
+  if (from.lanes != none) {
+    emit_step(FusedStep::load, from.lanes);
+  } else {
+    assert(from.natural != none);
+    const bool rows = rows_ && program_.place(from.natural).kind != FusedPlace::Kind::block;
+    emit_step(mask ? (rows ? FusedStep::load_mask_rows : FusedStep::load_mask)
+                   : (rows ? FusedStep::load_rows : FusedStep::load),
+              from.natural);
+  }
+  in_registers_ = node;
+}
+
+// Before the registers are overwritten: is their value still to be read, and nowhere else?
+void FusedBuilder::spill_if_needed() {
+  if (in_registers_ == none || uses_left_[static_cast<size_t>(in_registers_)] == 0) return;
+  Home& at = home(in_registers_);
+  if (at.lanes != none || at.natural != none) return;
+  at.lanes = take_block();
+  if (dtype_of(in_registers_) == lane_) at.natural = at.lanes;
+  store_registers(at.lanes, true);
+}
+
+void FusedBuilder::make_lanes(int node) {
+  if (home(node).lanes != none) return;
+  if (in_registers_ != node) load(node);
+  const int block = take_block();
+  store_registers(block, true);
+  home(node).lanes = block;
+}
+
+// As loops read it: numbers in contiguous memory, masks as bytes.
+void FusedBuilder::make_natural(int node) {
+  Home& at = home(node);
+  const bool contiguous = at.natural != none && !(rows_ && program_.place(at.natural).kind != FusedPlace::Kind::block);
+  if (contiguous) return;
+  if (dtype_of(node) == lane_) {
+    make_lanes(node);
+    at.natural = at.lanes;
+    return;
+  }
+  assert(dtype_of(node) == DType::boolean && "over rows, values of other dtypes are no operands");
+  if (in_registers_ != node) load(node);
+  at.natural = take_block();
+  emit_step(FusedStep::store_mask, at.natural);
+}
+
+void FusedBuilder::store_registers(int place, bool as_lanes) {
+  const bool mask = dtype_of(in_registers_) == DType::boolean && !as_lanes;
+  const bool rows = rows_ && program_.place(place).kind != FusedPlace::Kind::block;
+  emit_step(mask ? (rows ? FusedStep::store_mask_rows : FusedStep::store_mask)
+                 : (rows ? FusedStep::store_rows : FusedStep::store),
+            place);
+}
+
+int FusedBuilder::take_block() {
+  int block = none;
+  if (free_blocks_.empty()) {
+    block = add_block();
+  } else {
+    block = free_blocks_.back();
+    free_blocks_.pop_back();
+  }
+  if (std::find(segment_blocks_.begin(), segment_blocks_.end(), block) == segment_blocks_.end())
+    segment_blocks_.push_back(block);
+  return block;
+}
+
+void FusedBuilder::free_block(int place) {
+  const bool ours = std::find(segment_blocks_.begin(), segment_blocks_.end(), place) != segment_blocks_.end();
+  const bool is_free = std::find(free_blocks_.begin(), free_blocks_.end(), place) != free_blocks_.end();
+  if (ours && !is_free) free_blocks_.push_back(place);
+}
+
+// ---- cells
+
+FusedCell& FusedBuilder::emit(FusedHandler run) {
+  program_.cells.push_back({.run = run});
+  return program_.cells.back();
+}
+
+FusedCell& FusedBuilder::emit(FusedHandler run, int place, bool writes) {
+  assert(place != none);
+  const int position = static_cast<int>(program_.cells.size());
+  program_.uses.push_back({position, place});
+  if (writes) {
+    first_write_.try_emplace(place, position);
+  } else {
+    last_read_[place] = position;
+  }
+  FusedCell& cell = emit(run);
+  cell.moves = program_.place(place).kind == FusedPlace::Kind::block ? 0 : -1;
+  return cell;
+}
+
+void FusedBuilder::emit_step(FusedStep step, int place) {
+  const bool writes = step >= FusedStep::store;
+  emit(program_.kernels->step(step), place, writes);
+}
+
+int FusedBuilder::last_read(int place) const {
+  const auto found = last_read_.find(place);
+  return found == last_read_.end() ? none : found->second;
+}
+
+int FusedBuilder::first_write(int place) const {
+  const auto found = first_write_.find(place);
+  return found == first_write_.end() ? static_cast<int>(program_.cells.size()) : found->second;
+}
+
+FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
+  if (rows_) return std::move(program_);
+  program_.tail = program_.cells;
+  program_.tail_offsets.resize(program_.places.size());
+  for (size_t i = 0; i < program_.places.size(); ++i) {
+    if (!program_.places[i].is_stream()) continue;
+    program_.tail_offsets[i] = program_.scratch_bytes;
+    program_.scratch_bytes += std::max(static_cast<size_t>(program_.kernels->block) * widest_element, block_bytes);
+  }
+  for (const auto& [cell, place] : program_.uses) {
+    if (program_.place(place).is_stream()) program_.tail[static_cast<size_t>(cell)].moves = 0;
+  }
+  for (const ReduceCell& reduce : reduces_) {
+    program_.tail[static_cast<size_t>(reduce.cell)].run = program_.kernels->reduce(reduce.reduce, true);
+    program_.tail_counts.push_back(reduce.cell);
+  }
+  const FusedHandler store = program_.kernels->step(FusedStep::store);
+  for (const auto& [cell, place] : program_.uses) {
+    const FusedPlace& p = program_.place(place);
+    if (p.kind != FusedPlace::Kind::output || program_.cells[static_cast<size_t>(cell)].run != store) continue;
+    if (std::find(streaming_outputs.begin(), streaming_outputs.end(), p.index) == streaming_outputs.end()) continue;
+    // What is read back is better kept in the caches.
+    if (last_read(place) == none) {
+      program_.cells[static_cast<size_t>(cell)].run = program_.kernels->step(FusedStep::store_streaming);
+    }
+  }
+  return std::move(program_);
+}
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,133 @@
+// From pointwise nodes to a fused program: in which order they run, what stays in the registers, what is spilled.
+#pragma once
+
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/ops/fused_program.hpp>
+#include <gradloom/ops/kernel.hpp>
+
+#include <map>
+#include <span>
+#include <vector>
+
+namespace gradloom::inline v0 {
+
+/// Memory that cells refer to. A kernel fills in where it is before it runs a program.
+struct FusedPlace {
+  enum class Kind : uint8_t {
+    block,   ///< of scratch, one block: a spilled value, a spread operand, accumulators
+    input,   ///< of the kernel; the program goes along it
+    output,  ///< of the kernel; the program goes along it
+    buffer   ///< the kernel's own, padded to whole blocks; the program goes along it
+  };
+  Kind kind = Kind::block;
+  int index = 0;            ///< of the input, output or buffer
+  size_t element_size = 4;  ///< of a block too: masks are lanes there
+  size_t offset = 0;        ///< of a block in scratch
+
+  [[nodiscard]] bool is_stream() const { return kind == Kind::input || kind == Kind::output; }
+};
+
+struct FusedProgram {
+  /// Which cell refers to which place.
+  struct Use {
+    int cell, place;
+  };
+
+  const FusedKernels* kernels = nullptr;
+  std::vector<FusedPlace> places;
+  std::vector<Use> uses;
+  std::vector<FusedCell> cells;
+  /// The same for a block that is not full: inputs and outputs are blocks of scratch, reductions look at `stride`
+  /// elements. Empty in programs over rows.
+  std::vector<FusedCell> tail;
+  std::vector<int> tail_counts;  ///< cells of `tail` whose stride is the number of elements
+  std::vector<int> segments;     ///< where each begins
+  size_t scratch_bytes = 0;      ///< of all blocks, and in programs with a tail of those that stand in for streams
+  std::vector<size_t> tail_offsets;  ///< by place: of the block that stands in for a stream
+  int instructions = 0;
+
+  [[nodiscard]] const FusedPlace& place(int i) const { return places[static_cast<size_t>(i)]; }
+};
+
+/// A reduction in a segment: the value of node `value` is combined with accumulators at `place`.
+struct FusedReduction {
+  int value = -1;
+  FusedReduce reduce = FusedReduce::sum;
+  int place = -1;
+};
+
+class FusedBuilder {
+ public:
+  /// `lane` is f32 or f64: nodes of that dtype and of masks run in registers, others call their loops. `rows`: the
+  /// program goes over blocks of rows.
+  FusedBuilder(const Graph& body, DType lane, Isa isa, bool rows);
+
+  int add_place(FusedPlace place);
+  /// One block of scratch.
+  int add_block();
+  /// The value of a body node lies there before any segment runs.
+  void define(int node, int place);
+
+  /// A segment: runs `nodes` (in topological order), stores values to places (of the value's dtype, a block or a
+  /// stream), and reduces. Values that later segments read must be stored.
+  void add_segment(std::span<const int> nodes, std::span<const std::pair<int, int>> stores,
+                   std::span<const FusedReduction> reductions);
+
+  /// Outputs at these indices are stored past the caches.
+  FusedProgram finish(std::span<const int> streaming_outputs = {});
+
+  /// Positions, in the order in which the program touches memory: the last read of a place, the first write to it.
+  [[nodiscard]] int last_read(int place) const;
+  [[nodiscard]] int first_write(int place) const;
+
+ private:
+  static constexpr int none = -1;
+
+  /// Where a value is in memory: as handlers want it (numbers of the lane type, masks as lanes), and as loops do.
+  struct Home {
+    int lanes = none, natural = none;
+  };
+
+  bool is_lane_type(DType dtype) const { return dtype == lane_ || dtype == DType::boolean; }
+  bool runs_in_registers(const Node& node) const;
+  const PointwiseKernels& kernels_of(const Node& node) const;
+  DType dtype_of(int node) const { return body_.node(node).outputs[0].dtype; }
+  Home& home(int node) { return homes_[static_cast<size_t>(node)]; }
+
+  void emit_node(const Node& node);
+  void emit_in_registers(const Node& node);
+  void emit_call(const Node& node);
+  void emit_stores(int node);
+  void consume(int node);
+
+  void load(int node);
+  void spill_if_needed();
+  void make_lanes(int node);
+  void make_natural(int node);
+  void store_registers(int place, bool as_lanes);
+  int take_block();
+  void free_block(int place);
+
+  FusedCell& emit(FusedHandler run);
+  FusedCell& emit(FusedHandler run, int place, bool writes);
+  void emit_step(FusedStep step, int place);
+
+  const Graph& body_;
+  const DType lane_;
+  const Isa isa_;
+  const bool rows_;
+  FusedProgram program_;
+  std::vector<Home> homes_;
+  std::vector<int> uses_left_;  // in this segment
+  std::vector<int> free_blocks_, segment_blocks_;
+  std::map<int, std::vector<int>> stores_;  // of this segment, by node
+  struct ReduceCell {
+    int cell;
+    FusedReduce reduce;
+  };
+  std::vector<ReduceCell> reduces_;
+  std::map<int, int> last_read_, first_write_;  // by place
+  int in_registers_ = none;
+};
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,88 @@
+#include <gradloom/runtime/fused_frame_internal.hpp>
+
+#include <algorithm>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+template <class T>
+void repeat_last(std::byte* block, int64_t count, int64_t whole) {
+  T* const values = reinterpret_cast<T*>(block);
+  std::fill(values + count, values + whole, values[count - 1]);
+}
+
+}  // namespace
+
+FusedFrameLayout::FusedFrameLayout(const FusedProgram& program) {
+  tail = aligned(program.cells.size() * sizeof(FusedCell));
+  bases = tail + aligned(program.tail.size() * sizeof(FusedCell));
+  blocks = bases + aligned(program.places.size() * sizeof(void*));
+  end = blocks + aligned(program.scratch_bytes);
+}
+
+FusedFrame::FusedFrame(const FusedProgram& program, const FusedFrameLayout& layout, void* scratch)
+    : program_(program),
+      cells_(reinterpret_cast<FusedCell*>(static_cast<std::byte*>(scratch) + layout.cells)),
+      tail_(reinterpret_cast<FusedCell*>(static_cast<std::byte*>(scratch) + layout.tail)),
+      bases_(reinterpret_cast<void**>(static_cast<std::byte*>(scratch) + layout.bases)),
+      blocks_(static_cast<std::byte*>(scratch) + layout.blocks) {
+  std::copy(program.cells.begin(), program.cells.end(), cells_);
+  std::copy(program.tail.begin(), program.tail.end(), tail_);
+  for (size_t i = 0; i < program.places.size(); ++i) {
+    bases_[i] = program.places[i].kind == FusedPlace::Kind::block ? blocks_ + program.places[i].offset : nullptr;
+  }
+}
+
+void FusedFrame::bind() {
+  for (const auto& [cell, place] : program_.uses) {
+    cells_[cell].base = bases_[place];
+    if (program_.tail.empty()) continue;
+    tail_[cell].base = program_.place(place).is_stream() ? stand_in(place) : bases_[place];
+  }
+}
+
+void FusedFrame::rebind(int place, const void* base) {
+  set(place, base);
+  for (const auto& use : program_.uses) {
+    if (use.place != place) continue;
+    cells_[use.cell].base = bases_[place];
+    if (!program_.tail.empty() && !program_.place(place).is_stream()) tail_[use.cell].base = bases_[place];
+  }
+}
+
+void FusedFrame::run_tail(int segment, int64_t at, int64_t count) const {
+  const auto stream = [&](size_t place) {
+    const size_t size = program_.places[place].element_size;
+    return std::pair(static_cast<std::byte*>(bases_[place]) + static_cast<size_t>(at) * size,
+                     static_cast<size_t>(count) * size);
+  };
+  for (size_t i = 0; i < program_.places.size(); ++i) {
+    if (program_.places[i].kind != FusedPlace::Kind::input || bases_[i] == nullptr) continue;
+    const auto [memory, bytes] = stream(i);
+    std::byte* const block = stand_in(static_cast<int>(i));
+    std::memcpy(block, memory, bytes);
+    // The other elements repeat the last one: a value the functions are meant for, so that they take no slow path.
+    switch (program_.places[i].element_size) {
+      case 1:
+        repeat_last<uint8_t>(block, count, program_.kernels->block);
+        break;
+      case 4:
+        repeat_last<uint32_t>(block, count, program_.kernels->block);
+        break;
+      default:
+        repeat_last<uint64_t>(block, count, program_.kernels->block);
+    }
+  }
+  for (const int cell : program_.tail_counts) tail_[cell].stride = count;
+  program_.kernels->run(tail_ + program_.segments[static_cast<size_t>(segment)], at, at + 1, 1);
+  for (size_t i = 0; i < program_.places.size(); ++i) {
+    if (program_.places[i].kind != FusedPlace::Kind::output || bases_[i] == nullptr) continue;
+    const auto [memory, bytes] = stream(i);
+    std::memcpy(memory, stand_in(static_cast<int>(i)), bytes);
+  }
+}
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,53 @@
+// One worker's copy of a fused program, bound to memory: lives in the kernel's scratch.
+#pragma once
+
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/runtime/fused_builder_internal.hpp>
+
+#include <cstring>
+
+namespace gradloom::inline v0 {
+
+/// Where the parts of a frame are in a worker's scratch.
+struct FusedFrameLayout {
+  size_t cells = 0, tail = 0, bases = 0, blocks = 0, end = 0;
+
+  explicit FusedFrameLayout(const FusedProgram& program);
+};
+
+class FusedFrame {
+ public:
+  /// Copies the program into scratch, with the blocks in place.
+  FusedFrame(const FusedProgram& program, const FusedFrameLayout& layout, void* scratch);
+
+  /// Where a place that is no block begins. For streams and buffers: where element 0 of the iteration space would be.
+  void set(int place, const void* base) { bases_[place] = const_cast<void*>(base); }
+  [[nodiscard]] std::byte* block(int place) const { return blocks_ + program_.place(place).offset; }
+
+  /// Writes all addresses into the cells.
+  void bind();
+  /// Writes one into the cells that use it, of both programs, the tail's only if it is no stream.
+  void rebind(int place, const void* base);
+
+  void run(int segment, int64_t begin, int64_t end) const {
+    program_.kernels->run(cells_ + program_.segments[static_cast<size_t>(segment)], begin, end,
+                          program_.kernels->block);
+  }
+  /// The `count` elements from `at` on, fewer than a block.
+  void run_tail(int segment, int64_t at, int64_t count) const;
+
+  [[nodiscard]] FusedCell* cells() const { return cells_; }
+
+ private:
+  [[nodiscard]] std::byte* stand_in(int place) const {
+    return blocks_ + program_.tail_offsets[static_cast<size_t>(place)];
+  }
+
+  const FusedProgram& program_;
+  FusedCell* cells_;
+  FusedCell* tail_;
+  void** bases_;
+  std::byte* blocks_;
+};
+
+}  // namespace gradloom::inline v0
