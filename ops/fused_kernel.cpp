@@ -221,6 +221,23 @@ void fold(FusedReduce reduce, const void* accumulators, void* result) noexcept {
 }
 
 template <class T>
+void sum_rows(const void* from, int64_t stride, int64_t rows, int64_t columns, void* sums, bool add) noexcept {
+  const T* const x = static_cast<const T*>(from);
+  T* const out = static_cast<T*>(sums);
+  int64_t j = 0;
+  for (; j + lanes<T> <= columns; j += lanes<T>) {
+    Batch<T> sum = add ? load(out + j) + load(x + j) : load(x + j);
+    for (int64_t i = 1; i < rows; ++i) sum = sum + load(x + i * stride + j);
+    store(out + j, sum);
+  }
+  for (; j < columns; ++j) {
+    T sum = add ? out[j] + x[j] : x[j];
+    for (int64_t i = 1; i < rows; ++i) sum += x[i * stride + j];
+    out[j] = sum;
+  }
+}
+
+template <class T>
 void merge(FusedReduce reduce, const void* a, const void* b, void* result) noexcept {
   with(reduce, [=]<class Op>(Op op) {
     *static_cast<T*>(result) = op(*static_cast<const T*>(a), *static_cast<const T*>(b));
@@ -230,7 +247,7 @@ void merge(FusedReduce reduce, const void* a, const void* b, void* result) noexc
 template <class T>
 constexpr FusedKernels kernels() {
   return {registers * lanes<T>, registers / vectors_per_row, step_of<T>, op_of<T>, reduce_of<T>, run<T>, reset<T>,
-          fold<T>, merge<T>};
+          fold<T>, sum_rows<T>, merge<T>};
 }
 
 }  // namespace

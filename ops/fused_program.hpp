@@ -60,6 +60,10 @@ struct FusedKernels {
   void (*reset)(FusedReduce reduce, void* accumulators) noexcept = nullptr;
   /// Combines a block of accumulators to one element.
   void (*fold)(FusedReduce reduce, const void* accumulators, void* result) noexcept = nullptr;
+  /// sums[j] = from[0][j] + from[1][j] + ..., from the first of `rows` >= 1 rows to the last; `add`: after what is in
+  /// sums[j]. The order of a leaf of column sums: see reduce_loop_internal.hpp.
+  void (*sum_rows)(const void* from, int64_t stride, int64_t rows, int64_t columns, void* sums,
+                   bool add) noexcept = nullptr;
   /// result = a op b, one element each.
   void (*merge)(FusedReduce reduce, const void* a, const void* b, void* result) noexcept = nullptr;
 };

@@ -7,6 +7,9 @@
 
 namespace gradloom::inline v0 {
 
+/// Products over more than this are summed in chunks: the only constant that results depend on, see GemmKernels.
+inline constexpr int64_t gemm_chunk = 512;
+
 /// What is done with finished parts of C while they are in the cache, instead of storing them.
 ///
 /// The parts cover every element once; for each column they come in rising rows, within one call of a kernel. They are
@@ -32,7 +35,7 @@ struct GemmArgs {
   T* c;
   int64_t c_row, c_col;
   /// Sees the values that would have been stored. C then holds nothing but partial sums: its contents end up
-  /// unspecified, and for k <= 512 it is not used and may be null.
+  /// unspecified, and for k <= gemm_chunk it is not used and may be null.
   const GemmEpilogue<T>* epilogue = nullptr;
   /// Where this block lies in the whole C; the epilogue's rows and columns count from there.
   int64_t row_offset = 0, col_offset = 0;

@@ -6,6 +6,7 @@
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/matmul_internal.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/sample.hpp>
@@ -92,24 +93,9 @@ Tensor simplify(Graph& graph, const Node& node, std::span<const Tensor> inputs) 
 
 // ---- kernels
 
-/// One batch axis: how far each operand moves from one product to the next; 0 where it is stretched.
-struct BatchAxis {
-  int64_t size, a_stride, b_stride;
-};
-
-template <class T>
-using Multiply = void (*)(const GemmArgs<T>&, void* workspace) noexcept;
-
-/// All products of a node. A chunk is a group of small products or a block of a large one.
-template <class T>
-struct Products {
-  GemmArgs<T> args{};  // without the pointers
-  Multiply<T> multiply = nullptr;
-  std::vector<BatchAxis> batch;  // outermost first
-  int64_t count = 1;
-  int64_t groups = 1;
-  GemmGrid grid{1, 1};
-};
+const GemmKernels& gemm_kernels_of(Isa isa) {
+  return isa == Isa::avx512 ? avx512::gemm_kernels : isa == Isa::avx2 ? avx2::gemm_kernels : baseline::gemm_kernels;
+}
 
 /// Integers have no rounding and so need no fixed order; unsigned arithmetic wraps around where signed is undefined.
 template <class T>
@@ -130,25 +116,8 @@ void multiply_integers(const GemmArgs<T>& g, void*) noexcept {
 
 template <class T>
 void run(const KernelCall& call) {
-  const auto& params = *static_cast<const Products<T>*>(call.params);
-  const int64_t blocks = params.grid.rows * params.grid.cols;
-  const int64_t group = call.chunk / blocks, block = call.chunk % blocks;
-  const int64_t end = chunk_begin(params.count, params.groups, group + 1);
-  for (int64_t product = chunk_begin(params.count, params.groups, group); product < end; ++product) {
-    GemmArgs<T> args = params.args;
-    args.a = static_cast<const T*>(call.inputs[0]);
-    args.b = static_cast<const T*>(call.inputs[1]);
-    args.c = static_cast<T*>(call.outputs[0]) + product * args.m * args.n;
-    int64_t rest = product;
-    for (size_t axis = params.batch.size(); axis-- > 0;) {
-      const int64_t index = rest % params.batch[axis].size;
-      rest /= params.batch[axis].size;
-      args.a += index * params.batch[axis].a_stride;
-      args.b += index * params.batch[axis].b_stride;
-    }
-    if (blocks > 1) args = gemm_block(args, params.grid, block / params.grid.cols, block % params.grid.cols);
-    params.multiply(args, call.scratch);
-  }
+  multiply_chunk(*static_cast<const Products<T>*>(call.params), call.chunk, static_cast<const T*>(call.inputs[0]),
+                 static_cast<const T*>(call.inputs[1]), static_cast<T*>(call.outputs[0]), call.scratch);
 }
 
 // ---- plan
@@ -183,54 +152,66 @@ double product_nanoseconds(int64_t m, int64_t n, int64_t k, size_t element_size)
   return 100 + 2 * dm * dn * dk / 120 + (dm * dk + dk * dn + dm * dn) * static_cast<double>(element_size) / 64;
 }
 
+/// `multiply` and how much scratch it needs for the largest block.
+template <class T>
+Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64_t>& b, const std::vector<int64_t>& c,
+                          const MatmulOptions& options, Multiply<T> multiply, const GemmKernels* kernels) {
+  constexpr double group_nanoseconds = 15000;  // worth handing to another thread
+  int64_t m = c[c.size() - 2];
+  const int64_t n = c.back(), k = a[a.size() - (options.transpose_a ? 2 : 1)];
+  Products<T> products;
+  products.batch = batch_axes(a, b, c);
+  if (products.batch.size() == 1 && products.batch[0].b_stride == 0 && !options.transpose_a) {
+    m *= products.batch[0].size;  // all rows of A meet the same B: one product
+    products.batch.clear();
+  }
+  for (const BatchAxis& axis : products.batch) products.count *= axis.size;
+  products.args = {.m = m,
+                   .n = n,
+                   .k = k,
+                   .a = nullptr,
+                   .a_row = options.transpose_a ? 1 : k,
+                   .a_col = options.transpose_a ? m : 1,
+                   .b = nullptr,
+                   .b_row = options.transpose_b ? 1 : n,
+                   .b_col = options.transpose_b ? k : 1,
+                   .c = nullptr,
+                   .c_row = n,
+                   .c_col = 1};
+  products.multiply = multiply;
+  products.grid = gemm_grid(m, n, k);
+  if (m == 0 || n == 0 || products.count == 0) {
+    products.groups = 0;
+    return products;
+  }
+  const double nanoseconds = product_nanoseconds(m, n, k, sizeof(T));
+  const int64_t grain =
+      products.blocks() > 1 ? 1 : std::max<int64_t>(1, static_cast<int64_t>(group_nanoseconds / nanoseconds));
+  products.groups = chunk_count(products.count, grain);
+  products.nanoseconds = nanoseconds * static_cast<double>(products.count);
+  if (kernels != nullptr) {  // the first block of a grid is the largest
+    products.scratch_bytes = kernels->workspace_bytes(gemm_grid_rows(products.grid, m, 0).size,
+                                                      gemm_grid_cols(products.grid, n, 0).size, k, sizeof(T));
+  }
+  return products;
+}
+
 template <class T>
 KernelPlan plan_products(const KernelRequest& request, Multiply<T> multiply, const GemmKernels* kernels) {
-  constexpr double group_nanoseconds = 15000;  // worth handing to another thread
-  const auto [transpose_a, transpose_b] = options_of(request.attributes());
-  const std::vector<int64_t> a = request.input_sizes(0), b = request.input_sizes(1), c = request.output_sizes();
-  int64_t m = c[c.size() - 2];
-  const int64_t n = c.back(), k = a[a.size() - (transpose_a ? 2 : 1)];
-
-  auto params = std::make_shared<Products<T>>();
-  params->batch = batch_axes(a, b, c);
-  if (params->batch.size() == 1 && params->batch[0].b_stride == 0 && !transpose_a) {
-    m *= params->batch[0].size;  // all rows of A meet the same B: one product
-    params->batch.clear();
-  }
-  for (const BatchAxis& axis : params->batch) params->count *= axis.size;
-  if (m == 0 || n == 0 || params->count == 0) return {};
-  params->args = {.m = m,
-                  .n = n,
-                  .k = k,
-                  .a = nullptr,
-                  .a_row = transpose_a ? 1 : k,
-                  .a_col = transpose_a ? m : 1,
-                  .b = nullptr,
-                  .b_row = transpose_b ? 1 : n,
-                  .b_col = transpose_b ? k : 1,
-                  .c = nullptr,
-                  .c_row = n,
-                  .c_col = 1};
-  params->multiply = multiply;
-  params->grid = gemm_grid(m, n, k);
-
+  auto products = std::make_shared<Products<T>>(make_products<T>(request.input_sizes(0), request.input_sizes(1),
+                                                                 request.output_sizes(), options_of(request.attributes()),
+                                                                 multiply, kernels));
+  if (products->groups == 0) return {};
   KernelPlan plan;
-  const int64_t blocks = params->grid.rows * params->grid.cols;
-  const double nanoseconds = product_nanoseconds(m, n, k, sizeof(T));
-  const int64_t grain = blocks > 1 ? 1 : std::max<int64_t>(1, static_cast<int64_t>(group_nanoseconds / nanoseconds));
-  params->groups = chunk_count(params->count, grain);
-  plan.steps = {{run<T>, params->groups * blocks}};
-  plan.nanoseconds = nanoseconds * static_cast<double>(params->count);
-  if (kernels != nullptr) {  // the first block of a grid is the largest
-    plan.scratch_bytes = kernels->workspace_bytes(gemm_grid_rows(params->grid, m, 0).size,
-                                                  gemm_grid_cols(params->grid, n, 0).size, k, sizeof(T));
-  }
-  plan.params = std::move(params);
+  plan.steps = {{run<T>, products->chunks()}};
+  plan.nanoseconds = products->nanoseconds;
+  plan.scratch_bytes = products->scratch_bytes;
+  plan.params = std::move(products);
   return plan;
 }
 
 KernelPlan plan(const KernelRequest& request) {
-  const GemmKernels& kernels = request.pick(baseline::gemm_kernels, avx2::gemm_kernels, avx512::gemm_kernels);
+  const GemmKernels& kernels = gemm_kernels_of(request.isa());
   switch (request.output().dtype) {
     case DType::f64:
       return plan_products<double>(request, kernels.f64, &kernels);
@@ -254,6 +235,19 @@ std::vector<Sample> samples() {
 }
 
 }  // namespace
+
+template <>
+Products<float> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
+                            const std::vector<int64_t>& c, Isa isa) {
+  const GemmKernels& kernels = gemm_kernels_of(isa);
+  return make_products<float>(a, b, c, options_of(matmul.attributes), kernels.f32, &kernels);
+}
+template <>
+Products<double> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
+                             const std::vector<int64_t>& c, Isa isa) {
+  const GemmKernels& kernels = gemm_kernels_of(isa);
+  return make_products<double>(a, b, c, options_of(matmul.attributes), kernels.f64, &kernels);
+}
 
 const OpDef matmul_def{.name = "matmul",
                        .inputs = {"lhs", "rhs"},

@@ -16,16 +16,6 @@
 
 namespace gradloom::inline v0 {
 
-namespace baseline {
-extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
-}
-namespace avx2 {
-extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
-}
-namespace avx512 {
-extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
-}
-
 namespace {
 
 std::vector<TensorType> accumulating_shape(const ShapeContext& context) {

@@ -18,7 +18,6 @@ constexpr ReduceKernels comparing{{Reduction<Op, uint8_t>::loops(), Reduction<Op
 
 }  // namespace
 
-extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
 const ReduceKernels sum_kernels = accumulating<Sum>;
 const ReduceKernels prod_kernels = accumulating<Prod>;
 const ReduceKernels max_kernels = comparing<Max>;

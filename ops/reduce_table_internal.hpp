@@ -53,4 +53,14 @@ struct ReduceKernels {
   ReduceLoops loops[6] = {};
 };
 
+namespace baseline {
+extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
+}
+namespace avx2 {
+extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
+}
+namespace avx512 {
+extern const ReduceKernels sum_kernels, prod_kernels, max_kernels, min_kernels;
+}
+
 }  // namespace gradloom::inline v0

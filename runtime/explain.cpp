@@ -1,5 +1,7 @@
 // What explain() prints of a plan.
+#include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/ops/movement.hpp>
 #include <gradloom/runtime/plan_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
@@ -33,7 +35,7 @@ std::string kernel_name(const Node& node) {
   const Graph& body = body_of(node).graph;
   std::string ops;
   for (int id = 0; id < body.node_count(); ++id) {
-    if (body.node(id).op->pointwise == nullptr) continue;
+    if (is_input(body.node(id)) || body.node(id).op == &broadcast_def) continue;
     ops += (ops.empty() ? "" : ", ") + std::string(body.node(id).op->name);
   }
   return fmt::format("region({})", ops);

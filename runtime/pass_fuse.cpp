@@ -1,10 +1,13 @@
-// fuse: pointwise nodes that share an iteration space become one region.
+// fuse: pointwise nodes that share an iteration space become one region, with the matrix product they follow and with the
+// sums over its rows.
 //
 // Groups grow from consumers to producers, so that a node joins the code that needs its result: what only the backward
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
 // path leads from one to the other through a third, which would close a circle.
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
@@ -19,6 +22,8 @@ namespace gradloom::inline v0 {
 namespace {
 
 constexpr size_t most_nodes = 64;  // of a region: bounds its scratch and the work lost if a chunk is late
+/// A narrower product is all edge: its epilogue would run on copies of parts of blocks.
+constexpr int64_t narrowest_product = 16;
 
 class Fusion {
  public:
@@ -40,12 +45,15 @@ class Fusion {
 
   Module run() {
     for (int id = graph_.node_count() - 1; id >= 0; --id) {
-      if (!needed_[static_cast<size_t>(id)] || !is_pointwise(id)) continue;
+      if (!needed_[static_cast<size_t>(id)] || !(is_pointwise(id) || is_product(id))) continue;
       for (const int user : users_[static_cast<size_t>(id)]) {
         const int mine = group_[static_cast<size_t>(id)], theirs = group_[static_cast<size_t>(user)];
         if (mine != theirs && is_pointwise(user) && same_space(id, user) && may_merge(mine, theirs))
           merge(mine, theirs);
       }
+    }
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      if (needed_[static_cast<size_t>(id)] && is_column_sum(id)) join_product(id);
     }
     return emit();
   }
@@ -53,11 +61,87 @@ class Fusion {
  private:
   bool is_pointwise(int id) const { return graph_.node(id).op->pointwise != nullptr; }
   bool is_broadcast(int id) const { return graph_.node(id).op == &broadcast_def; }
+
+  // A product whose parts can be worked on as soon as they are finished.
+  bool is_product(int id) const {
+    const Node& node = graph_.node(id);
+    return node.op == &matmul_def && is_float(node.outputs[0].dtype) &&
+           node.outputs[0].shape[-1].value() >= narrowest_product && node.outputs[0].shape.element_count().value() > 0;
+  }
+
+  // Is it one product, or a row of products that all meet the same matrix?
+  bool is_single(const Node& product) const {
+    const auto rank = [&](size_t i) { return graph_.node(product.inputs[i].node).outputs[0].shape.rank(); };
+    return rank(1) == 2 && (rank(0) == 2 || !product.attributes.get<bool>("transpose_a"));
+  }
+
+  bool is_column_sum(int id) const {
+    const Node& node = graph_.node(id);
+    if (node.op != &sum_def) return false;
+    const auto& axes = node.attributes.get<std::vector<int64_t>>("axes");
+    const int rank = graph_.node(node.inputs[0].node).outputs[0].shape.rank();
+    return rank >= 2 && static_cast<int>(axes.size()) == rank - 1 && axes.back() == rank - 2;
+  }
+
+  int product_of(int group) const {
+    for (const int member : members_[static_cast<size_t>(group)]) {
+      if (is_product(member)) return member;
+    }
+    return -1;
+  }
+
+  // Can a node run on parts of a product's result? Its operands must be there in step with the rows, or be the same in
+  // every row; numbers of other dtypes do not fit the registers.
+  bool fits_product(int id, DType lane) const {
+    const Node& node = graph_.node(id);
+    const auto fits = [&](DType dtype) { return dtype == lane || dtype == DType::boolean; };
+    if (!fits(node.outputs[0].dtype)) return false;
+    return is_product(id) || std::all_of(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
+      const Node& input = graph_.node(value.node);
+      if (!fits(input.outputs[0].dtype)) return false;
+      if (!is_broadcast(value.node)) return true;
+      const Shape& from = graph_.node(input.inputs[0].node).outputs[0].shape;
+      const int64_t count = from.element_count().value();
+      return count == 1 || (from.rank() > 0 && from[-1] == input.outputs[0].shape[-1] && count == from[-1].value());
+    });
+  }
+
   bool same_space(int a, int b) const { return graph_.node(a).outputs[0].shape == graph_.node(b).outputs[0].shape; }
 
   bool may_merge(int a, int b) const {
     if (members_[static_cast<size_t>(a)].size() + members_[static_cast<size_t>(b)].size() > most_nodes) return false;
+    if (const int product = std::max(product_of(a), product_of(b)); product >= 0) {
+      if (std::min(product_of(a), product_of(b)) >= 0) return false;
+      const DType lane = graph_.node(product).outputs[0].dtype;
+      for (const Value& operand : graph_.node(product).inputs) {  // the product comes first
+        const int group = group_[static_cast<size_t>(operand.node)];
+        if (group == a || group == b) return false;
+      }
+      for (const int group : {a, b}) {
+        for (const int member : members_[static_cast<size_t>(group)]) {
+          if (!fits_product(member, lane)) return false;
+        }
+      }
+    }
     return !reaches_around(a, b) && !reaches_around(b, a);
+  }
+
+  // The sum over the rows of a value that a product's region makes is taken there.
+  void join_product(int sum) {
+    const int value = graph_.node(sum).inputs[0].node, group = group_[static_cast<size_t>(value)];
+    const int product = product_of(group);
+    if (product < 0 || !is_single(graph_.node(product)) || !(is_pointwise(value) || value == product)) return;
+    const DType lane = graph_.node(product).outputs[0].dtype;
+    // The sum is known only when the region has ended.
+    if (graph_.node(value).outputs[0].dtype == lane && group_[static_cast<size_t>(sum)] == sum &&
+        !reaches_around(group, sum) && !reaches(sum, group))
+      merge(group, sum);
+  }
+
+  bool reaches(int node, int group) const {
+    return std::any_of(users_[static_cast<size_t>(node)].begin(), users_[static_cast<size_t>(node)].end(),
+                       [&](int user) { return group_[static_cast<size_t>(user)] == group; }) ||
+           reaches_around(node, group);
   }
 
   // Is there a path from group `from` to group `to` through another group?
@@ -93,10 +177,8 @@ class Fusion {
     from.clear();
   }
 
-  // What a member of a region reads: a broadcast is read through, its input is the operand.
-  bool absorbs(int group, int producer) const {
-    return is_broadcast(producer) && is_pointwise(members_[static_cast<size_t>(group)][0]);
-  }
+  // What a pointwise node reads: a broadcast is read through, its input is the operand.
+  bool absorbs(int reader, int producer) const { return is_broadcast(producer) && is_pointwise(reader); }
 
   Module emit() {
     // Groups in topological order, of the ready ones the one that ends first.
@@ -107,7 +189,7 @@ class Fusion {
       const int group = group_[static_cast<size_t>(id)];
       before[group];
       for (const Value& value : graph_.node(id).inputs) {
-        const int producer = absorbs(group, value.node) ? graph_.node(value.node).inputs[0].node : value.node;
+        const int producer = absorbs(id, value.node) ? graph_.node(value.node).inputs[0].node : value.node;
         const int other = group_[static_cast<size_t>(producer)];
         if (other == group) continue;
         before[group].insert(other);
@@ -151,7 +233,7 @@ class Fusion {
     const Node& first = graph_.node(members[0]);
     if (is_broadcast(first.id)) return;  // made on demand
     const bool reads_broadcast = std::any_of(first.inputs.begin(), first.inputs.end(),
-                                             [&](const Value& value) { return absorbs(group, value.node); });
+                                             [&](const Value& value) { return absorbs(first.id, value.node); });
     if (members.size() == 1 && !reads_broadcast) {
       std::vector<Tensor> inputs;
       for (const Value& value : first.inputs) inputs.push_back(moved(value));
@@ -179,7 +261,7 @@ class Fusion {
       const Node& node = graph_.node(id);
       std::vector<Tensor> inputs;
       for (const Value& value : node.inputs) {
-        if (group_[static_cast<size_t>(value.node)] != group && is_broadcast(value.node) && !inside.contains(value)) {
+        if (absorbs(id, value.node) && !inside.contains(value)) {
           const Node& broadcast = graph_.node(value.node);
           const Tensor source[] = {operand(broadcast.inputs[0])};
           inside[value] = body->graph.add_copy(broadcast, source, broadcast.attributes);

@@ -1,3 +1,4 @@
+#include <gradloom/ops/matmul.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
 namespace gradloom::inline v0 {
@@ -12,6 +13,17 @@ std::vector<TensorType> shape(const ShapeContext& context) {
   return types;
 }
 
+KernelPlan plan(const KernelRequest& request) {
+  const Subgraph& body = body_of(request.node());
+  const auto has = [&](const OpDef& op) {
+    for (int id = 0; id < body.graph.node_count(); ++id) {
+      if (body.graph.node(id).op == &op) return true;
+    }
+    return false;
+  };
+  return has(matmul_def) ? plan_matmul_region(request, body) : plan_flat_region(request, body);
+}
+
 }  // namespace
 
 const OpDef region_def{
@@ -21,7 +33,7 @@ const OpDef region_def{
     .rule = "a region's operands fit its body",
     .shape = shape,
     .no_gradient = "regions are made after differentiation",
-    .plan = [](const KernelRequest& request) { return plan_flat_region(request, body_of(request.node())); }};
+    .plan = plan};
 
 const Subgraph& body_of(const Node& region) { return *region.attributes.get<std::shared_ptr<const Subgraph>>("body"); }
 

@@ -20,5 +20,7 @@ extern const OpDef region_def;
 
 /// A region of pointwise nodes alone, all of one shape.
 [[nodiscard]] KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body);
+/// A matmul, pointwise nodes of its shape, and sums over all axes but the last.
+[[nodiscard]] KernelPlan plan_matmul_region(const KernelRequest& request, const Subgraph& body);
 
 }  // namespace gradloom::inline v0

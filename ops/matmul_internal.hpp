@@ -1,0 +1,68 @@
+// How a matmul node is cut into products and chunks; shared with regions that follow a product with more.
+#pragma once
+
+#include <gradloom/graph/node.hpp>
+#include <gradloom/ops/gemm.hpp>
+#include <gradloom/ops/kernel.hpp>
+
+#include <vector>
+
+namespace gradloom::inline v0 {
+
+/// One batch axis: how far each operand moves from one product to the next; 0 where it is stretched.
+struct BatchAxis {
+  int64_t size, a_stride, b_stride;
+};
+
+template <class T>
+using Multiply = void (*)(const GemmArgs<T>&, void* workspace) noexcept;
+
+/// All products of a node. A chunk is a group of small products or a block of a large one.
+template <class T>
+struct Products {
+  GemmArgs<T> args{};  // without the pointers
+  Multiply<T> multiply = nullptr;
+  std::vector<BatchAxis> batch;  // outermost first
+  int64_t count = 1;
+  int64_t groups = 1;  // 0: there is nothing to do
+  GemmGrid grid{1, 1};
+  size_t scratch_bytes = 0;
+  double nanoseconds = 0;  // expected, of all products
+
+  [[nodiscard]] int64_t blocks() const { return grid.rows * grid.cols; }
+  [[nodiscard]] int64_t chunks() const { return groups * blocks(); }
+};
+
+/// Of a matmul node over floats, whose operands and result have these sizes.
+template <class T>
+[[nodiscard]] Products<T> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
+                                      const std::vector<int64_t>& c, Isa isa);
+
+/// One chunk of the products of `a` and `b`. `c` may be null if there is an epilogue and k is no more than gemm_chunk; the
+/// epilogue's rows are those of all products, one after the other.
+template <class T>
+void multiply_chunk(const Products<T>& products, int64_t chunk, const T* a, const T* b, T* c, void* workspace,
+                    const GemmEpilogue<T>* epilogue = nullptr) {
+  const int64_t group = chunk / products.blocks(), block = chunk % products.blocks();
+  const int64_t end = chunk_begin(products.count, products.groups, group + 1);
+  for (int64_t product = chunk_begin(products.count, products.groups, group); product < end; ++product) {
+    GemmArgs<T> args = products.args;
+    args.a = a;
+    args.b = b;
+    args.c = c == nullptr ? nullptr : c + product * args.m * args.n;
+    args.epilogue = epilogue;
+    args.row_offset = product * args.m;
+    int64_t rest = product;
+    for (size_t axis = products.batch.size(); axis-- > 0;) {
+      const int64_t index = rest % products.batch[axis].size;
+      rest /= products.batch[axis].size;
+      args.a += index * products.batch[axis].a_stride;
+      args.b += index * products.batch[axis].b_stride;
+    }
+    if (products.blocks() > 1)
+      args = gemm_block(args, products.grid, block / products.grid.cols, block % products.grid.cols);
+    products.multiply(args, workspace);
+  }
+}
+
+}  // namespace gradloom::inline v0

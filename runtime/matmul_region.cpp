@@ -1,0 +1,365 @@
+// A matrix product with the pointwise nodes that follow it: a fused program runs over each part of the result while that
+// is in the first-level cache (the epilogue), and sums of its columns are taken there too. The product itself is stored
+// only if somebody else reads it.
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/matmul_internal.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/reduce_table_internal.hpp>
+#include <gradloom/runtime/fused_frame_internal.hpp>
+#include <gradloom/runtime/region_internal.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+constexpr size_t largest_part = size_t{16} << 10;  // bytes of C that an epilogue gets at once
+
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// An operand that is the same in every row: written into a block for the columns at hand.
+struct RowOperand {
+  int input = 0, place = 0;
+  size_t element_size = 4;
+  bool uniform = false;  // in every column too
+};
+
+/// The sum over the rows of a value. Each 16 rows give one row of partial sums, a leaf, and those are combined in a tree
+/// at the end: the order of a sum on its own.
+struct ColumnSum {
+  int source = 0;  // place of the value: an output, or a strip of scratch
+  int output = 0;
+  size_t leaves = 0;  // offset in the shared memory
+};
+
+template <class T>
+struct MatmulRegion {
+  MatmulRegion(Products<T> all, FusedProgram made)
+      : products(std::move(all)), program(std::move(made)), layout(program) {}
+
+  Products<T> products;
+  FusedProgram program;
+  FusedFrameLayout layout;
+  int a = 0, b = 0;  // inputs
+  int64_t rows = 0, columns = 0;
+  int tile = 0;             // place of the product's part
+  std::vector<int> places;  // of streams, the tile and strips: what the program walks through row by row
+  std::vector<RowOperand> operands;
+  std::vector<ColumnSum> sums;
+  ReduceCombine combine = nullptr;
+  /// Storage of partial sums, for a long k: an output's memory, or shared memory.
+  int partial_output = -1;
+  int64_t partial_offset = -1;
+  // Scratch: the product's workspace, the frame, then by place a strip, and a block for the ragged edges.
+  size_t frame_offset = 0;
+  std::vector<size_t> strip_offsets, edge_offsets;
+};
+
+/// What an epilogue works with: one chunk's view of the region.
+template <class T>
+class Epilogue {
+ public:
+  Epilogue(const MatmulRegion<T>& region, const KernelCall& call)
+      : region_(region),
+        call_(call),
+        scratch_(static_cast<std::byte*>(call.scratch)),
+        frame_(region.program, region.layout, scratch_ + region.frame_offset),
+        rows_per_block_(region.program.kernels->rows_per_block),
+        width_(region.program.kernels->block / rows_per_block_) {
+    frame_.bind();
+  }
+
+  static void run(void* self, T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows,
+                  int64_t cols) noexcept {
+    static_cast<Epilogue*>(self)->run_part(tile, stride, row, col, rows, cols);
+  }
+
+ private:
+  void run_part(T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) {
+    for (int64_t j = 0; j < cols; j += width_) {
+      const int64_t columns = std::min(width_, cols - j);
+      fill_operands(col + j, columns);
+      const int64_t whole = columns == width_ ? rows / rows_per_block_ * rows_per_block_ : 0;
+      const Part part{tile, stride, row, col, j};
+      if (whole > 0) run_rows(part, whole);
+      for (int64_t i = whole; i < rows; i += rows_per_block_) {
+        run_edge(part, i, std::min(rows_per_block_, rows - i), columns);
+      }
+    }
+    for (const ColumnSum& sum : region_.sums) add_rows(sum, {tile, stride, row, col, 0}, rows, cols);
+  }
+
+  struct Part {
+    T* tile;
+    int64_t stride, row, col;
+    int64_t j;  // columns to the left in the tile
+  };
+
+  struct Memory {
+    std::byte* begin;
+    int64_t stride;  // elements
+  };
+
+  // Where a place has row `i` of a part.
+  Memory memory(int place, const Part& part, int64_t i) const {
+    const FusedPlace& p = region_.program.place(place);
+    if (place == region_.tile) return {reinterpret_cast<std::byte*>(part.tile + i * part.stride + part.j), part.stride};
+    if (p.kind == FusedPlace::Kind::buffer) {
+      std::byte* const strip = scratch_ + region_.strip_offsets[static_cast<size_t>(place)];
+      return {strip + static_cast<size_t>(i * part.stride + part.j) * sizeof(T), part.stride};
+    }
+    const void* const stream = p.kind == FusedPlace::Kind::input ? call_.inputs[p.index] : call_.outputs[p.index];
+    const int64_t element = (part.row + i) * region_.columns + part.col + part.j;
+    return {static_cast<std::byte*>(const_cast<void*>(stream)) + static_cast<size_t>(element) * p.element_size,
+            region_.columns};
+  }
+
+  void point(int place, Memory at) {
+    for (const auto& use : region_.program.uses) {
+      if (use.place != place) continue;
+      frame_.cells()[use.cell].base = at.begin;
+      frame_.cells()[use.cell].stride = at.stride;
+    }
+  }
+
+  void run_rows(const Part& part, int64_t rows) {
+    for (const int place : region_.places) point(place, memory(place, part, 0));
+    region_.program.kernels->run(frame_.cells(), 0, rows, rows_per_block_);
+  }
+
+  // A block that is not full: through copies that are.
+  void run_edge(const Part& part, int64_t row, int64_t rows, int64_t columns) {
+    const auto copy = [&](int place, bool back) {
+      const size_t size = region_.program.place(place).element_size;
+      const Memory outside = memory(place, part, row);
+      std::byte* const block = scratch_ + region_.edge_offsets[static_cast<size_t>(place)];
+      for (int64_t i = 0; i < rows; ++i) {
+        std::byte* const there = outside.begin + static_cast<size_t>(i * outside.stride) * size;
+        std::byte* const here = block + static_cast<size_t>(i * width_) * size;
+        std::memcpy(back ? there : here, back ? here : there, static_cast<size_t>(columns) * size);
+      }
+    };
+    for (const int place : region_.places) {
+      const FusedPlace::Kind kind = region_.program.place(place).kind;
+      if (kind == FusedPlace::Kind::input || place == region_.tile) copy(place, false);
+      point(place, {scratch_ + region_.edge_offsets[static_cast<size_t>(place)], width_});
+    }
+    region_.program.kernels->run(frame_.cells(), 0, 1, 1);
+    for (const int place : region_.places) {
+      const FusedPlace::Kind kind = region_.program.place(place).kind;
+      if (kind != FusedPlace::Kind::input && place != region_.tile) copy(place, true);
+    }
+  }
+
+  void fill_operands(int64_t column, int64_t columns) {
+    if (column == filled_) return;
+    filled_ = column;
+    for (const RowOperand& operand : region_.operands) {
+      const size_t size = operand.element_size;
+      std::byte* const block = frame_.block(operand.place);
+      const std::byte* const from =
+          static_cast<const std::byte*>(call_.inputs[operand.input]) + static_cast<size_t>(operand.uniform ? 0 : column) * size;
+      for (int64_t j = 0; j < width_; ++j) {
+        const int64_t source = operand.uniform ? 0 : std::min(j, columns - 1);
+        std::memcpy(block + static_cast<size_t>(j) * size, from + static_cast<size_t>(source) * size, size);
+      }
+      for (int64_t i = 1; i < rows_per_block_; ++i) {
+        std::memcpy(block + static_cast<size_t>(i * width_) * size, block, static_cast<size_t>(width_) * size);
+      }
+    }
+  }
+
+  void add_rows(const ColumnSum& sum, const Part& part, int64_t rows, int64_t cols) {
+    T* const leaves = reinterpret_cast<T*>(static_cast<std::byte*>(call_.shared) + sum.leaves);
+    for (int64_t i = 0; i < rows;) {
+      const int64_t row = part.row + i, in_leaf = row % reduce_leaf_lines;
+      const int64_t count = std::min(reduce_leaf_lines - in_leaf, rows - i);
+      const Memory from = memory(sum.source, part, i);
+      region_.program.kernels->sum_rows(from.begin, from.stride, count, cols,
+                                        leaves + row / reduce_leaf_lines * region_.columns + part.col, in_leaf != 0);
+      i += count;
+    }
+  }
+
+  const MatmulRegion<T>& region_;
+  const KernelCall& call_;
+  std::byte* const scratch_;
+  FusedFrame frame_;
+  const int64_t rows_per_block_, width_;
+  int64_t filled_ = -1;  // the column that the operands' blocks begin with
+};
+
+template <class T>
+void run_matmul(const KernelCall& call) {
+  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
+  Epilogue<T> epilogue(region, call);
+  const GemmEpilogue<T> hook{Epilogue<T>::run, &epilogue};
+  T* partial = nullptr;
+  if (region.partial_output >= 0) partial = static_cast<T*>(call.outputs[region.partial_output]);
+  if (region.partial_offset >= 0)
+    partial = reinterpret_cast<T*>(static_cast<std::byte*>(call.shared) + region.partial_offset);
+  multiply_chunk(region.products, call.chunk, static_cast<const T*>(call.inputs[region.a]),
+                 static_cast<const T*>(call.inputs[region.b]), partial, call.scratch, &hook);
+}
+
+template <class T>
+void combine_sums(const KernelCall& call) {
+  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
+  ReduceParams params;
+  params.parts = (region.rows + reduce_leaf_lines - 1) / reduce_leaf_lines;
+  params.width = region.columns;
+  for (const ColumnSum& sum : region.sums) {
+    region.combine(params, static_cast<std::byte*>(call.shared) + sum.leaves, call.outputs[sum.output],
+                   chunk_begin(region.columns, call.chunks, call.chunk),
+                   chunk_begin(region.columns, call.chunks, call.chunk + 1));
+  }
+}
+
+const ReduceLoops& sum_loops(const KernelRequest& request, DType dtype) {
+  return request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels)
+      .loops[static_cast<size_t>(dtype)];
+}
+
+template <class T>
+KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const Node& matmul) {
+  const Graph& graph = body.graph;
+  const TensorType& product = matmul.outputs[0];
+  FusedBuilder builder(graph, product.dtype, request.isa(), true);
+  const auto sizes_of = [&](const Value& value) { return graph.node(value.node).outputs[0].shape.sizes(); };
+
+  std::map<int, int> input_of, stream_of;
+  const std::vector<Tensor> inputs = graph.inputs();
+  for (size_t i = 0; i < inputs.size(); ++i) input_of[inputs[i].node_id()] = static_cast<int>(i);
+  std::vector<int> places;
+  const auto add_rows_of = [&](FusedPlace place) {
+    places.push_back(builder.add_place(place));
+    return places.back();
+  };
+  const int tile = add_rows_of({FusedPlace::Kind::buffer, 0, sizeof(T)});
+  builder.define(matmul.id, tile);
+  std::vector<RowOperand> operands;
+  std::vector<int> nodes;
+  std::map<int, int> summed;  // node -> output
+  for (int id = 0; id < graph.node_count(); ++id) {
+    const Node& node = graph.node(id);
+    if (node.op->pointwise != nullptr) {
+      nodes.push_back(id);
+      for (const Value& value : node.inputs) {
+        if (!input_of.contains(value.node) || stream_of.contains(value.node)) continue;
+        stream_of[value.node] = add_rows_of({FusedPlace::Kind::input, input_of.at(value.node),
+                                             size_of(graph.node(value.node).outputs[0].dtype)});
+        builder.define(value.node, stream_of[value.node]);
+      }
+    } else if (node.op == &broadcast_def) {
+      const TensorType& from = graph.node(node.inputs[0].node).outputs[0];
+      operands.push_back({input_of.at(node.inputs[0].node), builder.add_block(), size_of(from.dtype),
+                          from.shape.element_count().value() == 1});
+      builder.define(id, operands.back().place);
+    }
+  }
+  std::vector<std::pair<int, int>> stores;
+  std::map<int, int> stored;  // node -> place
+  std::vector<int> output_places(body.outputs.size(), -1);
+  for (size_t i = 0; i < body.outputs.size(); ++i) {
+    const Node& node = graph.node(body.outputs[i].node_id());
+    if (node.op->pointwise == nullptr && &node != &matmul) continue;
+    output_places[i] = add_rows_of({FusedPlace::Kind::output, static_cast<int>(i), size_of(node.outputs[0].dtype)});
+    stores.emplace_back(node.id, output_places[i]);
+    stored.try_emplace(node.id, output_places[i]);
+  }
+  std::vector<ColumnSum> sums;
+  for (size_t i = 0; i < body.outputs.size(); ++i) {
+    if (output_places[i] >= 0) continue;
+    const int value = graph.node(body.outputs[i].node_id()).inputs[0].node;
+    if (value == matmul.id) stored.try_emplace(value, tile);
+    if (!stored.contains(value)) {
+      stored[value] = add_rows_of({FusedPlace::Kind::buffer, 0, sizeof(T)});
+      stores.emplace_back(value, stored[value]);
+    }
+    sums.push_back({stored[value], static_cast<int>(i), 0});
+  }
+  builder.add_segment(nodes, stores, {});
+
+  KernelPlan plan;
+  const std::vector<int64_t> c = product.shape.sizes();
+  Products<T> products = products_of<T>(matmul, sizes_of(matmul.inputs[0]), sizes_of(matmul.inputs[1]), c, request.isa());
+  if (products.groups == 0) return plan;
+  std::map<int, int> last_reads;
+  auto region = std::make_shared<MatmulRegion<T>>(std::move(products), builder.finish());
+  region->a = input_of.at(matmul.inputs[0].node);
+  region->b = input_of.at(matmul.inputs[1].node);
+  region->columns = c.back();
+  region->rows = product.shape.element_count().value() / c.back();
+  region->tile = tile;
+  region->places = places;
+  region->operands = std::move(operands);
+
+  // Partial sums of a long k: in an output of the product's dtype, or in memory of their own.
+  const bool is_long = region->products.args.k > gemm_chunk;
+  for (size_t o = 0; o < body.outputs.size() && is_long && region->partial_output < 0; ++o) {
+    if (output_places[o] >= 0 && body.outputs[o].dtype() == product.dtype) region->partial_output = static_cast<int>(o);
+  }
+  if (is_long && region->partial_output < 0) {
+    region->partial_offset = 0;
+    plan.shared_bytes = aligned(static_cast<size_t>(region->rows * region->columns) * sizeof(T));
+  }
+  for (ColumnSum& sum : sums) {
+    sum.leaves = plan.shared_bytes;
+    plan.shared_bytes += aligned(
+        static_cast<size_t>((region->rows + reduce_leaf_lines - 1) / reduce_leaf_lines * region->columns) * sizeof(T));
+  }
+  region->sums = std::move(sums);
+  region->combine = sum_loops(request, product.dtype).combine;
+
+  // An output may take the buffer of an operand that is read in step with it, before it is written.
+  for (const auto& [node, place] : stream_of) {
+    const int input = input_of.at(node);
+    if (input == region->a || input == region->b) continue;
+    for (size_t o = 0; o < body.outputs.size(); ++o) {
+      if (output_places[o] >= 0 && static_cast<int>(o) != region->partial_output &&
+          size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
+          builder.last_read(place) <= builder.first_write(output_places[o])) {
+        plan.in_place.emplace_back(input, static_cast<int>(o));
+      }
+    }
+  }
+
+  const FusedProgram& program = region->program;
+  region->frame_offset = aligned(region->products.scratch_bytes);
+  size_t bytes = region->frame_offset + aligned(region->layout.end);
+  region->strip_offsets.resize(program.places.size());
+  region->edge_offsets.resize(program.places.size());
+  for (const int place : places) {
+    region->edge_offsets[static_cast<size_t>(place)] = bytes;
+    bytes += aligned(static_cast<size_t>(program.kernels->block) * program.place(place).element_size);
+    if (program.place(place).kind == FusedPlace::Kind::buffer && place != tile) {
+      region->strip_offsets[static_cast<size_t>(place)] = bytes;
+      bytes += largest_part;
+    }
+  }
+  plan.scratch_bytes = bytes;
+  plan.steps = {{run_matmul<T>, region->products.chunks()}};
+  if (!region->sums.empty()) plan.steps.push_back({combine_sums<T>, chunk_count(region->columns, 2048)});
+  plan.nanoseconds = region->products.nanoseconds + 0.05 * program.instructions *
+                                                        static_cast<double>(region->rows * region->columns);
+  plan.params = std::move(region);
+  return plan;
+}
+
+}  // namespace
+
+KernelPlan plan_matmul_region(const KernelRequest& request, const Subgraph& body) {
+  for (int id = 0; id < body.graph.node_count(); ++id) {
+    const Node& node = body.graph.node(id);
+    if (node.op != &matmul_def) continue;
+    return node.outputs[0].dtype == DType::f64 ? plan_region<double>(request, body, node)
+                                               : plan_region<float>(request, body, node);
+  }
+  assert(false && "a region of a product has one");
+  return {};
+}
+
+}  // namespace gradloom::inline v0
