@@ -44,8 +44,8 @@ void choose_stores(const FlatRegion& region, const KernelCall& call, FusedFrame&
   for (const auto& [cell, place] : region.streams) {
     const void* const output = call.outputs[region.program.place(place).index];
     bool stores_past_caches = reinterpret_cast<uintptr_t>(output) % 64 == 0;
-    for (const FusedPlace& other : region.program.places) {
-      if (other.kind == FusedPlace::Kind::input && call.inputs[other.index] == output) stores_past_caches = false;
+    for (const int other : region.program.input_streams) {
+      if (call.inputs[region.program.place(other).index] == output) stores_past_caches = false;
     }
     if (!stores_past_caches) frame.cells()[cell].run = region.program.kernels->step(FusedStep::store);
   }
@@ -57,13 +57,13 @@ void run_flat(const KernelCall& call) {
   const int64_t tiles = (region.count + region.tile - 1) / region.tile;
   const int64_t first = chunk_begin(tiles, call.chunks, call.chunk),
                 last = chunk_begin(tiles, call.chunks, call.chunk + 1);
-  FusedFrame frame(region.program, region.layout, scratch);
+  const int64_t block = region.program.kernels->block;
+  const int64_t chunk_end = std::min(last * region.tile, region.count);  // tiles are whole blocks
+  FusedFrame frame(region.program, region.layout, scratch,
+                   {.whole = chunk_end - first * region.tile >= block, .tail = chunk_end % block != 0});
   bool has_tiles = false;
-  for (size_t i = 0; i < region.program.places.size(); ++i) {
-    const FusedPlace& place = region.program.places[i];
-    if (place.kind == FusedPlace::Kind::input) frame.set(static_cast<int>(i), call.inputs[place.index]);
-    if (place.kind == FusedPlace::Kind::output) frame.set(static_cast<int>(i), call.outputs[place.index]);
-  }
+  for (const int place : region.program.input_streams) frame.set(place, call.inputs[region.program.place(place).index]);
+  for (const int place : region.program.output_streams) frame.set(place, call.outputs[region.program.place(place).index]);
   for (const SpreadOperand& operand : region.operands) {
     const void* const input = call.inputs[operand.input];
     if (operand.uniform) {
@@ -77,14 +77,13 @@ void run_flat(const KernelCall& call) {
   frame.bind();
   choose_stores(region, call, frame);
 
-  const int64_t block = region.program.kernels->block;
   const auto run = [&](int64_t begin, int64_t end) {
     const int64_t whole = begin + (end - begin) / block * block;
     frame.run(0, begin, whole);
     if (whole < end) frame.run_tail(0, whole, end - whole);
   };
   if (!has_tiles) {
-    run(first * region.tile, std::min(last * region.tile, region.count));
+    run(first * region.tile, chunk_end);
   } else {
     for (int64_t tile = first; tile < last; ++tile) {
       const int64_t begin = tile * region.tile, end = std::min(begin + region.tile, region.count);

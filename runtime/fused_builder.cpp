@@ -379,6 +379,10 @@ int FusedBuilder::first_write(int place) const {
 }
 
 FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
+  for (size_t i = 0; i < program_.places.size(); ++i) {
+    if (program_.places[i].kind == FusedPlace::Kind::input) program_.input_streams.push_back(static_cast<int>(i));
+    if (program_.places[i].kind == FusedPlace::Kind::output) program_.output_streams.push_back(static_cast<int>(i));
+  }
   if (rows_) return std::move(program_);
   program_.tail = program_.cells;
   program_.tail_offsets.resize(program_.places.size());

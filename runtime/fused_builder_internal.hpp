@@ -42,6 +42,7 @@ struct FusedProgram {
   std::vector<FusedCell> tail;
   std::vector<int> tail_counts;  ///< cells of `tail` whose stride is the number of elements
   std::vector<int> segments;     ///< where each begins
+  std::vector<int> input_streams, output_streams;  ///< places
   size_t scratch_bytes = 0;      ///< of all blocks, and in programs with a tail of those that stand in for streams
   std::vector<size_t> tail_offsets;  ///< by place: of the block that stands in for a stream
   int instructions = 0;

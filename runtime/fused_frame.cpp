@@ -23,14 +23,15 @@ FusedFrameLayout::FusedFrameLayout(const FusedProgram& program) {
   end = blocks + aligned(program.scratch_bytes);
 }
 
-FusedFrame::FusedFrame(const FusedProgram& program, const FusedFrameLayout& layout, void* scratch)
+FusedFrame::FusedFrame(const FusedProgram& program, const FusedFrameLayout& layout, void* scratch, Parts parts)
     : program_(program),
+      parts_(parts),
       cells_(reinterpret_cast<FusedCell*>(static_cast<std::byte*>(scratch) + layout.cells)),
       tail_(reinterpret_cast<FusedCell*>(static_cast<std::byte*>(scratch) + layout.tail)),
       bases_(reinterpret_cast<void**>(static_cast<std::byte*>(scratch) + layout.bases)),
       blocks_(static_cast<std::byte*>(scratch) + layout.blocks) {
-  std::copy(program.cells.begin(), program.cells.end(), cells_);
-  std::copy(program.tail.begin(), program.tail.end(), tail_);
+  if (parts.whole) std::copy(program.cells.begin(), program.cells.end(), cells_);
+  if (parts.tail) std::copy(program.tail.begin(), program.tail.end(), tail_);
   for (size_t i = 0; i < program.places.size(); ++i) {
     bases_[i] = program.places[i].kind == FusedPlace::Kind::block ? blocks_ + program.places[i].offset : nullptr;
   }
@@ -38,9 +39,8 @@ FusedFrame::FusedFrame(const FusedProgram& program, const FusedFrameLayout& layo
 
 void FusedFrame::bind() {
   for (const auto& [cell, place] : program_.uses) {
-    cells_[cell].base = bases_[place];
-    if (program_.tail.empty()) continue;
-    tail_[cell].base = program_.place(place).is_stream() ? stand_in(place) : bases_[place];
+    if (parts_.whole) cells_[cell].base = bases_[place];
+    if (parts_.tail) tail_[cell].base = program_.place(place).is_stream() ? stand_in(place) : bases_[place];
   }
 }
 
@@ -48,8 +48,8 @@ void FusedFrame::rebind(int place, const void* base) {
   set(place, base);
   for (const auto& use : program_.uses) {
     if (use.place != place) continue;
-    cells_[use.cell].base = bases_[place];
-    if (!program_.tail.empty() && !program_.place(place).is_stream()) tail_[use.cell].base = bases_[place];
+    if (parts_.whole) cells_[use.cell].base = bases_[place];
+    if (parts_.tail && !program_.place(place).is_stream()) tail_[use.cell].base = bases_[place];
   }
 }
 
@@ -59,10 +59,10 @@ void FusedFrame::run_tail(int segment, int64_t at, int64_t count) const {
     return std::pair(static_cast<std::byte*>(bases_[place]) + static_cast<size_t>(at) * size,
                      static_cast<size_t>(count) * size);
   };
-  for (size_t i = 0; i < program_.places.size(); ++i) {
-    if (program_.places[i].kind != FusedPlace::Kind::input || bases_[i] == nullptr) continue;
+  for (const int place : program_.input_streams) {
+    const size_t i = static_cast<size_t>(place);
     const auto [memory, bytes] = stream(i);
-    std::byte* const block = stand_in(static_cast<int>(i));
+    std::byte* const block = stand_in(place);
     std::memcpy(block, memory, bytes);
     // The other elements repeat the last one: a value the functions are meant for, so that they take no slow path.
     switch (program_.places[i].element_size) {
@@ -78,10 +78,10 @@ void FusedFrame::run_tail(int segment, int64_t at, int64_t count) const {
   }
   for (const int cell : program_.tail_counts) tail_[cell].stride = count;
   program_.kernels->run(tail_ + program_.segments[static_cast<size_t>(segment)], at, at + 1, 1);
-  for (size_t i = 0; i < program_.places.size(); ++i) {
-    if (program_.places[i].kind != FusedPlace::Kind::output || bases_[i] == nullptr) continue;
+  for (const int place : program_.output_streams) {
+    const size_t i = static_cast<size_t>(place);
     const auto [memory, bytes] = stream(i);
-    std::memcpy(memory, stand_in(static_cast<int>(i)), bytes);
+    std::memcpy(memory, stand_in(place), bytes);
   }
 }
 

@@ -17,8 +17,13 @@ struct FusedFrameLayout {
 
 class FusedFrame {
  public:
+  /// Which forms of the program will run: a small tensor is all tail, and most chunks have none.
+  struct Parts {
+    bool whole = true, tail = false;
+  };
+
   /// Copies the program into scratch, with the blocks in place.
-  FusedFrame(const FusedProgram& program, const FusedFrameLayout& layout, void* scratch);
+  FusedFrame(const FusedProgram& program, const FusedFrameLayout& layout, void* scratch, Parts parts);
 
   /// Where a place that is no block begins. For streams and buffers: where element 0 of the iteration space would be.
   void set(int place, const void* base) { bases_[place] = const_cast<void*>(base); }
@@ -44,6 +49,7 @@ class FusedFrame {
   }
 
   const FusedProgram& program_;
+  const Parts parts_;
   FusedCell* cells_;
   FusedCell* tail_;
   void** bases_;

@@ -66,7 +66,7 @@ class Epilogue {
       : region_(region),
         call_(call),
         scratch_(static_cast<std::byte*>(call.scratch)),
-        frame_(region.program, region.layout, scratch_ + region.frame_offset),
+        frame_(region.program, region.layout, scratch_ + region.frame_offset, {}),
         rows_per_block_(region.program.kernels->rows_per_block),
         width_(region.program.kernels->block / rows_per_block_) {
     frame_.bind();

@@ -69,6 +69,16 @@ int64_t Spread::period() const {
 }
 
 void Spread::write(const void* input, void* to, int64_t begin, int64_t count) const {
+  // One period, and then what is there already, again and again.
+  if (const int64_t once = period(); count > once) {
+    write(input, to, begin, once);
+    auto* const bytes = static_cast<std::byte*>(to);
+    for (int64_t done = once; done < count; done *= 2) {
+      std::memcpy(bytes + static_cast<size_t>(done) * element_size, bytes,
+                  static_cast<size_t>(std::min(done, count - done)) * element_size);
+    }
+    return;
+  }
   switch (element_size) {
     case 1:
       return write_elements<uint8_t>(*this, input, to, begin, count);
