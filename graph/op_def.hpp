@@ -85,6 +85,8 @@ struct OpDef {
   /// For pointwise ops: the largest error of the float kernels, in units in the last place. 0.5 is correct rounding,
   /// and demanded to the bit.
   double ulps = 0.5;
+  /// For reductions over "axes" that a fused region can take along: the FusedReduce (as a number) that combines.
+  int fused_reduce = -1;
   /// For other ops: how to run a node whose sizes are known. Null for pointwise and for alias ops.
   KernelPlan (*plan)(const KernelRequest&) = nullptr;
   OpProperties properties{};

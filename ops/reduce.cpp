@@ -3,6 +3,7 @@
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/fused_program.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/recurrence.hpp>
@@ -89,6 +90,7 @@ const OpDef sum_def{.name = "sum",
                     .rule = "sum needs axes of x, each once",
                     .shape = accumulating_shape,
                     .vjp = sum_vjp,
+                    .fused_reduce = static_cast<int>(FusedReduce::sum),
                     .plan =
                         [](const KernelRequest& request) {
                           return plan_reduce(
@@ -102,6 +104,7 @@ const OpDef prod_def{.name = "prod",
                      .rule = "prod needs axes of x, each once",
                      .shape = accumulating_shape,
                      .vjp = prod_vjp,
+                     .fused_reduce = static_cast<int>(FusedReduce::prod),
                      .plan =
                          [](const KernelRequest& request) {
                            return plan_reduce(
@@ -115,6 +118,7 @@ const OpDef max_def{.name = "max",
                     .rule = "max needs axes of x, each once and none of size 0",
                     .shape = comparing_shape,
                     .vjp = extremum_vjp,
+                    .fused_reduce = static_cast<int>(FusedReduce::max),
                     .plan =
                         [](const KernelRequest& request) {
                           return plan_reduce(
@@ -128,6 +132,7 @@ const OpDef min_def{.name = "min",
                     .rule = "min needs axes of x, each once and none of size 0",
                     .shape = comparing_shape,
                     .vjp = extremum_vjp,
+                    .fused_reduce = static_cast<int>(FusedReduce::min),
                     .plan =
                         [](const KernelRequest& request) {
                           return plan_reduce(

@@ -16,9 +16,6 @@ namespace gradloom::inline v0 {
 namespace {
 
 constexpr int64_t largest_tile = 4096;  // elements: some operands spread out fit the first-level cache
-/// Results larger than this are not in any cache when they are read next, so writing need not fetch their lines.
-constexpr size_t streaming_bytes = size_t{16} << 20;
-
 /// A broadcast input.
 struct SpreadOperand {
   Spread spread;
@@ -36,20 +33,7 @@ struct FlatRegion {
   int64_t count = 0;  // elements of the iteration space
   int64_t tile = 0;   // elements, whole blocks
   std::vector<SpreadOperand> operands;
-  std::vector<std::pair<int, int>> streams;  // cell that stores past the caches, place
 };
-
-// A kernel that writes over one of its inputs has the line in the cache anyway, and a caller's memory may be unaligned.
-void choose_stores(const FlatRegion& region, const KernelCall& call, FusedFrame& frame) {
-  for (const auto& [cell, place] : region.streams) {
-    const void* const output = call.outputs[region.program.place(place).index];
-    bool stores_past_caches = reinterpret_cast<uintptr_t>(output) % 64 == 0;
-    for (const int other : region.program.input_streams) {
-      if (call.inputs[region.program.place(other).index] == output) stores_past_caches = false;
-    }
-    if (!stores_past_caches) frame.cells()[cell].run = region.program.kernels->step(FusedStep::store);
-  }
-}
 
 void run_flat(const KernelCall& call) {
   const auto& region = *static_cast<const FlatRegion*>(call.params);
@@ -75,12 +59,15 @@ void run_flat(const KernelCall& call) {
     }
   }
   frame.bind();
-  choose_stores(region, call, frame);
+  frame.choose_stores(call);
 
   const auto run = [&](int64_t begin, int64_t end) {
     const int64_t whole = begin + (end - begin) / block * block;
     frame.run(0, begin, whole);
-    if (whole < end) frame.run_tail(0, whole, end - whole);
+    if (whole == end) return;
+    frame.load_tail(whole, end - whole);
+    frame.run_tail(0, whole);
+    frame.store_tail(whole, end - whole);
   };
   if (!has_tiles) {
     run(first * region.tile, chunk_end);
@@ -96,7 +83,7 @@ void run_flat(const KernelCall& call) {
       run(begin, end);
     }
   }
-  if (!region.streams.empty()) __builtin_ia32_sfence();  // before other threads are told that it is done
+  frame.finish_stores();
 }
 
 }  // namespace
@@ -171,10 +158,6 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   }
   auto region = std::make_shared<FlatRegion>(builder.finish(streaming));
   const FusedProgram& program = region->program;
-  const FusedHandler past_caches = program.kernels->step(FusedStep::store_streaming);
-  for (const auto& [cell, place] : program.uses) {
-    if (program.cells[static_cast<size_t>(cell)].run == past_caches) region->streams.emplace_back(cell, place);
-  }
   region->count = count;
 
   // A tile that all repeated operands fit a whole number of times, if that is not too long.

@@ -62,6 +62,10 @@ void FusedBuilder::define(int node, int place) {
   home(node) = {at_once ? place : none, place};
 }
 
+void FusedBuilder::define_lanes(int node, int place) {
+  home(node) = {place, dtype_of(node) == lane_ ? place : none};
+}
+
 // ---- one segment
 
 void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::pair<int, int>> stores,
@@ -379,6 +383,8 @@ int FusedBuilder::first_write(int place) const {
 }
 
 FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
+  program_.cells_of.resize(program_.places.size());
+  for (const auto& [cell, place] : program_.uses) program_.cells_of[static_cast<size_t>(place)].push_back(cell);
   for (size_t i = 0; i < program_.places.size(); ++i) {
     if (program_.places[i].kind == FusedPlace::Kind::input) program_.input_streams.push_back(static_cast<int>(i));
     if (program_.places[i].kind == FusedPlace::Kind::output) program_.output_streams.push_back(static_cast<int>(i));
@@ -406,6 +412,7 @@ FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
     // What is read back is better kept in the caches.
     if (last_read(place) == none) {
       program_.cells[static_cast<size_t>(cell)].run = program_.kernels->step(FusedStep::store_streaming);
+      program_.streaming.push_back({cell, place});
     }
   }
   return std::move(program_);

@@ -27,6 +27,9 @@ struct FusedPlace {
   [[nodiscard]] bool is_stream() const { return kind == Kind::input || kind == Kind::output; }
 };
 
+/// Results larger than this are not in the caches when they are read next, so writing need not fetch their lines.
+inline constexpr size_t streaming_bytes = size_t{8} << 20;
+
 struct FusedProgram {
   /// Which cell refers to which place.
   struct Use {
@@ -41,10 +44,12 @@ struct FusedProgram {
   /// elements. Empty in programs over rows.
   std::vector<FusedCell> tail;
   std::vector<int> tail_counts;  ///< cells of `tail` whose stride is the number of elements
+  std::vector<Use> streaming;    ///< cells that store past the caches
   std::vector<int> segments;     ///< where each begins
   std::vector<int> input_streams, output_streams;  ///< places
   size_t scratch_bytes = 0;      ///< of all blocks, and in programs with a tail of those that stand in for streams
   std::vector<size_t> tail_offsets;  ///< by place: of the block that stands in for a stream
+  std::vector<std::vector<int>> cells_of;  ///< by place: the cells that refer to it
   int instructions = 0;
 
   [[nodiscard]] const FusedPlace& place(int i) const { return places[static_cast<size_t>(i)]; }
@@ -68,6 +73,8 @@ class FusedBuilder {
   int add_block();
   /// The value of a body node lies there before any segment runs.
   void define(int node, int place);
+  /// The same for a block that holds numbers or masks as lanes.
+  void define_lanes(int node, int place);
 
   /// A segment: runs `nodes` (in topological order), stores values to places (of the value's dtype, a block or a
   /// stream), and reduces. Values that later segments read must be stored.

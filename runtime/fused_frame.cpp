@@ -46,26 +46,38 @@ void FusedFrame::bind() {
 
 void FusedFrame::rebind(int place, const void* base) {
   set(place, base);
-  for (const auto& use : program_.uses) {
-    if (use.place != place) continue;
-    if (parts_.whole) cells_[use.cell].base = bases_[place];
-    if (parts_.tail && !program_.place(place).is_stream()) tail_[use.cell].base = bases_[place];
+  for (const int cell : program_.cells_of[static_cast<size_t>(place)]) {
+    if (parts_.whole) cells_[cell].base = bases_[place];
+    if (parts_.tail && !program_.place(place).is_stream()) tail_[cell].base = bases_[place];
   }
 }
 
-void FusedFrame::run_tail(int segment, int64_t at, int64_t count) const {
-  const auto stream = [&](size_t place) {
-    const size_t size = program_.places[place].element_size;
-    return std::pair(static_cast<std::byte*>(bases_[place]) + static_cast<size_t>(at) * size,
-                     static_cast<size_t>(count) * size);
-  };
+// A kernel that writes over one of its inputs has the line in the cache anyway, and a caller's memory may be unaligned.
+void FusedFrame::choose_stores(const KernelCall& call) {
+  if (!parts_.whole) return;
+  for (const auto& [cell, place] : program_.streaming) {
+    const void* const output = call.outputs[program_.place(place).index];
+    bool past_caches = reinterpret_cast<uintptr_t>(output) % 64 == 0;
+    for (const int other : program_.input_streams) {
+      if (call.inputs[program_.place(other).index] == output) past_caches = false;
+    }
+    if (!past_caches) cells_[cell].run = program_.kernels->step(FusedStep::store);
+  }
+}
+
+// Where a stream has element `at`, and how many bytes `count` of its elements are.
+std::pair<std::byte*, size_t> FusedFrame::part(int place, int64_t at, int64_t count) const {
+  const size_t size = program_.place(place).element_size;
+  return {static_cast<std::byte*>(bases_[place]) + static_cast<size_t>(at) * size, static_cast<size_t>(count) * size};
+}
+
+void FusedFrame::load_tail(int64_t at, int64_t count) const {
   for (const int place : program_.input_streams) {
-    const size_t i = static_cast<size_t>(place);
-    const auto [memory, bytes] = stream(i);
+    const auto [memory, bytes] = part(place, at, count);
     std::byte* const block = stand_in(place);
     std::memcpy(block, memory, bytes);
     // The other elements repeat the last one: a value the functions are meant for, so that they take no slow path.
-    switch (program_.places[i].element_size) {
+    switch (program_.place(place).element_size) {
       case 1:
         repeat_last<uint8_t>(block, count, program_.kernels->block);
         break;
@@ -77,10 +89,15 @@ void FusedFrame::run_tail(int segment, int64_t at, int64_t count) const {
     }
   }
   for (const int cell : program_.tail_counts) tail_[cell].stride = count;
+}
+
+void FusedFrame::run_tail(int segment, int64_t at) const {
   program_.kernels->run(tail_ + program_.segments[static_cast<size_t>(segment)], at, at + 1, 1);
+}
+
+void FusedFrame::store_tail(int64_t at, int64_t count) const {
   for (const int place : program_.output_streams) {
-    const size_t i = static_cast<size_t>(place);
-    const auto [memory, bytes] = stream(i);
+    const auto [memory, bytes] = part(place, at, count);
     std::memcpy(memory, stand_in(place), bytes);
   }
 }

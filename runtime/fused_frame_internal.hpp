@@ -5,6 +5,7 @@
 #include <gradloom/runtime/fused_builder_internal.hpp>
 
 #include <cstring>
+#include <utility>
 
 namespace gradloom::inline v0 {
 
@@ -34,16 +35,27 @@ class FusedFrame {
   /// Writes one into the cells that use it, of both programs, the tail's only if it is no stream.
   void rebind(int place, const void* base);
 
+  /// Bound: outputs that cannot be stored past the caches in this call are stored as usual.
+  void choose_stores(const KernelCall& call);
+  /// Before other threads are told that a chunk is done.
+  void finish_stores() const {
+    if (!program_.streaming.empty()) __builtin_ia32_sfence();
+  }
+
   void run(int segment, int64_t begin, int64_t end) const {
     program_.kernels->run(cells_ + program_.segments[static_cast<size_t>(segment)], begin, end,
                           program_.kernels->block);
   }
-  /// The `count` elements from `at` on, fewer than a block.
-  void run_tail(int segment, int64_t at, int64_t count) const;
+  /// The same for `count` elements from `at` on, fewer than a block: copies them into blocks that stand in for the
+  /// streams, runs there, and copies the results out.
+  void load_tail(int64_t at, int64_t count) const;
+  void run_tail(int segment, int64_t at) const;
+  void store_tail(int64_t at, int64_t count) const;
 
   [[nodiscard]] FusedCell* cells() const { return cells_; }
 
  private:
+  [[nodiscard]] std::pair<std::byte*, size_t> part(int place, int64_t at, int64_t count) const;
   [[nodiscard]] std::byte* stand_in(int place) const {
     return blocks_ + program_.tail_offsets[static_cast<size_t>(place)];
   }

@@ -118,10 +118,9 @@ class Epilogue {
   }
 
   void point(int place, Memory at) {
-    for (const auto& use : region_.program.uses) {
-      if (use.place != place) continue;
-      frame_.cells()[use.cell].base = at.begin;
-      frame_.cells()[use.cell].stride = at.stride;
+    for (const int cell : region_.program.cells_of[static_cast<size_t>(place)]) {
+      frame_.cells()[cell].base = at.begin;
+      frame_.cells()[cell].stride = at.stride;
     }
   }
 

@@ -1,5 +1,5 @@
-// fuse: pointwise nodes that share an iteration space become one region, with the matrix product they follow and with the
-// sums over its rows.
+// fuse: pointwise nodes that share an iteration space become one region, with the matrix product they follow and the sums
+// over its rows, or with reductions of their rows and what is computed from those.
 //
 // Groups grow from consumers to producers, so that a node joins the code that needs its result: what only the backward
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
@@ -16,6 +16,7 @@
 #include <map>
 #include <queue>
 #include <set>
+#include <utility>
 
 namespace gradloom::inline v0 {
 
@@ -37,7 +38,8 @@ class Fusion {
       if (!needed_[static_cast<size_t>(id)]) continue;
       members_[static_cast<size_t>(id)] = {id};
       for (const Value& value : graph_.node(id).inputs) {
-        std::vector<int>& users = users_[static_cast<size_t>(value.node)];
+        const int producer = absorbs(id, value.node) ? graph_.node(value.node).inputs[0].node : value.node;
+        std::vector<int>& users = users_[static_cast<size_t>(producer)];
         if (users.empty() || users.back() != id) users.push_back(id);
       }
     }
@@ -54,6 +56,9 @@ class Fusion {
     }
     for (int id = 0; id < graph_.node_count(); ++id) {
       if (needed_[static_cast<size_t>(id)] && is_column_sum(id)) join_product(id);
+    }
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      if (needed_[static_cast<size_t>(id)] && graph_.node(id).op->fused_reduce >= 0) fuse_rows(id);
     }
     return emit();
   }
@@ -142,6 +147,101 @@ class Fusion {
     return std::any_of(users_[static_cast<size_t>(node)].begin(), users_[static_cast<size_t>(node)].end(),
                        [&](int user) { return group_[static_cast<size_t>(user)] == group; }) ||
            reaches_around(node, group);
+  }
+
+  // ---- rows
+
+  /// Numbers of rows, and a row, as an operand of a region's program; shorter rows run faster as kernels of their own.
+  static constexpr int64_t shortest_row = 64;
+  /// Still in the second-level cache, with what is computed along it.
+  static constexpr int64_t longest_row = 64 * 1024;
+
+  // Starts a region from a reduction: with what makes its operand, and then whatever reads what is there already.
+  void fuse_rows(int reduction) {
+    const Node& node = graph_.node(reduction);
+    const int value = node.inputs[0].node;
+    const Node& from = graph_.node(value);
+    if (members_[static_cast<size_t>(group_[static_cast<size_t>(reduction)])].size() > 1) return;
+    if (!is_float(from.outputs[0].dtype)) return;
+    const auto space = row_space(node, from.outputs[0].shape);
+    if (!space || space->length < shortest_row || space->length > longest_row) return;
+    if (space->rows < 4 && space->length > longest_row / 4) return;  // too few for the threads
+    const DType lane = from.outputs[0].dtype;
+    if (!fits_rows(reduction, *space, lane)) return;
+    const auto take = [&](int group) {
+      const int mine = group_[static_cast<size_t>(reduction)];
+      const std::vector<int>& theirs = members_[static_cast<size_t>(group)];
+      if (group == mine || product_of(group) >= 0) return false;
+      if (!std::all_of(theirs.begin(), theirs.end(), [&](int id) { return fits_rows(id, *space, lane); })) return false;
+      if (count_reductions(mine) + count_reductions(group) > most_row_reductions) return false;
+      if (sums_reach(mine, group) || sums_reach(group, mine) || !may_merge(mine, group)) return false;
+      merge(mine, group);
+      return true;
+    };
+    if (is_pointwise(value)) take(group_[static_cast<size_t>(value)]);
+    for (bool grows = true; grows;) {
+      grows = false;
+      const std::vector<int> members = members_[static_cast<size_t>(group_[static_cast<size_t>(reduction)])];
+      for (const int member : members) {
+        for (const int user : users_[static_cast<size_t>(member)]) {
+          if (take(group_[static_cast<size_t>(user)])) grows = true;
+        }
+      }
+    }
+    // Without a pointwise node it is a plain reduction.
+    std::vector<int>& all = members_[static_cast<size_t>(group_[static_cast<size_t>(reduction)])];
+    if (std::any_of(all.begin(), all.end(), [&](int id) { return is_pointwise(id); })) return;
+    for (const int id : std::exchange(all, {})) {
+      group_[static_cast<size_t>(id)] = id;
+      members_[static_cast<size_t>(id)] = {id};
+    }
+  }
+
+  int count_reductions(int group) const {
+    return static_cast<int>(
+        std::count_if(members_[static_cast<size_t>(group)].begin(), members_[static_cast<size_t>(group)].end(),
+                      [&](int id) { return graph_.node(id).op->fused_reduce >= 0; }));
+  }
+
+  // A sum over the rows is known only when the region has ended: does one in `from` have a reader in `to`?
+  bool sums_reach(int from, int to) const {
+    for (const int id : members_[static_cast<size_t>(from)]) {
+      const Node& node = graph_.node(id);
+      if (node.op->fused_reduce < 0) continue;
+      const auto space = row_space(node, graph_.node(node.inputs[0].node).outputs[0].shape);
+      if (space && space->along_rows) continue;
+      for (const int user : users_[static_cast<size_t>(id)]) {
+        if (group_[static_cast<size_t>(user)] == to) return true;
+      }
+    }
+    return false;
+  }
+
+  bool fits_rows(int id, const RowSpace& space, DType lane) const {
+    const Node& node = graph_.node(id);
+    const auto fits = [&](DType dtype) { return dtype == lane || dtype == DType::boolean; };
+    const auto is_number = [&](const Shape& shape) {  // one for each row
+      return shape != space.shape && shape.element_count().value() == space.rows;
+    };
+    const auto shape_of = [&](const Value& value) -> const Shape& { return graph_.node(value.node).outputs[0].shape; };
+    const Shape& own = node.outputs[0].shape;
+    if (node.output_count() != 1 || !fits(node.outputs[0].dtype)) return false;
+    if (node.op->fused_reduce >= 0) {
+      const auto seen = row_space(node, shape_of(node.inputs[0]));
+      return seen && graph_.node(node.inputs[0].node).outputs[0].dtype == lane && seen->shape == space.shape &&
+             seen->length == space.length && seen->rows == space.rows;
+    }
+    if (node.op->properties.alias) return is_number(own) && is_number(shape_of(node.inputs[0]));
+    if (!is_pointwise(id)) return false;
+    const bool along = own == space.shape;
+    if (!along && !is_number(own)) return false;
+    return std::all_of(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
+      if (!fits(graph_.node(value.node).outputs[0].dtype)) return false;
+      if (!is_broadcast(value.node)) return true;
+      const Shape& from = shape_of(graph_.node(value.node).inputs[0]);
+      if (from.element_count().value() == 1) return true;
+      return along ? repeats_rows(from, space) || repeats_columns(from, space) : is_number(from);
+    });
   }
 
   // Is there a path from group `from` to group `to` through another group?

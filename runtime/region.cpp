@@ -15,13 +15,13 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 
 KernelPlan plan(const KernelRequest& request) {
   const Subgraph& body = body_of(request.node());
-  const auto has = [&](const OpDef& op) {
-    for (int id = 0; id < body.graph.node_count(); ++id) {
-      if (body.graph.node(id).op == &op) return true;
-    }
-    return false;
-  };
-  return has(matmul_def) ? plan_matmul_region(request, body) : plan_flat_region(request, body);
+  bool reduces = false;
+  for (int id = 0; id < body.graph.node_count(); ++id) {
+    const OpDef* const op = body.graph.node(id).op;
+    if (op == &matmul_def) return plan_matmul_region(request, body);
+    reduces = reduces || op->fused_reduce >= 0;
+  }
+  return reduces ? plan_row_region(request, body) : plan_flat_region(request, body);
 }
 
 }  // namespace

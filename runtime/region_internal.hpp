@@ -7,6 +7,8 @@
 #include <gradloom/graph/subgraph.hpp>
 #include <gradloom/ops/kernel.hpp>
 
+#include <optional>
+
 namespace gradloom::inline v0 {
 
 /// Attribute "body"; as many inputs and outputs as the body has.
@@ -22,5 +24,26 @@ extern const OpDef region_def;
 [[nodiscard]] KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body);
 /// A matmul, pointwise nodes of its shape, and sums over all axes but the last.
 [[nodiscard]] KernelPlan plan_matmul_region(const KernelRequest& request, const Subgraph& body);
+
+/// Pointwise nodes along rows, reductions of rows, what is computed from those, and sums over the rows.
+[[nodiscard]] KernelPlan plan_row_region(const KernelRequest& request, const Subgraph& body);
+
+/// A tensor seen as rows that are reduced, or summed: the last axes are the row.
+struct RowSpace {
+  Shape shape;
+  int64_t rows = 0, length = 0;
+  bool along_rows = true;  ///< the node reduces rows; else it sums over them
+};
+
+inline constexpr int most_row_reductions = 8;  ///< of a region
+
+/// How a reduction of a tensor of shape `from` sees it; nothing if as no rows.
+[[nodiscard]] std::optional<RowSpace> row_space(const Node& reduction, const Shape& from);
+[[nodiscard]] std::optional<RowSpace> row_space(const Subgraph& body);
+/// Does a node reduce the rows of a space to a number each?
+[[nodiscard]] bool reduces_rows(const Node& node, const RowSpace& space);
+/// Is a tensor of shape `from`, broadcast to the space, the same in every row? Or one number for each row?
+[[nodiscard]] bool repeats_rows(const Shape& from, const RowSpace& space);
+[[nodiscard]] bool repeats_columns(const Shape& from, const RowSpace& space);
 
 }  // namespace gradloom::inline v0
