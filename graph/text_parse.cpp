@@ -5,6 +5,7 @@
 #include <gradloom/graph/text.hpp>
 #include <gradloom/graph/text_cursor_internal.hpp>
 #include <gradloom/graph/text_internal.hpp>
+#include <gradloom/graph/with_type_internal.hpp>
 
 #include <fmt/format.h>
 
@@ -241,7 +242,7 @@ class Parser {
     const size_t literal_at = begin_of_next();
     Literal parsed{.dtype = dtype(), .sizes = integers('[', ']'), .bytes = {}};
     in_.expect('{');
-    with_stored_type(parsed.dtype, [&](auto zero) {
+    with_type(parsed.dtype, [&](auto zero) {
       while (!in_.take('}')) {
         if (!parsed.bytes.empty()) in_.expect(',');
         const size_t begin = begin_of_next();
