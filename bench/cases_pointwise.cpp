@@ -9,6 +9,8 @@
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/sign.hpp>
 
+#include <utility>
+
 namespace bench {
 
 namespace {
@@ -29,25 +31,26 @@ Tensor chain8(const Tensor& x) {
 }
 
 /// y = f(x), where x and y are `arrays_moved` times the size of x together.
-Case forward(std::string_view isa, Tensor (*f)(const Tensor&), double arrays_moved) {
+Case forward(gl::CompileOptions options, Tensor (*f)(const Tensor&), double arrays_moved) {
   gl::Graph g;
   const Tensor y = f(g.input("x", {many}));
   Case c;
-  c.program = gl::compile({.outputs = {y}, .isa = isa});
+  options.outputs = {y};
+  c.program = gl::compile(options);
   c.inputs.set("x", uniform({many}, peers::kInputSeed));
   c.outputs = {gl::Array(y.shape().sizes())};
   c.bytes = arrays_moved * static_cast<double>(many) * sizeof(float);
   return c;
 }
 
-Case ew_chain8(std::string_view isa) { return forward(isa, chain8, 2); }
-Case gelu_16m(std::string_view isa) {
+Case ew_chain8(gl::CompileOptions options) { return forward(std::move(options), chain8, 2); }
+Case gelu_16m(gl::CompileOptions options) {
   return forward(
-      isa, [](const Tensor& x) { return gl::gelu(x); }, 2);
+      std::move(options), [](const Tensor& x) { return gl::gelu(x); }, 2);
 }
-Case sum_16m(std::string_view isa) {
+Case sum_16m(gl::CompileOptions options) {
   return forward(
-      isa, [](const Tensor& x) { return gl::sum(x); }, 1);
+      std::move(options), [](const Tensor& x) { return gl::sum(x); }, 1);
 }
 
 constexpr NamedCase cases[] = {
