@@ -25,20 +25,24 @@ struct Case {
   double bytes = 0;
 };
 
-/// `isa` is that of CompileOptions.
+/// `options` say how to compile (instruction set, passes); the case adds what.
 struct NamedCase {
   std::string_view name;
-  Case (*make)(std::string_view isa);
+  Case (*make)(gl::CompileOptions options);
 };
 
 extern const std::span<const NamedCase> mlp_cases;
 extern const std::span<const NamedCase> pointwise_cases;
 
+/// One line: FNV-1a over the bytes of the arrays and of the State's values.
+void print_hash(std::span<const gl::Array> arrays, const gl::State& state);
+
 struct TrainingOptions {
   int threads = 1;
-  std::string isa;
+  gl::CompileOptions compile;
   std::string data;
   int losses = 0;        ///< print so many first losses and stop; 0: train to the end
+  bool hash = false;     ///< print a hash of the results after the losses
   bool explain = false;  ///< print what was compiled, and do not train
 };
 

@@ -27,7 +27,7 @@ struct Network {
   gl::State state;
 };
 
-Network mlp(std::string_view isa) {
+Network mlp(gl::CompileOptions options) {
   gl::Graph g;
   // Bytes until here: a step reads a quarter of the memory, and the division is part of the first kernel.
   Tensor x = gl::cast(g.input("image", {"batch", 784}, gl::DType::u8), gl::DType::f32) / 255;
@@ -37,8 +37,13 @@ Network mlp(std::string_view isa) {
   const Tensor loss = nn::softmax_cross_entropy(logits, label);
   Network network;
   set_parameters(network.state, g);
-  network.train = gl::compile({.outputs = {loss}, .updates = nn::adam(loss, {.learning_rate = 1e-3}), .isa = isa});
-  network.test = gl::compile({.outputs = {nn::accuracy(logits, label)}, .mode = gl::Mode::inference, .isa = isa});
+  options.outputs = {loss};
+  options.updates = nn::adam(loss, {.learning_rate = 1e-3});
+  network.train = gl::compile(options);
+  options.outputs = {nn::accuracy(logits, label)};
+  options.updates = {};
+  options.mode = gl::Mode::inference;
+  network.test = gl::compile(options);
   return network;
 }
 
@@ -80,7 +85,9 @@ peers::Row train(const TrainingOptions& options, Network network, int64_t batch_
       if (row.steps++ == 0) row.loss_first = row.loss_last;
       if (options.losses == 0) continue;
       std::printf("%.9g\n", row.loss_last);
-      if (row.steps == static_cast<size_t>(options.losses)) return row;
+      if (row.steps < static_cast<size_t>(options.losses)) continue;
+      if (options.hash) print_hash(outputs, network.state);
+      return row;
     }
     epoch_ms.push_back(peers::ms_since(start));
   }
@@ -92,7 +99,7 @@ peers::Row train(const TrainingOptions& options, Network network, int64_t batch_
   return row;
 }
 
-peers::Row fashion_mlp(const TrainingOptions& options) { return train(options, mlp(options.isa), 128, 5); }
+peers::Row fashion_mlp(const TrainingOptions& options) { return train(options, mlp(options.compile), 128, 5); }
 
 constexpr NamedTraining cases[] = {{"fashion_mlp", fashion_mlp}};
 

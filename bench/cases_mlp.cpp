@@ -31,7 +31,7 @@ Tensor made_up(const Tensor& x) { return x * gl::tanh(gl::log1p(gl::exp(x))); }
 /// One training step under construction: the network is built by its member functions, which count the work.
 class Training {
  public:
-  explicit Training(std::string_view isa) : isa_(isa) {}
+  explicit Training(gl::CompileOptions options) : options_(std::move(options)) {}
 
   Tensor input(gl::Array array) {
     const Tensor x = graph_.input("x", gl::Shape(std::span<const int64_t>(array.sizes())));
@@ -67,7 +67,9 @@ class Training {
   Case finish(const Tensor& loss, const Optimizer& optimizer) {
     Case c;
     set_parameters(c.state, graph_);
-    c.program = gl::compile({.outputs = {loss}, .updates = optimizer(loss), .isa = isa_});
+    options_.outputs = {loss};
+    options_.updates = optimizer(loss);
+    c.program = gl::compile(options_);
     c.inputs = std::move(inputs_);
     c.outputs = {gl::Array(std::initializer_list<int64_t>{})};
     c.flops = flops_;
@@ -75,7 +77,7 @@ class Training {
   }
 
  private:
-  std::string_view isa_;
+  gl::CompileOptions options_;
   gl::Graph graph_;
   gl::Batch inputs_;
   double flops_ = 0;
@@ -88,8 +90,8 @@ auto adam(double rate) {
   return [rate](const Tensor& loss) { return nn::adam(loss, {.learning_rate = rate}); };
 }
 
-Case mlp_tiny(std::string_view isa) {
-  Training t(isa);
+Case mlp_tiny(gl::CompileOptions options) {
+  Training t(std::move(options));
   const Tensor logits = t.mlp(t.input(uniform({32, 2}, peers::kInputSeed)), {4, 4, 1}, tanh);
   gl::Array classes({32, 1});
   peers::fill_labels(classes.data<float>().data(), 32, 2, peers::kTargetSeed);
@@ -97,26 +99,26 @@ Case mlp_tiny(std::string_view isa) {
                   sgd(0.1));
 }
 
-Case mlp_mnist(std::string_view isa) {
-  Training t(isa);
+Case mlp_mnist(gl::CompileOptions options) {
+  Training t(std::move(options));
   const Tensor logits = t.mlp(t.input(uniform({128, 784}, peers::kInputSeed)), {512, 256, 10}, relu);
   return t.finish(nn::softmax_cross_entropy(logits, t.target(labels({128}, 10))), adam(1e-3));
 }
 
-Case mlp_wide(std::string_view isa) {
-  Training t(isa);
+Case mlp_wide(gl::CompileOptions options) {
+  Training t(std::move(options));
   const Tensor y = t.mlp(t.input(uniform({256, 1024}, peers::kInputSeed)), {2048, 2048, 1024}, relu);
   return t.finish(nn::mse(y, t.target(uniform({256, 1024}, peers::kTargetSeed))), sgd(0.01));
 }
 
-Case mlp_custom_act(std::string_view isa) {
-  Training t(isa);
+Case mlp_custom_act(gl::CompileOptions options) {
+  Training t(std::move(options));
   const Tensor logits = t.mlp(t.input(uniform({256, 784}, peers::kInputSeed)), {1024, 1024, 10}, made_up);
   return t.finish(nn::softmax_cross_entropy(logits, t.target(labels({256}, 10))), adam(1e-3));
 }
 
 // The weights do not change any more: they are part of the Program.
-Case mlp_mnist_b1(std::string_view isa) {
+Case mlp_mnist_b1(gl::CompileOptions options) {
   gl::Graph g;
   Tensor y = g.input("x", {1, 784});
   double flops = 0;
@@ -128,7 +130,10 @@ Case mlp_mnist_b1(std::string_view isa) {
   gl::State weights;
   set_parameters(weights, g);
   Case c;
-  c.program = gl::compile({.outputs = {y}, .mode = gl::Mode::inference, .isa = isa, .constants = &weights});
+  options.outputs = {y};
+  options.mode = gl::Mode::inference;
+  options.constants = &weights;
+  c.program = gl::compile(options);
   c.inputs.set("x", uniform({1, 784}, peers::kInputSeed));
   c.outputs = {gl::Array({1, 10})};
   c.flops = flops;
@@ -136,9 +141,9 @@ Case mlp_mnist_b1(std::string_view isa) {
 }
 
 // Sixteen branches that know nothing of each other: what a scheduler makes of independent small products.
-Case wide_dag(std::string_view isa) {
+Case wide_dag(gl::CompileOptions options) {
   constexpr int branches = 16, depth = 6;
-  Training t(isa);
+  Training t(std::move(options));
   const Tensor x = t.input(uniform({16, 128}, peers::kInputSeed));
   std::vector<Tensor> ends;
   for (int branch = 0; branch < branches; ++branch) {

@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include <utility>
+
 namespace bench {
 
 namespace {
@@ -37,11 +39,12 @@ Tensor chain8(const Tensor& x) {
 }
 
 /// y = f(x), where x and y are `arrays_moved` times the size of x together.
-Case forward(std::string_view isa, Tensor (*f)(const Tensor&), double arrays_moved) {
+Case forward(gl::CompileOptions options, Tensor (*f)(const Tensor&), double arrays_moved) {
   gl::Graph g;
   const Tensor y = f(g.input("x", {many}));
   Case c;
-  c.program = gl::compile({.outputs = {y}, .isa = isa});
+  options.outputs = {y};
+  c.program = gl::compile(options);
   c.inputs.set("x", uniform({many}, peers::kInputSeed));
   c.outputs = {gl::Array(y.shape().sizes())};
   c.bytes = arrays_moved * static_cast<double>(many) * sizeof(float);
@@ -50,7 +53,7 @@ Case forward(std::string_view isa, Tensor (*f)(const Tensor&), double arrays_mov
 
 /// y = f(x), and dx from a fixed dy. dx comes first: it is what the peers take their checksum from. `more` are further
 /// gradients that the peers compute.
-Case there_and_back(std::string_view isa, const Tensor& x, const Tensor& y, double arrays_moved,
+Case there_and_back(gl::CompileOptions options, const Tensor& x, const Tensor& y, double arrays_moved,
                     std::vector<Tensor> more = {}) {
   const std::vector<int64_t> sizes = x.shape().sizes();
   const Tensor dy = x.graph().input("dy", x.shape());
@@ -60,7 +63,8 @@ Case there_and_back(std::string_view isa, const Tensor& x, const Tensor& y, doub
   outputs.push_back(y);
 
   Case c;
-  c.program = gl::compile({.outputs = outputs, .isa = isa});
+  options.outputs = outputs;
+  c.program = gl::compile(options);
   c.inputs.set("x", uniform(sizes, peers::kInputSeed));
   c.inputs.set("dy", uniform(sizes, peers::kTargetSeed));
   for (const Tensor& output : outputs) c.outputs.emplace_back(output.shape().sizes());
@@ -68,40 +72,40 @@ Case there_and_back(std::string_view isa, const Tensor& x, const Tensor& y, doub
   return c;
 }
 
-Case ew_chain8(std::string_view isa) { return forward(isa, chain8, 2); }
-Case ew_chain8_fb(std::string_view isa) {
+Case ew_chain8(gl::CompileOptions options) { return forward(std::move(options), chain8, 2); }
+Case ew_chain8_fb(gl::CompileOptions options) {
   gl::Graph g;
   const Tensor x = g.input("x", {many});
-  return there_and_back(isa, x, chain8(x), 3);
+  return there_and_back(std::move(options), x, chain8(x), 3);
 }
-Case mish_1m_fb(std::string_view isa) {
+Case mish_1m_fb(gl::CompileOptions options) {
   gl::Graph g;
   const Tensor x = g.input("x", {some});
-  return there_and_back(isa, x, x * gl::tanh(gl::log1p(gl::exp(x))), 3);
+  return there_and_back(std::move(options), x, x * gl::tanh(gl::log1p(gl::exp(x))), 3);
 }
 // Forward reads x and writes y; backward reads y (or x) and dy and writes dx.
-Case softmax(std::string_view isa) {
+Case softmax(gl::CompileOptions options) {
   gl::Graph g;
   const Tensor x = g.input("x", {4096, 1024});
-  return there_and_back(isa, x, gl::softmax(x), 5);
+  return there_and_back(std::move(options), x, gl::softmax(x), 5);
 }
-Case layer_norm(std::string_view isa) {
+Case layer_norm(gl::CompileOptions options) {
   gl::Graph g;
   const Tensor x = g.input("x", {4096, 1024}), gain = g.parameter("gain", {1024}), bias = g.parameter("bias", {1024});
-  Case c = there_and_back(isa, x, gl::layer_norm(x, gain, bias), 5, {gain, bias});
+  Case c = there_and_back(std::move(options), x, gl::layer_norm(x, gain, bias), 5, {gain, bias});
   gl::Array ones({1024});
   for (float& element : ones.data<float>()) element = 1;
   c.state.set("gain", std::move(ones));
   c.state.set("bias", gl::Array({1024}));
   return c;
 }
-Case gelu_16m(std::string_view isa) {
+Case gelu_16m(gl::CompileOptions options) {
   return forward(
-      isa, [](const Tensor& x) { return gl::gelu(x); }, 2);
+      std::move(options), [](const Tensor& x) { return gl::gelu(x); }, 2);
 }
-Case sum_16m(std::string_view isa) {
+Case sum_16m(gl::CompileOptions options) {
   return forward(
-      isa, [](const Tensor& x) { return gl::sum(x); }, 1);
+      std::move(options), [](const Tensor& x) { return gl::sum(x); }, 1);
 }
 
 constexpr NamedCase cases[] = {

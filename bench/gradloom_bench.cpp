@@ -23,6 +23,7 @@ struct Options {
   std::string name;
   peers::Patience patience;
   bench::TrainingOptions training;
+  std::string isa;
 };
 
 /// The number of the loss columns: the loss, or the mean of a network's output; the first element of arrays that are
@@ -39,6 +40,7 @@ void print_losses(const Options& options, bench::Case& c) {
     c.program.run(executor, c.state, c.inputs, c.outputs);
     std::printf("%.9g\n", checksum(c));
   }
+  if (options.training.hash) bench::print_hash(c.outputs, c.state);
 }
 
 peers::Row measure(const Options& options, bench::Case& c) {
@@ -85,7 +87,7 @@ int run_case(const Options& options) {
   const double base = peers::resident_mb();
   peers::Row row;
   if (const bench::NamedCase* const named = find_case(options.name)) {
-    bench::Case c = named->make(options.training.isa);
+    bench::Case c = named->make(options.training.compile);
     if (options.training.explain) {
       std::puts(c.program.explain().c_str());
       return 0;
@@ -123,7 +125,9 @@ int main(int argc, char** argv) {
   app.add_option("--losses", options.training.losses, "print so many first losses instead of measuring");
   app.add_option("--seconds", options.patience.seconds, "time steps for so long");
   app.add_option("--steps", options.patience.fixed_steps, "time exactly so many steps");
-  app.add_option("--isa", options.training.isa, "baseline, avx2 or avx512; else the best there is");
+  app.add_option("--isa", options.isa, "baseline, avx2 or avx512; else the best there is");
+  app.add_option("--without", options.training.compile.without_passes, "passes to leave out, such as fuse");
+  app.add_flag("--hash", options.training.hash, "after the losses, print a hash of all outputs and of the State");
   app.add_option("--data", options.training.data, "the folder of Fashion-MNIST");
   app.add_flag("--explain", options.training.explain, "print what the case was compiled to");
   CLI11_PARSE(app, argc, argv);
@@ -134,6 +138,7 @@ int main(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return 2;
   }
+  options.training.compile.isa = options.isa;
   try {
     return run_case(options);
   } catch (const std::exception& error) {

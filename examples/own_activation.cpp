@@ -44,7 +44,7 @@ Result train(const Digits& digits, Activation activation, int epochs, uint64_t s
   const gl::Program test = gl::compile({.outputs = {gl::nn::accuracy(logits, label)}, .mode = gl::Mode::inference});
 
   gl::State state{{.seed = seed}};
-  const gl::Executor cores;
+  const gl::Executor& cores = gl::default_executor();
   gl::io::Loader batches({{"image", digits.train.images}, {"label", digits.train.labels}},
                          {.batch_size = 32, .seed = seed, .to_float = {{"image"}}});
   gl::io::Loader tests({{"image", digits.test.images}, {"label", digits.test.labels}},

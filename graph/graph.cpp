@@ -13,6 +13,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace gradloom::inline v0 {
 
@@ -20,8 +21,9 @@ namespace gradloom::inline v0 {
 /// Tensor that outlives its Graph is an Error and never a dangling pointer.
 struct GraphData {
   std::atomic<int> references{1};
-  Graph* graph = nullptr;  // null once the Graph is gone
-  std::deque<Node> nodes;  // a deque, so that references to nodes stay good while nodes are added
+  Graph* graph = nullptr;                    // null once the Graph is gone
+  std::deque<Node> nodes;                    // a deque, so that references to nodes stay good while nodes are added
+  std::set<std::string, std::less<>> files;  // what the locations of the nodes point to
   std::string path;
   SourceLocation composition;  // the user's line, while a composition is open
   std::vector<DimConstraint> constraints;
@@ -62,6 +64,11 @@ Tensor add_node(GraphData& data, Node node) {
   Inferred inferred = infer(graph, node);
   node.outputs = std::move(inferred.outputs);
   std::move(inferred.constraints.begin(), inferred.constraints.end(), std::back_inserter(data.constraints));
+  // The name may be one that the compiler put into the program, but also one of a graph that was parsed and may go.
+  const std::string_view file = node.location.file;
+  auto kept = data.files.find(file);
+  if (kept == data.files.end()) kept = data.files.emplace(file).first;
+  node.location.file = kept->c_str();
   data.nodes.push_back(std::move(node));
   return graph.tensor(static_cast<int>(data.nodes.size()) - 1);
 }

@@ -1,12 +1,10 @@
 // Single elements of literals, which printer and parser must agree on.
 #pragma once
 
-#include <gradloom/graph/dtype.hpp>
-
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -14,25 +12,6 @@
 #include <type_traits>
 
 namespace gradloom::inline v0 {
-
-/// Calls f with a zero of the C++ type of the elements. Booleans are stored, and printed, as bytes 0 and 1.
-template <class F>
-auto with_stored_type(DType dtype, F f) {
-  switch (dtype) {
-    case DType::boolean:
-    case DType::u8:
-      return f(uint8_t{});
-    case DType::i32:
-      return f(int32_t{});
-    case DType::i64:
-      return f(int64_t{});
-    case DType::f32:
-      return f(float{});
-    case DType::f64:
-      break;
-  }
-  return f(double{});
-}
 
 /// The whole of `text` as a T: decimal, or bits:HEX for floats.
 template <class T>

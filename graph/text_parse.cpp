@@ -5,26 +5,17 @@
 #include <gradloom/graph/text.hpp>
 #include <gradloom/graph/text_cursor_internal.hpp>
 #include <gradloom/graph/text_internal.hpp>
+#include <gradloom/graph/with_type_internal.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 #include <set>
 
 namespace gradloom::inline v0 {
 
 namespace {
-
-/// A SourceLocation points to a name that lives as long as the program, as those do that the compiler puts in; copies
-/// of a parsed node may outlive its graph. Only ever grows by a name per file, and nothing depends on what is in it.
-const char* lasting(const std::string& file) {
-  static std::mutex mutex;
-  static std::set<std::string> files;
-  const std::lock_guard lock(mutex);
-  return files.insert(file).first->c_str();
-}
 
 class Parser {
  public:
@@ -241,7 +232,7 @@ class Parser {
     const size_t literal_at = begin_of_next();
     Literal parsed{.dtype = dtype(), .sizes = integers('[', ']'), .bytes = {}};
     in_.expect('{');
-    with_stored_type(parsed.dtype, [&](auto zero) {
+    with_type(parsed.dtype, [&](auto zero) {
       while (!in_.take('}')) {
         if (!parsed.bytes.empty()) in_.expect(',');
         const size_t begin = begin_of_next();
@@ -263,11 +254,12 @@ class Parser {
     return parsed;
   }
 
+  /// Good until the next one is read; the graph keeps the name of the file for its node.
   SourceLocation location() {
     const auto plain = [](char c) { return is_word(c) || c == '.' || c == '+' || c == '-'; };
-    const std::string file = in_.peek() == '"' ? in_.string() : std::string(in_.take_while(plain));
+    file_ = in_.peek() == '"' ? in_.string() : std::string(in_.take_while(plain));
     in_.expect(':');
-    return {lasting(file), static_cast<int>(in_.integer())};
+    return {file_.c_str(), static_cast<int>(in_.integer())};
   }
 
   void constraint(const Graph& graph, size_t index) {
@@ -297,6 +289,7 @@ class Parser {
   }
 
   Cursor in_;
+  std::string file_;
   std::map<std::string_view, const OpDef*> ops_;
 };
 

@@ -3,6 +3,7 @@
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/text.hpp>
 #include <gradloom/graph/text_internal.hpp>
+#include <gradloom/graph/with_type_internal.hpp>
 
 #include <fmt/format.h>
 
@@ -41,7 +42,7 @@ std::string place(const SourceLocation& location) {
 
 std::string print(const Literal& literal) {
   std::string text = fmt::format("literal {}[{}] {{", to_string(literal.dtype), fmt::join(literal.sizes, ", "));
-  with_stored_type(literal.dtype, [&](auto zero) {
+  with_type(literal.dtype, [&](auto zero) {
     for (size_t at = 0; at + sizeof(zero) <= literal.bytes.size(); at += sizeof(zero)) {
       std::memcpy(&zero, literal.bytes.data() + at, sizeof(zero));
       if (at > 0) text += ", ";

@@ -126,8 +126,10 @@ Tensor softmax_cross_entropy(const Operand& logits, const Tensor& labels, const 
   if (is_float(labels.dtype())) {
     likelihood = sum(labels * log_probability, over_classes);
   } else {
+    // one_hot takes no bytes. Others go to it as they are, so that it names them in its complaint about a wrong one.
+    const Tensor indices = labels.dtype() == DType::u8 ? cast(labels, DType::i32) : labels;
     // Chosen by a mask, not by a product: a class that was ruled out by a logit of -inf must not give 0 * -inf.
-    const Tensor chosen = one_hot(cast(labels, DType::i64), logits.tensor().dim(-1).value(), DType::boolean);
+    const Tensor chosen = one_hot(indices, logits.tensor().dim(-1).value(), DType::boolean);
     likelihood = sum(where(chosen, log_probability, 0), over_classes);
   }
   if (const double share = options.label_smoothing; share > 0) {

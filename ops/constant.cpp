@@ -2,9 +2,10 @@
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/node.hpp>
+#include <gradloom/graph/with_type_internal.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/fits_internal.hpp>
 #include <gradloom/ops/movement.hpp>
-#include <gradloom/ops/with_type_internal.hpp>
 
 #include <fmt/format.h>
 

@@ -1,9 +1,10 @@
 // iota: the index along an axis, as values.
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/with_type_internal.hpp>
+#include <gradloom/ops/fits_internal.hpp>
 #include <gradloom/ops/iota.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/sample.hpp>
-#include <gradloom/ops/with_type_internal.hpp>
 
 #include <fmt/format.h>
 

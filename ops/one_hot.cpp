@@ -1,9 +1,9 @@
 // one_hot: a row per index, 1 at the index. An op of its own, and no comparison with iota, because a label that is no
 // class must be an Error and not a row of zeros.
+#include <gradloom/graph/with_type_internal.hpp>
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/index_check_internal.hpp>
 #include <gradloom/ops/sample.hpp>
-#include <gradloom/ops/with_type_internal.hpp>
 
 #include <fmt/format.h>
 

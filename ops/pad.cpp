@@ -1,12 +1,13 @@
 // pad: a constant before, after and between the elements of x. Its gradient is slice, see ranges_internal.hpp.
+#include <gradloom/graph/with_type_internal.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/fits_internal.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/ranges_internal.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 #include <gradloom/ops/strided_copy.hpp>
-#include <gradloom/ops/with_type_internal.hpp>
 
 #include <fmt/format.h>
 

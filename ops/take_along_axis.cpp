@@ -1,9 +1,9 @@
 // take_along_axis and add_along_axis: one element for each index. Each is the gradient of the other.
+#include <gradloom/graph/with_type_internal.hpp>
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/index_check_internal.hpp>
 #include <gradloom/ops/sample.hpp>
-#include <gradloom/ops/with_type_internal.hpp>
 
 #include <fmt/format.h>
 
@@ -129,9 +129,7 @@ KernelPlan plan_add(const KernelRequest& request) {
   // Integers wrap around, as unsigned ones do; narrow ones are added as int and cut.
   const Kernel kernel = with_type(request.output().dtype, [](auto zero) -> Kernel {
     using T = decltype(zero);
-    if constexpr (std::is_same_v<T, bool>) {
-      return nullptr;  // the shape rule refuses it
-    } else if constexpr (std::is_integral_v<T>) {
+    if constexpr (std::is_integral_v<T>) {
       return add<std::make_unsigned_t<T>>;
     } else {
       return add<T>;

@@ -11,7 +11,7 @@ namespace {
 template <class Same>
 bool alike(const Array& a, const Array& b, Same same) {
   if (a.dtype() != b.dtype() || a.sizes() != b.sizes()) return false;
-  return with_element_type(a.dtype(), [&](auto zero) {
+  return with_type(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const auto* const x = static_cast<const T*>(a.raw());
     const auto* const y = static_cast<const T*>(b.raw());

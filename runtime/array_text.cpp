@@ -15,7 +15,7 @@ constexpr size_t line_width = 88;
 
 std::string element_text(DType dtype, const std::byte* at) {
   if (dtype == DType::boolean) return *at == std::byte{0} ? "false" : "true";
-  return with_element_type(dtype, [&](auto zero) {
+  return with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
     const T value = *reinterpret_cast<const T*>(at);
     if constexpr (std::is_floating_point_v<T>) {

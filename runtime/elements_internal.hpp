@@ -1,31 +1,12 @@
 // Walks the elements of Arrays of any dtype and any strides.
 #pragma once
 
+#include <gradloom/graph/with_type_internal.hpp>
 #include <gradloom/runtime/array.hpp>
 
 #include <vector>
 
 namespace gradloom::inline v0 {
-
-/// Calls f with a zero of the C++ type that stores a dtype. A boolean is its byte: reading one that is neither 0 nor 1
-/// as `bool` would be undefined.
-template <class F>
-auto with_element_type(DType dtype, F f) {
-  switch (dtype) {
-    case DType::boolean:
-    case DType::u8:
-      return f(uint8_t{});
-    case DType::i32:
-      return f(int32_t{});
-    case DType::i64:
-      return f(int64_t{});
-    case DType::f32:
-      return f(float{});
-    case DType::f64:
-      break;
-  }
-  return f(double{});
-}
 
 /// A run of n elements in each of two arrays: where it begins and how far apart its elements are, all in elements.
 struct RowPair {

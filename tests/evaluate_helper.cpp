@@ -1,26 +1,11 @@
 #include "evaluate_helper.hpp"
 
-#include <cstring>
-
+#include <gradloom/graph/with_type_internal.hpp>
 #include <gradloom/runtime/interpreter_internal.hpp>
 
+#include <cstring>
+
 namespace gradloom::test {
-
-namespace {
-
-template <class F>
-void with_type(DType dtype, F f) {
-  switch (dtype) {
-    case DType::boolean: return f(bool{});
-    case DType::u8: return f(uint8_t{});
-    case DType::i32: return f(int32_t{});
-    case DType::i64: return f(int64_t{});
-    case DType::f32: return f(float{});
-    case DType::f64: return f(double{});
-  }
-}
-
-}  // namespace
 
 std::vector<double> Values::as_doubles() const {
   std::vector<double> doubles;
@@ -34,9 +19,12 @@ Values Values::from_doubles(DType dtype, std::vector<int64_t> sizes, const std::
   Values values;
   with_type(dtype, [&](auto zero) {
     std::vector<decltype(zero)> typed;
-    for (const double element : elements) typed.push_back(static_cast<decltype(zero)>(element));
+    for (const double element : elements) {
+      typed.push_back(static_cast<decltype(zero)>(dtype == DType::boolean ? element != 0 : element));
+    }
     values = of(std::move(sizes), typed);
   });
+  values.dtype = dtype;  // booleans are stored as u8
   return values;
 }
 

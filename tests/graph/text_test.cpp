@@ -108,6 +108,21 @@ BOOST_AUTO_TEST_CASE(every_type_of_attribute_parses_back) {
   BOOST_TEST(parsed.graph.node(1).name == "a\"b\\\n");
 }
 
+// The names of files are not the program's own here: each graph keeps those that its nodes point to.
+BOOST_AUTO_TEST_CASE(a_copy_of_a_node_keeps_its_line_when_the_parsed_graph_goes) {
+  const std::string line = "  %0 \"x\" = input() {dtype = f32, shape = [2]} : f32[2] @\"my file.cpp\":7\n";
+  Graph copied, derived;
+  {
+    const Subgraph parsed = parse_text(graph_of(line));
+    const Node& x = parsed.graph.node(0);
+    (void)copied.add_copy(x, {}, x.attributes);
+    const SourceScope scope(derived, x, {});
+    (void)derived.input("x", {2});
+  }
+  BOOST_TEST(to_text(copied) == graph_of(line));
+  BOOST_TEST(to_text(derived) == graph_of(line));
+}
+
 BOOST_AUTO_TEST_CASE(literals_keep_every_bit) {
   Graph g;
   (void)constant<bool>(g, {2}, {true, false});

@@ -3,8 +3,11 @@
 #include <gradloom/autodiff/gradcheck.hpp>
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/losses.hpp>
+#include <gradloom/nn/optimizers.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -272,6 +275,38 @@ BOOST_AUTO_TEST_CASE(labels_that_do_not_fit_are_errors) {
              "softmax_cross_entropy: the labels are booleans");
   BOOST_TEST(problem_of(x, g.input("nine", {"batch", 9})) ==
              "softmax_cross_entropy: labels [batch, 9] do not fit logits [batch, 10]");
+}
+
+BOOST_AUTO_TEST_CASE(a_label_that_is_no_class_ends_the_run_and_leaves_the_state_whole) {
+  Graph g;
+  const Tensor logits = nn::dense(g.input("x", {"batch", 4}), 3);
+  const std::string file = "losses_test.cpp:";
+  const int line = __LINE__ + 1;
+  const Tensor label = g.input("label", {"batch"}, DType::i32);
+  const Tensor loss = nn::softmax_cross_entropy(logits, label);
+  const Program train = compile({.outputs = {loss}, .updates = nn::adam(loss, {})});
+  const auto labelled = [](std::initializer_list<int32_t> labels) {
+    const auto n = static_cast<int64_t>(labels.size());
+    return Batch{{"x", Array({n, 4})}, {"label", Array::from<int32_t>(labels)}};
+  };
+  for (const int threads : {1, 2}) {
+    const Executor executor{{.threads = threads}};
+    State state;
+    (void)train.run(executor, state, labelled({0, 1, 2, 0}));
+    const State before = state;
+    for (const int32_t wrong : {3, -1, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()}) {
+      const std::string text = message_of([&] { (void)train.run(executor, state, labelled({0, 2, wrong, 1, 0})); });
+      BOOST_TEST(text == file + std::to_string(line + 1) + ": one_hot: indices[2] is " + std::to_string(wrong) +
+                             ", but there are 3 classes\n  indices \"label\"  i32[5]  input, " + file +
+                             std::to_string(line) +
+                             "\n  one_hot needs indices from 0 to below the number of classes, i32 or i64");
+      BOOST_TEST(state.step() == 1);
+      BOOST_TEST((state.names() == before.names()));
+      for (const std::string& name : before.names()) BOOST_TEST(same_bits(state.get(name), before.get(name)), name);
+    }
+    (void)train.run(executor, state, labelled({2, 2}));
+    BOOST_TEST(state.step() == 2);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,7 +1,7 @@
-// From a DType, known when a node is planned, to the C++ type of its elements.
+// Which numbers are elements of which dtypes.
 #pragma once
 
-#include <gradloom/graph/dtype.hpp>
+#include <gradloom/graph/with_type_internal.hpp>
 
 #include <cmath>
 #include <limits>
@@ -9,28 +9,9 @@
 
 namespace gradloom::inline v0 {
 
-/// Calls f with a value (zero) of the C++ type of `dtype`.
-template <class F>
-auto with_type(DType dtype, F f) {
-  switch (dtype) {
-    case DType::boolean:
-      return f(false);
-    case DType::u8:
-      return f(uint8_t{});
-    case DType::i32:
-      return f(int32_t{});
-    case DType::i64:
-      return f(int64_t{});
-    case DType::f32:
-      return f(float{});
-    case DType::f64:
-      break;
-  }
-  return f(double{});
-}
-
 /// True if an element of that dtype can be `value`: whatever it is for floats, a whole number in range for others.
 [[nodiscard]] inline bool fits(double value, DType dtype) {
+  if (dtype == DType::boolean) return value == 0 || value == 1;
   return with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
