@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <numeric>
 #include <span>
+#include <stdexcept>
 
 namespace {
 
@@ -21,6 +23,7 @@ namespace gl = gradloom;
 
 struct Options {
   std::string name;
+  std::string trace, times;  // files
   peers::Patience patience;
   bench::TrainingOptions training;
   std::string isa;
@@ -43,6 +46,18 @@ void print_losses(const Options& options, bench::Case& c) {
   if (options.training.hash) bench::print_hash(c.outputs, c.state);
 }
 
+// After as many steps as warm the caches up, a few are written down.
+void write_trace(const Options& options, bench::Case& c) {
+  constexpr int warm = 20, traced = 3;
+  const gl::Executor executor{{.threads = options.training.threads}};
+  for (int i = 0; i < warm; ++i) c.program.run(executor, c.state, c.inputs, c.outputs);
+  gl::Trace trace;
+  for (int i = 0; i < traced; ++i) c.program.run(executor, c.state, c.inputs, c.outputs, {.trace = &trace});
+  std::ofstream file(options.trace);
+  file << trace.json();
+  if (!file.flush()) throw std::runtime_error("cannot write " + options.trace);
+}
+
 peers::Row measure(const Options& options, bench::Case& c) {
   const gl::Executor executor{{.threads = options.training.threads}};
   peers::Row row;
@@ -52,6 +67,11 @@ peers::Row measure(const Options& options, bench::Case& c) {
   };
   peers::time_steps(row, options.patience, step, [](const bench::Case* stepped) { return checksum(*stepped); });
   row.set_rate(c.flops, c.bytes);
+  if (!options.times.empty()) {
+    std::ofstream file(options.times);
+    for (const double ms : row.step_ms) file << ms << '\n';
+    if (!file.flush()) throw std::runtime_error("cannot write " + options.times);
+  }
   return row;
 }
 
@@ -92,6 +112,10 @@ int run_case(const Options& options) {
       std::puts(c.program.explain().c_str());
       return 0;
     }
+    if (!options.trace.empty()) {
+      write_trace(options, c);
+      return 0;
+    }
     if (options.training.losses > 0) {
       print_losses(options, c);
       return 0;
@@ -125,10 +149,12 @@ int main(int argc, char** argv) {
   app.add_option("--losses", options.training.losses, "print so many first losses instead of measuring");
   app.add_option("--seconds", options.patience.seconds, "time steps for so long");
   app.add_option("--steps", options.patience.fixed_steps, "time exactly so many steps");
+  app.add_option("--times", options.times, "write the time of every step to this file, in ms, one a line");
   app.add_option("--isa", options.isa, "baseline, avx2 or avx512; else the best there is");
   app.add_option("--without", options.training.compile.without_passes, "passes to leave out, such as fuse");
   app.add_flag("--hash", options.training.hash, "after the losses, print a hash of all outputs and of the State");
   app.add_option("--data", options.training.data, "the folder of Fashion-MNIST");
+  app.add_option("--trace", options.trace, "write a trace of three steps to this file instead, for chrome://tracing");
   app.add_flag("--explain", options.training.explain, "print what the case was compiled to");
   CLI11_PARSE(app, argc, argv);
   if (list) print_names();

@@ -71,3 +71,4 @@
 #include <gradloom/runtime/executor.hpp>
 #include <gradloom/runtime/program.hpp>
 #include <gradloom/runtime/state.hpp>
+#include <gradloom/runtime/trace.hpp>

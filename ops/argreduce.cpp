@@ -105,11 +105,13 @@ struct ArgReducePlan {
 
   ReduceForm form;
   ArgReduceLoop loop = nullptr;
+  int64_t read = 0, written = 0;  // bytes
 };
 
 void run(const KernelCall& call) {
   const auto& plan = *static_cast<const ArgReducePlan*>(call.params);
   const int64_t items = plan.form.item_count();
+  call.count(chunk_size(plan.read, call.chunks, call.chunk), chunk_size(plan.written, call.chunks, call.chunk));
   plan.loop(plan.form.params, call.inputs[0], static_cast<int64_t*>(call.outputs[0]),
             chunk_begin(items, call.chunks, call.chunk), chunk_begin(items, call.chunks, call.chunk + 1));
 }
@@ -119,6 +121,8 @@ KernelPlan plan(const KernelRequest& request, const ArgReduceKernels& kernels) {
   made->loop = kernels.loops[static_cast<size_t>(request.input(0).dtype)];
   const int64_t count = made->form.element_count();
   if (count == 0) return {};
+  made->read = count * static_cast<int64_t>(size_of(request.input(0).dtype));
+  made->written = made->form.params.rows * made->form.params.width * static_cast<int64_t>(sizeof(int64_t));
   KernelPlan result;
   result.steps = {{run, std::min(reduce_chunks(count), made->form.item_count())}};
   result.nanoseconds = 20 + 0.5 * static_cast<double>(count);

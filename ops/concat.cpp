@@ -59,6 +59,7 @@ void concat_bytes(const KernelCall& call) {
   const int64_t total = static_cast<int64_t>(params.total);
   size_t at = static_cast<size_t>(chunk_begin(total, call.chunks, call.chunk));
   const size_t end = static_cast<size_t>(chunk_begin(total, call.chunks, call.chunk + 1));
+  call.count(static_cast<int64_t>(end - at), static_cast<int64_t>(end - at));
   size_t row = at / row_bytes, column = at % row_bytes, input = 0;
   while (params.ends[input] <= column) ++input;
   while (at < end) {

@@ -43,8 +43,11 @@ void copy_rows(const KernelCall& call) {
   const auto* const from = static_cast<const std::byte*>(call.inputs[0]);
   auto* const to = static_cast<std::byte*>(call.outputs[0]);
   with_indices(params.check, call.inputs, [&](const auto* indices) {
+    const int64_t begin = chunk_begin(rows, call.chunks, call.chunk);
     const int64_t end = chunk_begin(rows, call.chunks, call.chunk + 1);
-    for (int64_t row = chunk_begin(rows, call.chunks, call.chunk); row < end; ++row) {
+    call.count((end - begin) * static_cast<int64_t>(bytes + sizeof(*indices)),
+               (end - begin) * static_cast<int64_t>(bytes));
+    for (int64_t row = begin; row < end; ++row) {
       const int64_t source = row / count * params.from.size + static_cast<int64_t>(indices[row % count]);
       std::memcpy(to + static_cast<size_t>(row) * bytes, from + static_cast<size_t>(source) * bytes, bytes);
     }

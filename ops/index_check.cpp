@@ -53,6 +53,7 @@ IndexCheck make_index_check(const KernelRequest& request, int input, int64_t siz
 
 void check_indices(const KernelCall& call) {
   const auto& check = *static_cast<const IndexCheck*>(call.params);
+  call.count(check.count * static_cast<int64_t>(size_of(check.dtype)), 0);
   with_indices(check, call.inputs, [&](const auto* indices) { check_all(check, indices); });
 }
 

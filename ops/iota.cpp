@@ -43,6 +43,7 @@ void write_indices(const KernelCall& call) {
   T* const to = static_cast<T*>(call.outputs[0]);
   int64_t at = chunk_begin(params.count, call.chunks, call.chunk);
   const int64_t end = chunk_begin(params.count, call.chunks, call.chunk + 1);
+  call.count(0, (end - at) * static_cast<int64_t>(sizeof(T)));
   while (at < end) {
     const int64_t index = at / params.inner % params.size;
     if (params.inner == 1) {  // the indices in a row

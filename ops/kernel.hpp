@@ -34,6 +34,14 @@ struct RunInfo {
   int64_t step = 0;   ///< how many updating runs the State has seen
 };
 
+/// What kernels read and wrote, in bytes, by their own account: operands and results, not scratch, and what is read
+/// twice from cache once.
+struct Traffic {
+  int64_t read = 0;
+  int64_t written = 0;
+  int64_t calls = 0;  ///< counted by the run
+};
+
 /// What a kernel is called with: one chunk of one step of a node.
 struct KernelCall {
   const void* const* inputs = nullptr;  ///< dense, row-major
@@ -44,6 +52,14 @@ struct KernelCall {
   int64_t chunk = 0;                    ///< which chunk of the step
   int64_t chunks = 1;                   ///< of how many
   const RunInfo* run = nullptr;
+  Traffic* traffic = nullptr;  ///< of this worker; null unless the run is traced
+
+  /// A kernel says what this call reads and writes.
+  void count(int64_t read, int64_t written) const {
+    if (traffic == nullptr) return;
+    traffic->read += read;
+    traffic->written += written;
+  }
 };
 
 using Kernel = void (*)(const KernelCall& call);
@@ -97,6 +113,10 @@ class KernelRequest {
 /// The begin of chunk i when n items are cut into `chunks` parts: equal parts, the first ones one longer.
 [[nodiscard]] constexpr int64_t chunk_begin(int64_t n, int64_t chunks, int64_t i) {
   return i * (n / chunks) + (i < n % chunks ? i : n % chunks);
+}
+/// How many of the n items chunk i has.
+[[nodiscard]] constexpr int64_t chunk_size(int64_t n, int64_t chunks, int64_t i) {
+  return chunk_begin(n, chunks, i + 1) - chunk_begin(n, chunks, i);
 }
 /// How many chunks of about `grain` items n is cut into; at least 1.
 [[nodiscard]] constexpr int64_t chunk_count(int64_t n, int64_t grain) {

@@ -116,7 +116,13 @@ void multiply_integers(const GemmArgs<T>& g, void*) noexcept {
 
 template <class T>
 void run(const KernelCall& call) {
-  multiply_chunk(*static_cast<const Products<T>*>(call.params), call.chunk, static_cast<const T*>(call.inputs[0]),
+  const auto& products = *static_cast<const Products<T>*>(call.params);
+  if (call.traffic != nullptr) {
+    const ProductTraffic moved = chunk_traffic(products, call.chunk);
+    constexpr int64_t size = sizeof(T);
+    call.count(moved.read * size, moved.made * size);
+  }
+  multiply_chunk(products, call.chunk, static_cast<const T*>(call.inputs[0]),
                  static_cast<const T*>(call.inputs[1]), static_cast<T*>(call.outputs[0]), call.scratch);
 }
 

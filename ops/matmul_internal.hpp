@@ -65,4 +65,19 @@ void multiply_chunk(const Products<T>& products, int64_t chunk, const T* a, cons
   }
 }
 
+/// Elements that a chunk reads of A and B, and has of C. Blocks share their operands; each part of one is counted once.
+struct ProductTraffic {
+  int64_t read = 0, made = 0;
+};
+
+template <class T>
+[[nodiscard]] ProductTraffic chunk_traffic(const Products<T>& products, int64_t chunk) {
+  const int64_t group = chunk / products.blocks(), block = chunk % products.blocks();
+  const int64_t row = block / products.grid.cols, col = block % products.grid.cols;
+  const int64_t rows = gemm_grid_rows(products.grid, products.args.m, row).size;
+  const int64_t cols = gemm_grid_cols(products.grid, products.args.n, col).size;
+  const int64_t count = chunk_size(products.count, products.groups, group);
+  return {count * products.args.k * ((col == 0 ? rows : 0) + (row == 0 ? cols : 0)), count * rows * cols};
+}
+
 }  // namespace gradloom::inline v0

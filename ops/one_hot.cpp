@@ -36,6 +36,8 @@ void write_rows(const KernelCall& call) {
   T* const to = static_cast<T*>(call.outputs[0]);
   const int64_t begin = chunk_begin(params.check.count, call.chunks, call.chunk);
   const int64_t end = chunk_begin(params.check.count, call.chunks, call.chunk + 1);
+  call.count((end - begin) * static_cast<int64_t>(size_of(params.check.dtype)),
+             (end - begin) * params.classes * static_cast<int64_t>(sizeof(T)));
   std::fill(to + begin * params.classes, to + end * params.classes, T{0});
   with_indices(params.check, call.inputs, [&](const auto* indices) {
     for (int64_t row = begin; row < end; ++row) to[row * params.classes + static_cast<int64_t>(indices[row])] = T{1};

@@ -82,6 +82,8 @@ void pad_rows(const KernelCall& call) {
   for (int64_t row = chunk_begin(params.rows, call.chunks, call.chunk); row < end; ++row) {
     T* const to = static_cast<T*>(call.outputs[0]) + row * last.size;
     const int64_t source = last.count == 0 ? -1 : source_of(params, row);
+    call.count((source < 0 ? 0 : last.count) * static_cast<int64_t>(sizeof(T)),
+               last.size * static_cast<int64_t>(sizeof(T)));
     if (source < 0) {
       fill(to, last.size, value);
       continue;

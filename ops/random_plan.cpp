@@ -24,6 +24,7 @@ void fill_chunk(const KernelCall& call) {
   const int64_t tiles = (params.count + tile - 1) / tile;
   const int64_t begin = chunk_begin(tiles, call.chunks, call.chunk) * tile;
   const int64_t end = std::min(params.count, chunk_begin(tiles, call.chunks, call.chunk + 1) * tile);
+  call.count(0, (end - begin) * static_cast<int64_t>(params.element_bytes));
   params.loop({.key = philox_key(call.run->seed, params.stream),
                .step = call.run->step,
                .begin = begin,

@@ -113,11 +113,14 @@ struct RecurrencePlan {
   ReduceForm form;
   RecurrenceParams params{};
   RecurrenceLoop loop = nullptr;
+  int64_t bytes = 0;  // of each operand, and of the result
 };
 
 void run(const KernelCall& call) {
   const auto& plan = *static_cast<const RecurrencePlan*>(call.params);
   const int64_t items = plan.form.item_count();
+  const int64_t bytes = chunk_size(plan.bytes, call.chunks, call.chunk);
+  call.count(2 * bytes, bytes);
   plan.loop(plan.params, call.inputs[0], call.inputs[1], call.outputs[0], chunk_begin(items, call.chunks, call.chunk),
             chunk_begin(items, call.chunks, call.chunk + 1));
 }
@@ -131,6 +134,7 @@ KernelPlan plan(const KernelRequest& request) {
   made->loop = request.input(0).dtype == DType::f32 ? kernels.f32 : kernels.f64;
   const int64_t count = made->form.element_count();
   if (count == 0) return {};
+  made->bytes = count * static_cast<int64_t>(size_of(request.input(0).dtype));
   KernelPlan result;
   result.steps = {{run, std::min(reduce_chunks(count), made->form.item_count())}};
   result.nanoseconds = 20 + 2 * static_cast<double>(count);

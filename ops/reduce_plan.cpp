@@ -80,11 +80,14 @@ struct ReducePlan {
   ReduceForm form;
   ReduceLoops loops;
   int64_t items = 0;
+  int64_t read = 0, written = 0;  // bytes
 };
 
 void run_items(const KernelCall& call) {
   const auto& plan = *static_cast<const ReducePlan*>(call.params);
   const ReduceParams& params = plan.form.params;
+  call.count(chunk_size(plan.read, call.chunks, call.chunk),
+             params.parts > 1 ? 0 : chunk_size(plan.written, call.chunks, call.chunk));
   plan.loops.reduce(params, call.inputs[0], params.parts > 1 ? call.shared : call.outputs[0],
                     chunk_begin(plan.items, call.chunks, call.chunk),
                     chunk_begin(plan.items, call.chunks, call.chunk + 1));
@@ -92,6 +95,7 @@ void run_items(const KernelCall& call) {
 
 void run_combine(const KernelCall& call) {
   const auto& plan = *static_cast<const ReducePlan*>(call.params);
+  call.count(0, plan.written);
   plan.loops.combine(plan.form.params, call.shared, call.outputs[0], 0, plan.form.params.width);
 }
 
@@ -121,6 +125,8 @@ KernelPlan plan_reduce(const KernelRequest& request, const ReduceKernels& kernel
   const int64_t count = plan->form.element_count(), chunks = reduce_chunks(count);
   cut(plan->form, chunks);
   plan->items = plan->form.item_count() * params.parts;
+  plan->read = count * static_cast<int64_t>(size_of(dtype));
+  plan->written = params.rows * params.width * static_cast<int64_t>(size_of(dtype));
   KernelPlan result;
   result.steps = {{run_items, std::min(chunks, plan->items)}};
   if (params.parts > 1) {

@@ -109,6 +109,7 @@ void write_zeros(const KernelCall& call) {
   const int64_t bytes = static_cast<int64_t>(params.bytes);
   const int64_t begin = chunk_begin(bytes, call.chunks, call.chunk),
                 end = chunk_begin(bytes, call.chunks, call.chunk + 1);
+  call.count(0, end - begin);
   std::memset(static_cast<std::byte*>(call.outputs[0]) + begin, 0, static_cast<size_t>(end - begin));
 }
 
@@ -128,6 +129,9 @@ void add_slices(const KernelCall& call) {
         params.add(sums + static_cast<size_t>(row * inner + column) * params.element_bytes,
                    updates + static_cast<size_t>((block * count + i) * inner + column) * params.element_bytes, columns);
       }
+      // The sums that an update lands on are read and written once per update.
+      const int64_t updated = count * columns * static_cast<int64_t>(params.element_bytes);
+      call.count(2 * updated + count * static_cast<int64_t>(sizeof(*indices)), updated);
       at += last - first;
     }
   });

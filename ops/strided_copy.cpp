@@ -26,6 +26,8 @@ struct StridedCopy {
   int64_t rows = 1, row_blocks = 1;
   int64_t columns = 1, column_blocks = 1;
   int64_t blocks = 1;  // of all
+  int64_t read = 0;    // elements of the input, each once however often it is repeated
+  int64_t count = 0;   // elements of the output
 };
 
 constexpr int64_t grain = int64_t{64} * 1024;
@@ -117,6 +119,8 @@ void copy(const KernelCall& call) {
   const Axis &second = params.second, &inner = params.inner;
   const T* const input = static_cast<const T*>(call.inputs[0]) + params.offset;
   T* const output = static_cast<T*>(call.outputs[0]);
+  call.count(chunk_size(params.read * static_cast<int64_t>(sizeof(T)), call.chunks, call.chunk),
+             chunk_size(params.count * static_cast<int64_t>(sizeof(T)), call.chunks, call.chunk));
   const int64_t end = chunk_begin(params.blocks, call.chunks, call.chunk + 1);
   for (int64_t block = chunk_begin(params.blocks, call.chunks, call.chunk); block < end; ++block) {
     const int64_t column = block % params.column_blocks * params.columns;
@@ -182,6 +186,9 @@ KernelPlan plan_strided_copy(const std::vector<int64_t>& sizes, const std::vecto
   if (count == 0) return {};
   auto params = std::make_shared<StridedCopy>();
   params->offset = offset;
+  params->count = count;
+  params->read = 1;
+  for (size_t i = 0; i < sizes.size(); ++i) params->read *= strides[i] == 0 ? 1 : sizes[i];
   params->outer = joined_axes(sizes, strides);
   std::vector<Axis>& outer = params->outer;
   const auto take = [&](size_t i) {

@@ -68,9 +68,12 @@ void take(const KernelCall& call) {
   const int64_t inner = params.view.inner, size = params.view.size, per_block = params.count * inner;
   const T* const from = static_cast<const T*>(call.inputs[0]);
   T* const to = static_cast<T*>(call.outputs[0]);
+  const int64_t begin = chunk_begin(params.check.count, call.chunks, call.chunk);
   const int64_t end = chunk_begin(params.check.count, call.chunks, call.chunk + 1);
   with_indices(params.check, call.inputs, [&](const auto* indices) {
-    for (int64_t i = chunk_begin(params.check.count, call.chunks, call.chunk); i < end; ++i) {
+    call.count((end - begin) * static_cast<int64_t>(sizeof(T) + sizeof(*indices)),
+               (end - begin) * static_cast<int64_t>(sizeof(T)));
+    for (int64_t i = begin; i < end; ++i) {
       const int64_t block = i / per_block, column = i % inner;
       to[i] = from[(block * size + static_cast<int64_t>(indices[i])) * inner + column];
     }
@@ -88,6 +91,8 @@ void add(const KernelCall& call) {
   const int64_t last = chunk_begin(params.view.outer, call.chunks, call.chunk + 1);
   std::fill(to + first * size * inner, to + last * size * inner, T{});
   with_indices(params.check, call.inputs, [&](const auto* indices) {
+    call.count((last - first) * params.count * inner * static_cast<int64_t>(sizeof(T) + sizeof(*indices)),
+               (last - first) * size * inner * static_cast<int64_t>(sizeof(T)));
     for (int64_t row = first * params.count; row < last * params.count; ++row) {
       T* const block = to + row / params.count * size * inner;
       for (int64_t column = 0; column < inner; ++column) {

@@ -62,10 +62,10 @@ void ExecutorData::give_back(std::unique_ptr<Workspace> workspace) {
   idle_workspaces_.push_back(std::move(workspace));
 }
 
-void ExecutorData::execute(const Plan& plan, Workspace& workspace, const RunInfo& info, const StopToken* stop) {
+void ExecutorData::execute(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers) {
   // Below this a hand-over costs more than it saves; the same for a chain, where nothing can overlap.
   constexpr double worth_sharing_ns = 20'000;
-  Run run(plan, workspace, info, stop);
+  Run run(plan, workspace, info, watchers);
   const bool alone = threads_ == 1 || plan.nanoseconds < worth_sharing_ns;
   if (alone) {
     run.run_serially();

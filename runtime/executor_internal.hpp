@@ -24,6 +24,7 @@
 namespace gradloom::inline v0 {
 
 struct Specialization;
+class RunRecord;
 
 struct StopData {
   std::atomic<int> references{1};
@@ -72,6 +73,7 @@ struct Workspace {
   Buffer arena;
   std::vector<Buffer> scratch;  // by worker
   std::vector<void*> bases;
+  std::vector<void*> pointers;                       // by Plan::addresses: what kernels are handed
   std::unique_ptr<std::atomic<int64_t>[]> counters;  // by task: dependencies left, chunks left, next chunk
   size_t counter_count = 0;
   std::vector<int> ready;  // the queue's storage
@@ -89,10 +91,16 @@ class ExecutorAccess {
   static ExecutorData& data(const Executor& executor) { return *executor.data_; }
 };
 
+/// What may look into a run; either may be null.
+struct RunWatchers {
+  const StopToken* stop = nullptr;
+  RunRecord* record = nullptr;
+};
+
 /// One run in flight.
 class Run {
  public:
-  Run(const Plan& plan, Workspace& workspace, const RunInfo& info, const StopToken* stop);
+  Run(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers);
 
   /// On the calling thread alone, without an atomic.
   void run_serially();
@@ -120,6 +128,7 @@ class Run {
   [[nodiscard]] bool cancelled() const { return phase_.load(std::memory_order_acquire) == cancelled_phase; }
   bool may_start(const Task& task);
   void call(const Task& task, int64_t chunk, int worker) const;
+  void call_recorded(const Task& task, KernelCall call, int worker) const;
   bool take(int& task, int64_t& chunk);
   void push(int task);
   /// Counts the successors down; returns one to go on with, or -1.
@@ -134,6 +143,7 @@ class Run {
   ExecutorData* executor_ = nullptr;
   const RunInfo info_;
   const StopToken* const stop_;
+  RunRecord* const record_;
   SpinLock lock_;
   std::vector<int>& ready_;  // a heap by priority
   std::atomic<int> ready_count_{0};
@@ -148,7 +158,7 @@ class ExecutorData {
   explicit ExecutorData(const ExecutorOptions& options);
 
   /// Runs to the end, or throws the first error after all chunks have stopped.
-  void execute(const Plan& plan, Workspace& workspace, const RunInfo& info, const StopToken* stop);
+  void execute(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers);
 
   [[nodiscard]] std::unique_ptr<Workspace> take_workspace();
   void give_back(std::unique_ptr<Workspace> workspace);

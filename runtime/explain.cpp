@@ -29,7 +29,8 @@ std::string_view name_of(Storage::Kind kind) {
   return "";
 }
 
-// "matmul", or for a region the ops in it: "region(add, relu)".
+}  // namespace
+
 std::string kernel_name(const Node& node) {
   if (!is_region(node)) return std::string(node.op->name);
   const Graph& body = body_of(node).graph;
@@ -40,8 +41,6 @@ std::string kernel_name(const Node& node) {
   }
   return fmt::format("region({})", ops);
 }
-
-}  // namespace
 
 std::string describe(const Plan& plan) {
   const Graph& graph = plan.module.graph;

@@ -33,6 +33,7 @@ struct FlatRegion {
   int64_t count = 0;  // elements of the iteration space
   int64_t tile = 0;   // elements, whole blocks
   std::vector<SpreadOperand> operands;
+  int64_t read_per_element = 0, written_per_element = 0;  // bytes; broadcast operands are as good as nothing
 };
 
 void run_flat(const KernelCall& call) {
@@ -84,6 +85,8 @@ void run_flat(const KernelCall& call) {
     }
   }
   frame.finish_stores();
+  const int64_t done = chunk_end - first * region.tile;
+  call.count(done * region.read_per_element, done * region.written_per_element);
 }
 
 }  // namespace
@@ -158,6 +161,10 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   }
   auto region = std::make_shared<FlatRegion>(builder.finish(streaming));
   const FusedProgram& program = region->program;
+  for (const int place : program.input_streams)
+    region->read_per_element += static_cast<int64_t>(program.place(place).element_size);
+  for (const int place : program.output_streams)
+    region->written_per_element += static_cast<int64_t>(program.place(place).element_size);
   region->count = count;
 
   // A tile that all repeated operands fit a whole number of times, if that is not too long.

@@ -50,6 +50,7 @@ struct MatmulRegion {
   std::vector<RowOperand> operands;
   std::vector<ColumnSum> sums;
   ReduceCombine combine = nullptr;
+  int64_t read_per_element = 0, written_per_element = 0;  // bytes, besides the product's operands
   /// Storage of partial sums, for a long k: an output's memory, or shared memory.
   int partial_output = -1;
   int64_t partial_offset = -1;
@@ -196,6 +197,11 @@ void run_matmul(const KernelCall& call) {
   const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
   Epilogue<T> epilogue(region, call);
   const GemmEpilogue<T> hook{Epilogue<T>::run, &epilogue};
+  if (call.traffic != nullptr) {
+    const ProductTraffic moved = chunk_traffic(region.products, call.chunk);
+    constexpr int64_t size = sizeof(T);
+    call.count(moved.read * size + moved.made * region.read_per_element, moved.made * region.written_per_element);
+  }
   T* partial = nullptr;
   if (region.partial_output >= 0) partial = static_cast<T*>(call.outputs[region.partial_output]);
   if (region.partial_offset >= 0)
@@ -210,6 +216,7 @@ void combine_sums(const KernelCall& call) {
   ReduceParams params;
   params.parts = (region.rows + reduce_leaf_lines - 1) / reduce_leaf_lines;
   params.width = region.columns;
+  call.count(0, chunk_size(region.columns, call.chunks, call.chunk) * static_cast<int64_t>(region.sums.size() * sizeof(T)));
   for (const ColumnSum& sum : region.sums) {
     region.combine(params, static_cast<std::byte*>(call.shared) + sum.leaves, call.outputs[sum.output],
                    chunk_begin(region.columns, call.chunks, call.chunk),
@@ -290,6 +297,10 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   auto region = std::make_shared<MatmulRegion<T>>(std::move(products), builder.finish());
   region->a = input_of.at(matmul.inputs[0].node);
   region->b = input_of.at(matmul.inputs[1].node);
+  for (const int place : region->program.input_streams)
+    region->read_per_element += static_cast<int64_t>(region->program.place(place).element_size);
+  for (const int place : region->program.output_streams)
+    region->written_per_element += static_cast<int64_t>(region->program.place(place).element_size);
   region->columns = c.back();
   region->rows = product.shape.element_count().value() / c.back();
   region->tile = tile;

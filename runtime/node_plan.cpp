@@ -26,9 +26,13 @@ void run_pointwise(const KernelCall& call) {
   const int64_t begin = chunk_begin(params.count, call.chunks, call.chunk);
   const int64_t end = chunk_begin(params.count, call.chunks, call.chunk + 1);
   const void* inputs[3];
+  size_t input_bytes = 0;  // of one element of each
   for (int i = 0; i < params.inputs; ++i) {
     inputs[i] = static_cast<const std::byte*>(call.inputs[i]) + static_cast<size_t>(begin) * params.input_bytes[i];
+    input_bytes += params.input_bytes[i];
   }
+  call.count((end - begin) * static_cast<int64_t>(input_bytes),
+             (end - begin) * static_cast<int64_t>(params.output_bytes));
   params.loop(inputs, static_cast<std::byte*>(call.outputs[0]) + static_cast<size_t>(begin) * params.output_bytes,
               end - begin);
 }
@@ -61,15 +65,18 @@ struct CopyParams {
   size_t bytes = 0;
 };
 
+void copy_bytes(const KernelCall& call) {
+  const size_t bytes = static_cast<const CopyParams*>(call.params)->bytes;
+  std::memcpy(call.outputs[0], call.inputs[0], bytes);
+  call.count(static_cast<int64_t>(bytes), static_cast<int64_t>(bytes));
+}
+
 KernelPlan plan_alias(const KernelRequest& request) {
   auto params = std::make_shared<CopyParams>();
   params->bytes = static_cast<size_t>(request.output().shape.element_count().value()) * size_of(request.output().dtype);
   KernelPlan plan;
   if (params->bytes > 0) {
-    plan.steps = {{[](const KernelCall& call) {
-                     std::memcpy(call.outputs[0], call.inputs[0], static_cast<const CopyParams*>(call.params)->bytes);
-                   },
-                   1}};
+    plan.steps = {{copy_bytes, 1}};
   }
   plan.nanoseconds = 10 + 0.05 * static_cast<double>(params->bytes);
   plan.params = std::move(params);

@@ -250,7 +250,9 @@ class Planner {
       copy_bytes_.push_back(std::make_shared<size_t>(from.bytes));
       Task task;
       task.run = [](const KernelCall& call) {
-        __builtin_memcpy(call.outputs[0], call.inputs[0], *static_cast<const size_t*>(call.params));
+        const size_t bytes = *static_cast<const size_t*>(call.params);
+        __builtin_memcpy(call.outputs[0], call.inputs[0], bytes);
+        call.count(static_cast<int64_t>(bytes), static_cast<int64_t>(bytes));
       };
       task.params = copy_bytes_.back().get();
       task.node = copy.writer;

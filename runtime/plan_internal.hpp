@@ -85,6 +85,9 @@ struct Plan {
 /// Plans a module whose sizes are all known.
 [[nodiscard]] Plan make_plan(Module module, Isa isa);
 
+/// "matmul"; for a region with the ops in it: "region(add, relu)".
+[[nodiscard]] std::string kernel_name(const Node& node);
+
 /// What explain() prints of a plan: regions, memory map, task graph.
 [[nodiscard]] std::string describe(const Plan& plan);
 

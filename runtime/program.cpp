@@ -5,11 +5,13 @@
 #include <gradloom/graph/text.hpp>
 #include <gradloom/runtime/program.hpp>
 #include <gradloom/runtime/program_internal.hpp>
+#include <gradloom/runtime/trace_internal.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace gradloom::inline v0 {
 
@@ -309,17 +311,20 @@ std::vector<std::string> ProgramData::initialize_missing(StateData& state) const
 void ProgramData::bind(const Specialization& specialization, StateData& state, std::span<const Array* const> arrays,
                        std::span<Array> outputs, Workspace& workspace) const {
   const Plan& plan = specialization.plan;
+  const bool known = workspace.bound == &specialization && workspace.bound_version == state.version;
+  workspace.bound = nullptr;  // until all is well
+  bool moved = !known;
+  const auto place = [&](int base, const void* at) {
+    void*& placed = workspace.bases[static_cast<size_t>(base)];
+    moved |= placed != at;
+    placed = const_cast<void*>(at);  // kernels only read through what the plan calls an input
+  };
   workspace.bases.resize(static_cast<size_t>(plan.bases));
-  workspace.bases[0] = workspace.arena.reserve(plan.arena_bytes);
+  place(0, workspace.arena.reserve(plan.arena_bytes));
   for (Buffer& scratch : workspace.scratch) scratch.reserve(plan.scratch_bytes);
-  if (workspace.bound != &specialization || workspace.bound_version != state.version) {
-    for (const auto& [base, bytes] : plan.constants)
-      workspace.bases[static_cast<size_t>(base)] = const_cast<void*>(bytes);
-    for (const Slot& slot : plan.parameters) {
-      workspace.bases[static_cast<size_t>(slot.base)] = state.values.find(slot.name)->second.raw();
-    }
-    workspace.bound = &specialization;
-    workspace.bound_version = state.version;
+  if (!known) {
+    for (const auto& [base, bytes] : plan.constants) place(base, bytes);
+    for (const Slot& slot : plan.parameters) place(slot.base, state.values.find(slot.name)->second.raw());
   }
   workspace.staged.resize(std::max(workspace.staged.size(), plan.inputs.size()));
   for (size_t i = 0; i < plan.inputs.size(); ++i) {
@@ -333,11 +338,19 @@ void ProgramData::bind(const Specialization& specialization, StateData& state, s
       }
       array = &dense;
     }
-    workspace.bases[static_cast<size_t>(plan.inputs[i].base)] = array->raw();
+    place(plan.inputs[i].base, array->raw());
   }
-  for (size_t i = 0; i < plan.outputs.size(); ++i) {
-    workspace.bases[static_cast<size_t>(plan.outputs[i].base)] = outputs[i].raw();
+  for (size_t i = 0; i < plan.outputs.size(); ++i) place(plan.outputs[i].base, outputs[i].raw());
+  if (moved) {  // seldom, where a loop reuses its Arrays
+    workspace.pointers.resize(plan.addresses.size());
+    for (size_t i = 0; i < plan.addresses.size(); ++i) {
+      const Address& address = plan.addresses[i];
+      workspace.pointers[i] =
+          static_cast<std::byte*>(workspace.bases[static_cast<size_t>(address.base)]) + address.offset;
+    }
   }
+  workspace.bound = &specialization;
+  workspace.bound_version = state.version;
 }
 
 void ProgramData::run(const Executor& executor, StateData& state, bool may_update, const Batch& inputs,
@@ -388,15 +401,28 @@ void ProgramData::run(const Executor& executor, StateData& state, bool may_updat
     for (const std::string& name : added) state.values.erase(name);
     if (!added.empty()) state.version = next_state_version();
   };
+  std::optional<RunRecord> record;
+  if (options.trace != nullptr)
+    record.emplace(std::shared_ptr<const Plan>(specialization, &plan), data.threads(), state.step);
   try {
     bind(*specialization, state, workspace->arrays, aside.empty() ? outputs : std::span<Array>(aside), *workspace);
-    data.execute(plan, *workspace, {.seed = state.seed, .step = state.step}, options.stop);
+    data.execute(plan, *workspace, {.seed = state.seed, .step = state.step},
+                 {.stop = options.stop, .record = record ? &*record : nullptr});
   } catch (...) {
     forget_added();  // the State is as it was before
     throw;
   }
   for (size_t i = 0; i < aside.size(); ++i) outputs[i].assign(aside[i]);
   if (updates_) ++state.step;
+  if (record) {
+    record->close();
+    std::vector<KernelStats> kernels = record->kernels();
+    {
+      const std::lock_guard guard(mutex_);
+      specialization->traced = std::move(kernels);
+    }
+    options.trace->data_->add(std::move(*record));
+  }
 }
 
 void ProgramData::check_outputs(const Plan& plan, std::span<const Array> outputs) const {
@@ -453,7 +479,14 @@ ProgramStats ProgramData::stats() {
   for (const Slot& slot : plan.outputs) outputs += slot.bytes();
   stats.arena_bytes = static_cast<int64_t>(plan.arena_bytes);
   stats.planned_bytes = static_cast<int64_t>(plan.arena_bytes + plan.scratch_bytes + outputs);
+  stats.traced = specializations_.front()->traced;
   return stats;
+}
+
+std::string ProgramData::explain(std::span<const SymbolBinding> bindings) {
+  const SpecializationPtr specialization = specialization_for(bindings);
+  const std::lock_guard guard(mutex_);
+  return specialization->plan.log + describe(specialization->plan) + describe(specialization->traced);
 }
 
 // ---- Program
@@ -494,10 +527,7 @@ int64_t Program::specialize(std::span<const SymbolBinding> bindings) const {
   return static_cast<int64_t>(bytes);
 }
 
-std::string Program::explain(std::span<const SymbolBinding> bindings) const {
-  const ProgramData::SpecializationPtr specialization = data_->specialization_for(bindings);
-  return specialization->plan.log + describe(specialization->plan);
-}
+std::string Program::explain(std::span<const SymbolBinding> bindings) const { return data_->explain(bindings); }
 
 ProgramStats Program::stats() const { return data_->stats(); }
 

@@ -8,6 +8,7 @@
 #include <gradloom/runtime/batch.hpp>
 #include <gradloom/runtime/executor.hpp>
 #include <gradloom/runtime/state.hpp>
+#include <gradloom/runtime/trace.hpp>
 
 #include <cstdint>
 #include <initializer_list>
@@ -65,6 +66,18 @@ class GRADLOOM_API StopToken {
 
 struct RunOptions {
   const StopToken* stop = nullptr;
+  /// Records the run, unless it throws. A traced run is a little slower, and allocates.
+  Trace* trace = nullptr;
+};
+
+/// What a kernel did in a traced run.
+struct KernelStats {
+  std::string name;    ///< of its node: "encoder/dense_1/matmul_7"
+  std::string kernel;  ///< "matmul"; of a region, with its ops: "region(add, relu)"
+  int64_t calls = 0;
+  /// Of operands and results, each element once, as the kernel itself counts them.
+  int64_t bytes_read = 0, bytes_written = 0;
+  double microseconds = 0;  ///< of all threads together
 };
 
 /// What a specialisation needs and does.
@@ -75,6 +88,8 @@ struct ProgramStats {
   int64_t tasks = 0;          ///< chunks included
   int64_t planned_bytes = 0;  ///< arena, outputs, scratch of one worker, of the latest specialisation
   int64_t arena_bytes = 0;
+  /// Kernel by kernel, from the latest traced run of the latest specialisation; empty if there was none.
+  std::vector<KernelStats> traced{};
 };
 
 /// A compiled graph: fused kernels, one memory plan and one task graph per binding of its symbols. Immutable to its
@@ -102,7 +117,8 @@ class GRADLOOM_API Program {
   int64_t specialize(std::initializer_list<SymbolBinding> bindings) const {
     return specialize(std::span<const SymbolBinding>(bindings.begin(), bindings.size()));
   }
-  /// The graph after every pass, the regions, the memory map and the task graph with its costs, for these sizes.
+  /// The graph after every pass, the regions, the memory map and the task graph with its costs, for these sizes; and
+  /// what the kernels did in the latest traced run, if there was one.
   [[nodiscard]] std::string explain(std::span<const SymbolBinding> bindings = {}) const;
   [[nodiscard]] ProgramStats stats() const;
 

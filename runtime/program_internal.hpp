@@ -29,6 +29,8 @@ struct Specialization {
   Plan plan;
   std::vector<std::vector<int64_t>> input_sizes;  // by declared input
   std::vector<int> declared;                      // for each of plan.inputs, the declared input
+  // Of the latest traced run; under the Program's mutex.
+  mutable std::vector<KernelStats> traced{};
 };
 
 class ProgramData {
@@ -46,6 +48,7 @@ class ProgramData {
            std::span<Array> given, const RunOptions& options);
   void initialize(StateData& state) const;
   [[nodiscard]] ProgramStats stats();
+  [[nodiscard]] std::string explain(std::span<const SymbolBinding> bindings);
 
   std::atomic<int> references{1};
 

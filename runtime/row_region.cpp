@@ -65,6 +65,7 @@ struct RowRegion {
   std::vector<ColumnSum> sums;
   std::vector<std::pair<int, size_t>> buffers;  // places of values that later phases read, offset in scratch
   ReduceCombine combine = nullptr;
+  int64_t read_per_row = 0, written_per_row = 0;  // bytes
 };
 
 template <class T>
@@ -219,6 +220,7 @@ void run_rows(const KernelCall& call) {
                 end = std::min(chunk_begin(units, call.chunks, call.chunk + 1) * unit, region.rows);
   RowRun run(region, call);
   for (int64_t row = begin; row < end; ++row) run.run(row);
+  call.count((end - begin) * region.read_per_row, (end - begin) * region.written_per_row);
 }
 
 void combine_sums(const KernelCall& call) {
@@ -226,6 +228,8 @@ void combine_sums(const KernelCall& call) {
   ReduceParams params;
   params.parts = (region.rows + reduce_leaf_lines - 1) / reduce_leaf_lines;
   params.width = region.padded;
+  call.count(0, chunk_size(region.length, call.chunks, call.chunk) *
+                    static_cast<int64_t>(region.sums.size() * region.element_size));
   for (const ColumnSum& sum : region.sums) {
     region.combine(params, static_cast<std::byte*>(call.shared) + sum.leaves, call.outputs[sum.output],
                    chunk_begin(region.length, call.chunks, call.chunk),
@@ -391,6 +395,10 @@ class RowPlanner {
     }
     auto region = std::make_shared<RowRegion>(builder_.finish(streaming_outputs()));
     const int64_t block = region->program.kernels->block;
+    for (const int place : region->program.input_streams)
+      region->read_per_row += space_.length * static_cast<int64_t>(region->program.place(place).element_size);
+    for (const int place : region->program.output_streams)
+      region->written_per_row += space_.length * static_cast<int64_t>(region->program.place(place).element_size);
     region->rows = space_.rows;
     region->length = space_.length;
     region->padded = (space_.length + block - 1) / block * block;

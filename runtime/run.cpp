@@ -2,6 +2,7 @@
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/runtime/executor_internal.hpp>
+#include <gradloom/runtime/trace_internal.hpp>
 
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -39,40 +40,39 @@ void* Buffer::reserve(size_t size) {
   return data_;
 }
 
-Run::Run(const Plan& plan, Workspace& workspace, const RunInfo& info, const StopToken* stop)
-    : plan_(plan), workspace_(workspace), info_(info), stop_(stop), ready_(workspace.ready) {}
+Run::Run(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers)
+    : plan_(plan),
+      workspace_(workspace),
+      info_(info),
+      stop_(watchers.stop),
+      record_(watchers.record),
+      ready_(workspace.ready) {}
 
 void Run::call(const Task& task, int64_t chunk, int worker) const {
-  constexpr int most_on_stack = 32;
-  const void* few_inputs[most_on_stack];
-  void* few_outputs[most_on_stack];
-  std::vector<const void*> many_inputs;
-  std::vector<void*> many_outputs;
-  const void** inputs = few_inputs;
-  void** outputs = few_outputs;
-  if (task.inputs > most_on_stack) {
-    many_inputs.resize(static_cast<size_t>(task.inputs));
-    inputs = many_inputs.data();
+  const KernelCall call{
+      .inputs = workspace_.pointers.data() + task.inputs_at,
+      .outputs = workspace_.pointers.data() + task.outputs_at,
+      .params = task.params,
+      .scratch = workspace_.scratch[static_cast<size_t>(worker)].data(),
+      .shared = task.shared_offset < 0 ? nullptr : static_cast<std::byte*>(workspace_.bases[0]) + task.shared_offset,
+      .chunk = chunk,
+      .chunks = task.chunks,
+      .run = &info_};
+  if (record_ == nullptr) {
+    task.run(call);
+  } else {
+    call_recorded(task, call, worker);
   }
-  if (task.outputs > most_on_stack) {
-    many_outputs.resize(static_cast<size_t>(task.outputs));
-    outputs = many_outputs.data();
-  }
-  const auto pointer = [&](int i) {
-    const Address& address = plan_.addresses[static_cast<size_t>(i)];
-    return static_cast<std::byte*>(workspace_.bases[static_cast<size_t>(address.base)]) + address.offset;
-  };
-  for (int i = 0; i < task.inputs; ++i) inputs[i] = pointer(task.inputs_at + i);
-  for (int i = 0; i < task.outputs; ++i) outputs[i] = pointer(task.outputs_at + i);
-  task.run(
-      {.inputs = inputs,
-       .outputs = outputs,
-       .params = task.params,
-       .scratch = workspace_.scratch[static_cast<size_t>(worker)].data(),
-       .shared = task.shared_offset < 0 ? nullptr : static_cast<std::byte*>(workspace_.bases[0]) + task.shared_offset,
-       .chunk = chunk,
-       .chunks = task.chunks,
-       .run = &info_});
+}
+
+void Run::call_recorded(const Task& task, KernelCall call, int worker) const {
+  TraceEvent event{.task = static_cast<int>(&task - plan_.tasks.data()), .chunk = call.chunk};
+  call.traffic = &event.traffic;
+  event.traffic.calls = 1;
+  event.begin = trace_clock();
+  task.run(call);
+  event.end = trace_clock();
+  record_->add(worker, event);
 }
 
 bool Run::may_start(const Task& task) {
@@ -95,6 +95,7 @@ bool Run::may_start(const Task& task) {
 }
 
 void Run::run_serially() {
+  if (record_ != nullptr) record_->enter(0);
   for (const Task& task : plan_.tasks) {
     if (!may_start(task)) break;
     try {
@@ -184,6 +185,7 @@ void Run::prepare(ExecutorData& executor) {
 }
 
 void Run::participate(int worker) {
+  if (record_ != nullptr) record_->enter(worker);
   int idle = 0;
   bool ran = false;
   int task = none;  // what to do next without asking the queue

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace peers {
@@ -77,12 +78,14 @@ struct Row {
   double rate = 0;
   const char* rate_unit = "-";
   double base_rss_mb = 0;
+  std::vector<double> step_ms{};  // not printed
 
   // Takes the median and the least of the times of single steps.
-  void set_times(const std::vector<double>& ms) {
+  void set_times(std::vector<double> ms) {
     steps = ms.size();
     median_ms = median(ms);
     min_ms = *std::min_element(ms.begin(), ms.end());
+    step_ms = std::move(ms);
   }
   // `flops` or else `bytes` of one step turns into the rate.
   void set_rate(double flops, double bytes) {
@@ -124,7 +127,7 @@ void time_steps(Row& row, const Patience& patience, const Step& step, const Valu
     times.push_back(ms_since(start));
   }
   row.loss_last = value_of(last);
-  row.set_times(times);
+  row.set_times(std::move(times));
 }
 
 }  // namespace peers
