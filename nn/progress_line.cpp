@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <limits>
 
 namespace gradloom::inline v0::nn {
 
@@ -47,7 +46,6 @@ ProgressLine::ProgressLine(ProgressLineOptions options) : options_(std::move(opt
   using Rewrite = ProgressLineOptions::Rewrite;
   rewrite_ = options_.rewrite == Rewrite::always ||
              (options_.rewrite == Rewrite::on_terminals && isatty(fileno(options_.out)) != 0);
-  printed_ = -std::numeric_limits<double>::infinity();  // not 0: the clock may have started less than an interval ago
 }
 
 void ProgressLine::show(const StepReport& report) {

@@ -186,6 +186,12 @@ class Fusion {
         for (const int user : users_[static_cast<size_t>(member)]) {
           if (take(group_[static_cast<size_t>(user)])) grows = true;
         }
+        // Other reductions of what the region reads anyway.
+        for (const Value& operand : graph_.node(member).inputs) {
+          for (const int user : users_[static_cast<size_t>(operand.node)]) {
+            if (graph_.node(user).op->fused_reduce >= 0 && take(group_[static_cast<size_t>(user)])) grows = true;
+          }
+        }
       }
     }
     // Without a pointwise node it is a plain reduction.
