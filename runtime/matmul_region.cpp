@@ -91,6 +91,25 @@ class Epilogue {
       }
     }
     for (const ColumnSum& sum : region_.sums) add_rows(sum, {tile, stride, row, col, 0}, rows, cols);
+    prefetch_next(row, col, rows, cols);
+  }
+
+  // Parts follow each other at equal distances. What the next one will read comes from far away, line by line; the
+  // product that is computed first leaves it the time.
+  void prefetch_next(int64_t row, int64_t col, int64_t rows, int64_t cols) {
+    const int64_t next_row = 2 * row - last_row_, next_col = 2 * col - last_col_;
+    last_row_ = row;
+    last_col_ = col;
+    if (next_row < 0 || next_row + rows > region_.rows || next_col < 0 || next_col + cols > region_.columns) return;
+    constexpr int64_t line = 64;
+    for (const int place : region_.program.input_streams) {
+      const int64_t size = static_cast<int64_t>(region_.program.place(place).element_size);
+      const Memory from = memory(place, {nullptr, 0, next_row, next_col, 0}, 0);
+      for (int64_t i = 0; i < rows; ++i) {
+        const std::byte* const begin = from.begin + i * from.stride * size;
+        for (int64_t at = 0; at < cols * size; at += line) __builtin_prefetch(begin + at);
+      }
+    }
   }
 
   struct Part {
@@ -189,6 +208,7 @@ class Epilogue {
   std::byte* const scratch_;
   FusedFrame frame_;
   const int64_t rows_per_block_, width_;
+  int64_t last_row_ = 0, last_col_ = 0;
   int64_t filled_ = -1;  // the column that the operands' blocks begin with
 };
 
