@@ -38,14 +38,28 @@ GRADLOOM_POINTWISE(tanh, Tanh, floats)
 #ifndef GRADLOOM_KERNEL_ISA
 
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/power.hpp>
+#include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/tanh_log1p.hpp>
 
 #include <cmath>
 
 namespace gradloom::inline v0 {
+
+namespace {
+
+// Rational in e^x: one exponential instead of two and a logarithm. The input has become a softplus by now if it was
+// log(1 + exp(x)); where e^x overflows, the result is 1.
+Tensor stabilize_tanh(Graph&, const Node&, std::span<const Tensor> inputs) {
+  return made_by(inputs[0], softplus_def) ? tanh_log1p(exp(input_of(inputs[0]))) : Tensor();
+}
+
+}  // namespace
 
 const OpDef sinh_def{.name = "sinh",
                      .inputs = {"x"},
@@ -81,6 +95,7 @@ const OpDef tanh_def{.name = "tanh",
                      .pointwise = &tanh_table,
                      .reference = [](const double* x) { return std::tanh(x[0]); },
                      .ulps = 2,
+                     .stabilize = stabilize_tanh,
                      .samples =
                          [] {
                            return pointwise_samples(1, {{-2, 2}, {-1e-4, 1e-4, false}, {-100, 100, false}});

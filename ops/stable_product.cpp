@@ -9,6 +9,7 @@
 #include <gradloom/ops/reduce_shape_internal.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/stable_product_internal.hpp>
+#include <gradloom/ops/tanh_log1p.hpp>
 #include <gradloom/ops/where.hpp>
 
 #include <algorithm>
@@ -111,6 +112,15 @@ bool is_positive(const Tensor& f) {
   return made_by(f, sub_def) && is_uniform(input_of(f), 1) && made_by(input_of(f, 1), sigmoid_def);
 }
 
+/// The derivative of y = tanh(softplus(x)), (1 - y^2) * sigmoid(x), from the factors a and b; else empty.
+Tensor tanh_softplus_derivative(const Tensor& a, const Tensor& b) {
+  if (!made_by(b, sigmoid_def) || !made_by(a, sub_def) || !is_uniform(input_of(a), 1)) return {};
+  const Tensor squared = input_of(a, 1);
+  if (!made_by(squared, square_def) || !made_by(input_of(squared), tanh_log1p_def)) return {};
+  const Tensor v = input_of(input_of(squared));
+  return made_by(v, exp_def) && equal_values(input_of(v), input_of(b)) ? tanh_log1p_slope(v) : Tensor();
+}
+
 /// t * f with f cancelled against a factor or divisor of t, or empty if it meets none.
 Tensor absorb(const Tensor& t, const Tensor& f, int depth) {
   if (depth == 0) return {};
@@ -120,6 +130,7 @@ Tensor absorb(const Tensor& t, const Tensor& f, int depth) {
   if (is_exp && made_by(t, sigmoid_def) && are_opposite(input_of(t), input_of(f))) return sigmoid(input_of(f));
   if (made_by(t, exp_def) && made_by(f, sigmoid_def) && are_opposite(input_of(t), input_of(f)))
     return sigmoid(input_of(t));
+  if (const Tensor slope = tanh_softplus_derivative(t, f); slope.valid()) return slope;
 
   if (made_by(t, div_def)) {
     const Tensor n = input_of(t), d = input_of(t, 1);
@@ -196,8 +207,12 @@ Tensor stable_softmax(const Tensor& z, const Tensor& d) {
 }
 
 Tensor stable_product(const Tensor& a, const Tensor& b) {
-  const Tensor product = absorb_a_factor(a, b, deepest_factor);
-  return product.valid() ? product : absorb_a_factor(b, a, deepest_factor);
+  Tensor product = absorb_a_factor(a, b, deepest_factor);
+  if (!product.valid()) product = absorb_a_factor(b, a, deepest_factor);
+  if (!product.valid() || !made_by(product, mul_def)) return product;
+  // The sigmoid that exp(z) * sigmoid(-z) has become may meet its own partner. Each round leaves a factor less.
+  const Tensor simpler = stable_product(input_of(product), input_of(product, 1));
+  return simpler.valid() ? simpler : product;
 }
 
 }  // namespace gradloom::inline v0

@@ -11,6 +11,7 @@ namespace gradloom::inline v0 {
 ///   (g / exp(z)) * exp(z)        -> g               (also for sigmoid(z), 1 - sigmoid(z), exp(z) / s)
 ///   (g * sigmoid(-z)) * exp(z)   -> g * sigmoid(z)
 ///   (g / sum(exp(z))) * exp(z)   -> g * softmax(z)
+///   (g * (1 - tanh(softplus(z))^2)) * sigmoid(z)  -> g * its derivative, from one exponential
 /// where g / ... may stand deep inside products, quotients, negations and sums.
 [[nodiscard]] Tensor stable_product(const Tensor& a, const Tensor& b);
 

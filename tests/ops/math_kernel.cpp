@@ -1,6 +1,7 @@
 // Compiled once per instruction set, as every kernel source.
 #include "math_kernels_internal.hpp"
 #include <gradloom/ops/math_internal.hpp>
+#include <gradloom/ops/math_tanh_log1p_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
@@ -47,6 +48,8 @@ GRADLOOM_UNARY(sigmoid)
 GRADLOOM_UNARY(log)
 GRADLOOM_UNARY(log1p)
 GRADLOOM_UNARY(softplus)
+GRADLOOM_UNARY(tanh_log1p)
+GRADLOOM_UNARY(tanh_log1p_slope)
 GRADLOOM_UNARY(sin)
 GRADLOOM_UNARY(cos)
 GRADLOOM_UNARY(tan)
@@ -74,10 +77,15 @@ GRADLOOM_BINARY(copysign)
 #undef GRADLOOM_BINARY
 
 constexpr UnaryMathKernel unary[] = {
-    kernel_exp,   kernel_expm1,    kernel_sinh, kernel_cosh,  kernel_tanh,       kernel_sigmoid, kernel_log,
-    kernel_log1p, kernel_softplus, kernel_sin,  kernel_cos,   kernel_tan,        kernel_asin,    kernel_acos,
-    kernel_atan,  kernel_erf,      kernel_sqrt, kernel_rsqrt, kernel_reciprocal, kernel_floor,   kernel_ceil,
-    kernel_round, kernel_trunc,    kernel_abs,  kernel_sign,
+    kernel_exp,        kernel_expm1,      kernel_sinh,
+    kernel_cosh,       kernel_tanh,       kernel_sigmoid,
+    kernel_log,        kernel_log1p,      kernel_softplus,
+    kernel_sin,        kernel_cos,        kernel_tan,
+    kernel_asin,       kernel_acos,       kernel_atan,
+    kernel_erf,        kernel_sqrt,       kernel_rsqrt,
+    kernel_reciprocal, kernel_floor,      kernel_ceil,
+    kernel_round,      kernel_trunc,      kernel_abs,
+    kernel_sign,       kernel_tanh_log1p, kernel_tanh_log1p_slope,
 };
 constexpr BinaryMathKernel binary[] = {kernel_pow,     kernel_fmod,    kernel_mod,
                                        kernel_maximum, kernel_minimum, kernel_copysign};

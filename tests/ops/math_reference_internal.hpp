@@ -56,6 +56,19 @@ W softplus(W x) {
 }
 
 template <class W>
+W tanh_log1p(W v) {
+  return v < 0 ? std::numeric_limits<W>::quiet_NaN() : std::tanh(std::log1p(v));
+}
+
+template <class W>
+W tanh_log1p_slope(W v) {
+  if (v < 0) return std::numeric_limits<W>::quiet_NaN();
+  if (v > W(0x1p300)) return 4 / v / v;
+  const W d = v * (v / 2 + 1) + 1;
+  return (v * v + v) / d / d;
+}
+
+template <class W>
 W sign(W x) {
   return x > 0 ? W(1) : x < 0 ? W(-1) : x;
 }
@@ -92,6 +105,8 @@ inline constexpr UnaryReference unary_references[] = {
     GRADLOOM_REFERENCE("log", std::log(x), 0.01, 100, 2),
     GRADLOOM_REFERENCE("log1p", std::log1p(x), -0.9, 10, 4),
     GRADLOOM_REFERENCE("softplus", reference::softplus(x), -8, 8, 4),
+    GRADLOOM_REFERENCE("tanh_log1p", reference::tanh_log1p(x), 0.01, 100, 4),
+    GRADLOOM_REFERENCE("tanh_log1p_slope", reference::tanh_log1p_slope(x), 0.01, 100, 5),
     GRADLOOM_REFERENCE("sin", std::sin(x), -10, 10, 4),
     GRADLOOM_REFERENCE("cos", std::cos(x), -10, 10, 4),
     GRADLOOM_REFERENCE("tan", std::tan(x), -10, 10, 4),

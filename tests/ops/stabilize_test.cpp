@@ -96,6 +96,8 @@ BOOST_AUTO_TEST_CASE(formulas) {
   BOOST_TEST(stable_formula([](auto x) { return log(1 - sigmoid(x)); }) == "neg(softplus(x))");
   BOOST_TEST(stable_formula([](auto x) { return log1p(-sigmoid(x)); }) == "neg(softplus(x))");
   BOOST_TEST(stable_formula([](auto x) { return log(1 / (1 + exp(-x))); }) == "neg(softplus(neg(x)))");
+  BOOST_TEST(stable_formula([](auto x) { return tanh(softplus(x)); }) == "tanh_log1p(exp(x))");
+  BOOST_TEST(stable_formula([](auto x) { return tanh(log(1 + exp(x))); }) == "tanh_log1p(exp(x))");
   BOOST_TEST(stable_formula([](auto x) { return sqrt(square(x)); }) == "abs(x)");
   BOOST_TEST(stable_formula([](auto x) { return sqrt(x * x); }) == "abs(x)");
 }
