@@ -47,6 +47,7 @@
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
 #include <gradloom/ops/iota.hpp>
+#include <gradloom/ops/layer_norm.hpp>
 #include <gradloom/ops/logic.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/mod.hpp>
@@ -61,6 +62,7 @@
 #include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/softmax.hpp>
 #include <gradloom/ops/stop_gradient.hpp>
+#include <gradloom/ops/tanh_log1p.hpp>
 #include <gradloom/ops/trigonometric.hpp>
 #include <gradloom/ops/where.hpp>
 #include <gradloom/runtime/array.hpp>
