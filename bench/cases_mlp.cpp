@@ -1,4 +1,4 @@
-// Training steps of networks of dense layers.
+// Training steps of networks of dense layers, and one network in use.
 #include "case.hpp"
 #include "start_values.hpp"
 #include <gradloom/nn/dense.hpp>
@@ -115,6 +115,26 @@ Case mlp_custom_act(std::string_view isa) {
   return t.finish(nn::softmax_cross_entropy(logits, t.target(labels({256}, 10))), adam(1e-3));
 }
 
+// The weights do not change any more: they are part of the Program.
+Case mlp_mnist_b1(std::string_view isa) {
+  gl::Graph g;
+  Tensor y = g.input("x", {1, 784});
+  double flops = 0;
+  for (const int64_t units : {512, 256, 10}) {
+    if (flops > 0) y = relu(y);
+    flops += 2.0 * static_cast<double>(y.dim(1).value() * units);
+    y = nn::dense(y, units);
+  }
+  gl::State weights;
+  set_parameters(weights, g);
+  Case c;
+  c.program = gl::compile({.outputs = {y}, .mode = gl::Mode::inference, .isa = isa, .constants = &weights});
+  c.inputs.set("x", uniform({1, 784}, peers::kInputSeed));
+  c.outputs = {gl::Array({1, 10})};
+  c.flops = flops;
+  return c;
+}
+
 // Sixteen branches that know nothing of each other: what a scheduler makes of independent small products.
 Case wide_dag(std::string_view isa) {
   constexpr int branches = 16, depth = 6;
@@ -131,8 +151,8 @@ Case wide_dag(std::string_view isa) {
 }
 
 constexpr NamedCase cases[] = {
-    {"mlp_tiny", mlp_tiny}, {"mlp_mnist", mlp_mnist}, {"mlp_wide", mlp_wide}, {"mlp_custom_act", mlp_custom_act},
-    {"wide_dag", wide_dag},
+    {"mlp_tiny", mlp_tiny}, {"mlp_mnist", mlp_mnist},       {"mlp_wide", mlp_wide}, {"mlp_custom_act", mlp_custom_act},
+    {"wide_dag", wide_dag}, {"mlp_mnist_b1", mlp_mnist_b1},
 };
 
 }  // namespace

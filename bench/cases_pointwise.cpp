@@ -1,13 +1,21 @@
-// Functions over 16 Mi floats, where memory is the limit.
+// Functions over whole arrays, with their gradients or without, where memory is the limit (or should be).
 #include "case.hpp"
 #include "start_values.hpp"
+#include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/ops/activations.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
+#include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/layer_norm.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/sign.hpp>
+#include <gradloom/ops/softmax.hpp>
+
+#include <utility>
+#include <vector>
 
 namespace bench {
 
@@ -15,12 +23,12 @@ namespace {
 
 using gl::Tensor;
 
-constexpr int64_t many = 16 * 1024 * 1024;
+constexpr int64_t many = 16 * 1024 * 1024, some = 1024 * 1024;
 
 Tensor chain8(const Tensor& x) {
   Tensor y = x * 1.5;
   y = y + 0.25;
-  y = gl::relu(y);
+  y = gl::relu(y, {.derivative_at_zero = 0});  // as the peers
   y = y - 0.5;
   y = gl::abs(y);
   y = gl::maximum(y, 0.1);
@@ -40,7 +48,53 @@ Case forward(std::string_view isa, Tensor (*f)(const Tensor&), double arrays_mov
   return c;
 }
 
+/// y = f(x), and dx from a fixed dy. dx comes first: it is what the peers take their checksum from. `more` are further
+/// gradients that the peers compute.
+Case there_and_back(std::string_view isa, const Tensor& x, const Tensor& y, double arrays_moved,
+                    std::vector<Tensor> more = {}) {
+  const std::vector<int64_t> sizes = x.shape().sizes();
+  const Tensor dy = x.graph().input("dy", x.shape());
+  std::vector<Tensor> wanted{x};
+  wanted.insert(wanted.end(), more.begin(), more.end());
+  std::vector<Tensor> outputs = gl::gradients(y, wanted, dy);
+  outputs.push_back(y);
+
+  Case c;
+  c.program = gl::compile({.outputs = outputs, .isa = isa});
+  c.inputs.set("x", uniform(sizes, peers::kInputSeed));
+  c.inputs.set("dy", uniform(sizes, peers::kTargetSeed));
+  for (const Tensor& output : outputs) c.outputs.emplace_back(output.shape().sizes());
+  c.bytes = arrays_moved * static_cast<double>(x.shape().element_count().value()) * sizeof(float);
+  return c;
+}
+
 Case ew_chain8(std::string_view isa) { return forward(isa, chain8, 2); }
+Case ew_chain8_fb(std::string_view isa) {
+  gl::Graph g;
+  const Tensor x = g.input("x", {many});
+  return there_and_back(isa, x, chain8(x), 3);
+}
+Case mish_1m_fb(std::string_view isa) {
+  gl::Graph g;
+  const Tensor x = g.input("x", {some});
+  return there_and_back(isa, x, x * gl::tanh(gl::log1p(gl::exp(x))), 3);
+}
+// Forward reads x and writes y; backward reads y (or x) and dy and writes dx.
+Case softmax(std::string_view isa) {
+  gl::Graph g;
+  const Tensor x = g.input("x", {4096, 1024});
+  return there_and_back(isa, x, gl::softmax(x), 5);
+}
+Case layer_norm(std::string_view isa) {
+  gl::Graph g;
+  const Tensor x = g.input("x", {4096, 1024}), gain = g.parameter("gain", {1024}), bias = g.parameter("bias", {1024});
+  Case c = there_and_back(isa, x, gl::layer_norm(x, gain, bias), 5, {gain, bias});
+  gl::Array ones({1024});
+  for (float& element : ones.data<float>()) element = 1;
+  c.state.set("gain", std::move(ones));
+  c.state.set("bias", gl::Array({1024}));
+  return c;
+}
 Case gelu_16m(std::string_view isa) {
   return forward(
       isa, [](const Tensor& x) { return gl::gelu(x); }, 2);
@@ -52,8 +106,14 @@ Case sum_16m(std::string_view isa) {
 
 constexpr NamedCase cases[] = {
     {"ew_chain8", ew_chain8},
+    // What a peer saves by working in place, a Program never spends: it has no array between its input and its output.
+    {"ew_chain8_inplace", ew_chain8},
+    {"ew_chain8_fb", ew_chain8_fb},
+    {"mish_1m_fb", mish_1m_fb},
     {"gelu_16m", gelu_16m},
     {"sum_16m", sum_16m},
+    {"softmax_4096x1024", softmax},
+    {"layernorm_4096x1024", layer_norm},
 };
 
 }  // namespace

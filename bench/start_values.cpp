@@ -19,7 +19,7 @@ gl::Array dense_weight(int64_t in, int64_t out, uint64_t seed) {
 
 }  // namespace
 
-gl::Array uniform(std::initializer_list<int64_t> sizes, uint64_t seed) {
+gl::Array uniform(const std::vector<int64_t>& sizes, uint64_t seed) {
   gl::Array array(sizes);
   peers::fill_uniform(array.data<float>().data(), array.data<float>().size(), -1, 1, seed);
   return array;

@@ -8,13 +8,14 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <vector>
 
 namespace bench {
 
 namespace gl = gradloom;
 
 /// f32, uniform in [-1, 1).
-[[nodiscard]] gl::Array uniform(std::initializer_list<int64_t> sizes, uint64_t seed);
+[[nodiscard]] gl::Array uniform(const std::vector<int64_t>& sizes, uint64_t seed);
 
 /// i32, class numbers below `classes`.
 [[nodiscard]] gl::Array labels(std::initializer_list<int64_t> sizes, uint32_t classes);

@@ -225,6 +225,7 @@ std::map<std::string, std::function<Case()>> all_cases() {
         input({kMany}), [y](const Tensor& x) { return chain8_in_place(y, x); }, 2);
   };
   m["ew_chain8_fb"] = [] { return there_and_back(input({kMany}), chain8, 3); };
+  m["mish_1m_fb"] = [] { return there_and_back(input({1024 * 1024}), made_up, 3); };
   m["gelu_16m"] = [] {
     return forward_only(
         input({kMany}), [](const Tensor& x) { return torch::gelu(x); }, 2);
