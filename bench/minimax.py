@@ -66,8 +66,8 @@ TABLES = {
     "atan": (series(lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z, -third), lambda z: z + mpf("1e-3"), 0, (sqrt(mpf(2)) - 1) ** 2 * 1.001, 4, 10),
     # erf x = x + x P(z) for |x| <= 1 (the x apart keeps the error of the leading term out of the sum)
     "erf": (series(lambda z: erf(sqrt(z)) / sqrt(z) - 1, 2 / sqrt(pi) - 1), lambda z: 1, 0, 1, 6, 12),
-    # erfc x = e^P(x) for x > 1; only the absolute error of erfc counts there
-    "erfc32": (lambda x: log(erfc(x)), lambda x: erfc(x), 1, 4, 7, 0),
+    # erfc x = P(x)^-8 or e^P(x) for x > 1; only the absolute error of erfc counts there
+    "erfc32": (lambda x: erfc(x) ** (-mpf(1) / 8), lambda x: 8 * erfc(x) ** (mpf(9) / 8), 1, 4, 7, 0),
     "erfc64": (lambda x: log(erfc(x)), lambda x: erfc(x), 1, 6, 0, 19),
     # pow in float computes in double, to about 2^-42: e^r = 1 + r + r^2 P(r)
     "pow_exp": (series(lambda r: (expm1(r) - r) / r**2, mpf(1) / 2), lambda r: r * r + mpf("1e-4"), -ln2 / 2, ln2 / 2, 0, 6),

@@ -45,7 +45,7 @@ const OpDef erf_def{
     .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() * (two_over_sqrt_pi * exp(-square(v.input(0))))}; },
     .pointwise = &erf_table,
     .reference = [](const double* x) { return std::erf(x[0]); },
-    .ulps = 2,
+    .ulps = 3,
     .samples =
         [] {
           return pointwise_samples(1, {{-2, 2}, {-1e-4, 1e-4, false}, {-6, 6, false}});
