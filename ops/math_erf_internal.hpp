@@ -28,7 +28,7 @@ constexpr double log_erfc_table_f64[] = {
 /// polynomial serves up to where erf rounds to 1 (3.92 in float, 5.92 in double): in float Q near erfc^(-1/8), to which
 /// three squarings and a division add (in the manner of Abramowitz & Stegun 7.1.28), in double Q near log erfc, since
 /// the power would magnify Q's rounding errors.
-/// Error: ? ULP in float, 1.33 in double.
+/// Error: 3.25 ULP in float, 1.33 in double.
 template <class T>
 GRADLOOM_INLINE Batch<T> erf(Batch<T> x) {
   const Batch<T> one(T(1));
