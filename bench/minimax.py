@@ -52,10 +52,10 @@ TABLES = {
     "exp": (series(lambda r: (expm1(r) - r) / r**2, mpf(1) / 2), lambda r: abs(r) + mpf("1e-3"), -ln2 / 2, ln2 / 2, 4, 10),
     # tanh x = x + x z P(z), z = x^2, up to 5/8
     "tanh": (series(lambda z: (tanh(sqrt(z)) / sqrt(z) - 1) / z, -third), lambda z: z + mpf("1e-3"), 0, 0.625**2 * 1.001, 5, 12),
-    # log(1 + f) = f - f^2/2 + f^3 P(f)
-    "log": (series(lambda f: (log(1 + f) - f + f * f / 2) / f**3, third), lambda f: f * f + mpf("1e-4"), -0.25, 0.5, 8, 0),
     # log((1 + s)/(1 - s)) = 2 s + s z P(z), z = s^2
-    "log_s": (series(lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z, 2 * third), lambda z: z + mpf("1e-4"), 0, 0.04, 0, 7),
+    "log_s": (series(lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z, 2 * third), lambda z: z + mpf("1e-4"), 0, 0.04, 2, 7),
+    # the same up to s = 1/3, for log1p of [0, 1] without reduction
+    "log1p_s": (series(lambda z: (log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) - 2) / z, 2 * third), lambda z: z + mpf("1e-4"), 0, mpf(1) / 9 * mpf("1.0001"), 3, 10),
     # half of the same beyond the cubic term, as a factor of s z^2: 1/5 + z/7 + ... (pow in double)
     "log_s_tail": (series(lambda z: ((log((1 + sqrt(z)) / (1 - sqrt(z))) / sqrt(z) / 2 - 1) / z - third) / z, mpf(1) / 5), lambda z: z * z + mpf("1e-6"), 0, 0.04, 0, 8),
     # sin r = r + r z P(z), cos r = 1 - z/2 + z^2 P(z), z = r^2
@@ -66,8 +66,8 @@ TABLES = {
     "atan": (series(lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z, -third), lambda z: z + mpf("1e-3"), 0, (sqrt(mpf(2)) - 1) ** 2 * 1.001, 4, 10),
     # erf x = x + x P(z) for |x| <= 1 (the x apart keeps the error of the leading term out of the sum)
     "erf": (series(lambda z: erf(sqrt(z)) / sqrt(z) - 1, 2 / sqrt(pi) - 1), lambda z: 1, 0, 1, 6, 12),
-    # erfc x = e^P(x) for x > 1; only the absolute error of erfc counts there
-    "erfc32": (lambda x: log(erfc(x)), lambda x: erfc(x), 1, 4, 7, 0),
+    # erfc x = P(x)^-8 or e^P(x) for x > 1; only the absolute error of erfc counts there
+    "erfc32": (lambda x: erfc(x) ** (-mpf(1) / 8), lambda x: 8 * erfc(x) ** (mpf(9) / 8), 1, 4, 7, 0),
     "erfc64": (lambda x: log(erfc(x)), lambda x: erfc(x), 1, 6, 0, 19),
     # pow in float computes in double, to about 2^-42: e^r = 1 + r + r^2 P(r)
     "pow_exp": (series(lambda r: (expm1(r) - r) / r**2, mpf(1) / 2), lambda r: r * r + mpf("1e-4"), -ln2 / 2, ln2 / 2, 0, 6),

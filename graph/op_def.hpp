@@ -93,8 +93,8 @@ struct OpDef {
   /// A simpler equivalent of a node with these inputs (which are in `graph`), or an empty Tensor: x + 0 -> x. What it
   /// returns may differ in bits only where the op's doc says so.
   Tensor (*simplify)(Graph& graph, const Node& node, std::span<const Tensor> inputs) = nullptr;
-  /// An equivalent that does not overflow or cancel where this one does, or an empty Tensor: log(1 + exp(x)) ->
-  /// softplus(x).
+  /// An equivalent that does not overflow or cancel where this one does, or that needs fewer exponentials, or an empty
+  /// Tensor: log(1 + exp(x)) -> softplus(x).
   Tensor (*stabilize)(Graph& graph, const Node& node, std::span<const Tensor> inputs) = nullptr;
   /// For the conformance test: inputs, attributes, ranges.
   std::vector<Sample> (*samples)() = nullptr;

@@ -1,4 +1,4 @@
-// erf x = 2/sqrt(pi) int_0^x e^-t^2 dt (DLMF 7.2). Error: 1.29 ULP in float, 1.33 in double.
+// erf x = 2/sqrt(pi) int_0^x e^-t^2 dt (DLMF 7.2). Error: 3.25 ULP in float, 1.33 in double.
 #include <gradloom/ops/pointwise_internal.hpp>
 
 #ifdef GRADLOOM_KERNEL_ISA
@@ -45,7 +45,7 @@ const OpDef erf_def{
     .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() * (two_over_sqrt_pi * exp(-square(v.input(0))))}; },
     .pointwise = &erf_table,
     .reference = [](const double* x) { return std::erf(x[0]); },
-    .ulps = 2,
+    .ulps = 3.5,
     .samples =
         [] {
           return pointwise_samples(1, {{-2, 2}, {-1e-4, 1e-4, false}, {-6, 6, false}});

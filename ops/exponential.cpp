@@ -1,5 +1,5 @@
 // exp, expm1, log, log1p: derivatives DLMF 4.2, 4.6. Errors in ULP, float and double: exp 1.04, 1.00; expm1 1.68, 2.05;
-// log 0.92, 0.88; log1p 0.94, 0.87.
+// log 0.98, 0.88; log1p 0.98, 0.87.
 #include <gradloom/ops/pointwise_internal.hpp>
 
 #ifdef GRADLOOM_KERNEL_ISA

@@ -1,5 +1,5 @@
 // sigmoid(x) = 1 / (1 + e^-x), with derivative y (1 - y); softplus(x) = log(1 + e^x), whose derivative is sigmoid.
-// Errors in ULP, float and double: sigmoid 1.77, 1.61; softplus 1.67, 1.61.
+// Errors in ULP, float and double: sigmoid 1.77, 1.61; softplus 2.05, 1.93.
 #include <gradloom/ops/pointwise_internal.hpp>
 
 #ifdef GRADLOOM_KERNEL_ISA
@@ -62,7 +62,7 @@ const OpDef softplus_def{
     .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() * sigmoid(v.input(0))}; },
     .pointwise = &softplus_table,
     .reference = [](const double* x) { return (x[0] < 0 ? 0 : x[0]) + std::log1p(std::exp(-std::fabs(x[0]))); },
-    .ulps = 2,
+    .ulps = 2.5,
     .samples =
         [] {
           return pointwise_samples(1, {{-3, 3}, {-120, 120, false}});

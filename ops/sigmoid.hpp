@@ -13,7 +13,7 @@ GRADLOOM_API extern const OpDef softplus_def;
 
 /// 1 / (1 + e^-x), within 2 ULP; neither end overflows.
 [[nodiscard]] GRADLOOM_API Tensor sigmoid(const Operand& x);
-/// log(1 + e^x), within 2 ULP; neither end overflows: x for large x, e^x for small.
+/// log(1 + e^x), within 2.5 ULP; neither end overflows: x for large x, e^x for small.
 [[nodiscard]] GRADLOOM_API Tensor softplus(const Operand& x);
 
 }  // namespace gradloom::inline v0
