@@ -1,6 +1,7 @@
 // Training steps of networks of dense layers, and one network in use.
 #include "case.hpp"
 #include "start_values.hpp"
+#include "training.hpp"
 #include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/optimizers.hpp>
@@ -15,80 +16,22 @@
 
 namespace bench {
 
+gl::Tensor relu(const gl::Tensor& x) { return gl::relu(x, {.derivative_at_zero = 0}); }
+
+Case mlp_of_activation(gl::CompileOptions options, Activation activation) {
+  Training t(std::move(options));
+  const gl::Tensor logits = t.mlp(t.input(uniform({256, 784}, peers::kInputSeed)), {1024, 1024, 10}, activation);
+  return t.finish(gl::nn::softmax_cross_entropy(logits, t.target(labels({256}, 10))), adam(1e-3));
+}
+
 namespace {
 
 namespace nn = gl::nn;
 using gl::Tensor;
 
-using Activation = Tensor (*)(const Tensor&);
-
-// The peers take 0 for the derivative of relu at 0.
-Tensor relu(const Tensor& x) { return gl::relu(x, {.derivative_at_zero = 0}); }
 Tensor tanh(const Tensor& x) { return gl::tanh(x); }
 // An activation somebody made up, written with the primitives at hand.
 Tensor made_up(const Tensor& x) { return x * gl::tanh(gl::log1p(gl::exp(x))); }
-
-/// One training step under construction: the network is built by its member functions, which count the work.
-class Training {
- public:
-  explicit Training(gl::CompileOptions options) : options_(std::move(options)) {}
-
-  Tensor input(gl::Array array) {
-    const Tensor x = graph_.input("x", gl::Shape(std::span<const int64_t>(array.sizes())));
-    inputs_.set("x", std::move(array));
-    return x;
-  }
-
-  Tensor target(gl::Array array) {
-    const Tensor t = graph_.input("target", gl::Shape(std::span<const int64_t>(array.sizes())), array.dtype());
-    inputs_.set("target", std::move(array));
-    return t;
-  }
-
-  /// `trains_x`: the gradient of x is needed, as everywhere but in the first layer.
-  Tensor dense(const Tensor& x, int64_t units, bool trains_x = true) {
-    const auto rows = static_cast<double>(x.dim(0).value()), in = static_cast<double>(x.dim(1).value());
-    flops_ += 2.0 * rows * in * static_cast<double>(units) * (trains_x ? 3 : 2);
-    return nn::dense(x, units);
-  }
-
-  /// Dense layers of these widths, with an activation between them.
-  Tensor mlp(Tensor x, std::initializer_list<int64_t> widths, Activation activation) {
-    bool first = true;
-    for (const int64_t units : widths) {
-      if (!first) x = activation(x);
-      x = dense(x, units, !first);
-      first = false;
-    }
-    return x;
-  }
-
-  template <class Optimizer>
-  Case finish(const Tensor& loss, const Optimizer& optimizer) {
-    Case c;
-    set_parameters(c.state, graph_);
-    options_.outputs = {loss};
-    options_.updates = optimizer(loss);
-    c.program = gl::compile(options_);
-    c.inputs = std::move(inputs_);
-    c.outputs = {gl::Array(std::initializer_list<int64_t>{})};
-    c.flops = flops_;
-    return c;
-  }
-
- private:
-  gl::CompileOptions options_;
-  gl::Graph graph_;
-  gl::Batch inputs_;
-  double flops_ = 0;
-};
-
-auto sgd(double rate) {
-  return [rate](const Tensor& loss) { return nn::gradient_descent(loss, {.learning_rate = rate}); };
-}
-auto adam(double rate) {
-  return [rate](const Tensor& loss) { return nn::adam(loss, {.learning_rate = rate}); };
-}
 
 Case mlp_tiny(gl::CompileOptions options) {
   Training t(std::move(options));
@@ -111,11 +54,7 @@ Case mlp_wide(gl::CompileOptions options) {
   return t.finish(nn::mse(y, t.target(uniform({256, 1024}, peers::kTargetSeed))), sgd(0.01));
 }
 
-Case mlp_custom_act(gl::CompileOptions options) {
-  Training t(std::move(options));
-  const Tensor logits = t.mlp(t.input(uniform({256, 784}, peers::kInputSeed)), {1024, 1024, 10}, made_up);
-  return t.finish(nn::softmax_cross_entropy(logits, t.target(labels({256}, 10))), adam(1e-3));
-}
+Case mlp_custom_act(gl::CompileOptions options) { return mlp_of_activation(std::move(options), made_up); }
 
 // The weights do not change any more: they are part of the Program.
 Case mlp_mnist_b1(gl::CompileOptions options) {

@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
   try {
     peers::Rng random(seed);
     const gl::Executor executor{{.threads = threads}};
-    Case with_relu = mlp_of_activation("", relu);
+    Case with_relu = mlp_of_activation({}, relu);
     fmt::print("seed {}\nops\trelu_ms\tstep_ms\tadded_ms\tloop_ms\tratio\texpression\n", seed);
     double worst = 0;
     for (int i = 0; i < expressions; ++i) {
@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
       LayerData layers[2];
       run_loops(loops, layers);
       check_values(expression, layers[0]);
-      Case with_expression = mlp_of_activation("", expression);
+      Case with_expression = mlp_of_activation({}, expression);
       const Times t = measure(executor, with_relu, with_expression, loops, layers, seconds);
       const double ratio = (t.step - t.relu) / t.loop;
       worst = std::max(worst, ratio);

@@ -20,7 +20,7 @@ using Activation = gl::FunctionRef<gl::Tensor(const gl::Tensor&)>;
 /// The network is built by its member functions, which count the work.
 class Training {
  public:
-  explicit Training(std::string_view isa) : isa_(isa) {}
+  explicit Training(gl::CompileOptions options) : options_(std::move(options)) {}
 
   gl::Tensor input(gl::Array array) {
     const gl::Tensor x = graph_.input("x", gl::Shape(std::span<const int64_t>(array.sizes())));
@@ -56,7 +56,9 @@ class Training {
   Case finish(const gl::Tensor& loss, const Optimizer& optimizer) {
     Case c;
     set_parameters(c.state, graph_);
-    c.program = gl::compile({.outputs = {loss}, .updates = optimizer(loss), .isa = isa_});
+    options_.outputs = {loss};
+    options_.updates = optimizer(loss);
+    c.program = gl::compile(options_);
     c.inputs = std::move(inputs_);
     c.outputs = {gl::Array(std::initializer_list<int64_t>{})};
     c.flops = flops_;
@@ -64,7 +66,7 @@ class Training {
   }
 
  private:
-  std::string_view isa_;
+  gl::CompileOptions options_;
   gl::Graph graph_;
   gl::Batch inputs_;
   double flops_ = 0;
@@ -81,6 +83,6 @@ inline auto adam(double rate) {
 gl::Tensor relu(const gl::Tensor& x);
 
 /// mlp_custom_act of peers/README.md with any activation.
-Case mlp_of_activation(std::string_view isa, Activation activation);
+Case mlp_of_activation(gl::CompileOptions options, Activation activation);
 
 }  // namespace bench

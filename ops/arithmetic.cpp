@@ -76,8 +76,11 @@ GRADLOOM_POINTWISE(neg, Neg, signed_numbers)
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
+#include <gradloom/ops/power.hpp>
+#include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/stable_product_internal.hpp>
 
@@ -120,12 +123,30 @@ Tensor simplify_mul(Graph&, const Node&, std::span<const Tensor> inputs) {
   return {};
 }
 
+/// Is d, broadcast, a sum of exponentials that were shifted by their maximum, over the same axes? Then it lies between 1
+/// and the number of terms.
+bool is_shifted_sum(const Tensor& d) {
+  if (!made_by(d, broadcast_def)) return false;
+  Tensor total = input_of(d);
+  while (total.node().op->properties.alias) total = input_of(total);
+  if (!made_by(total, sum_def) || !made_by(input_of(total), exp_def)) return false;
+  const Tensor exponent = input_of(input_of(total));
+  if (!made_by(exponent, sub_def) || !is_shifted_by_maximum(exponent)) return false;
+  Tensor shift = input_of(exponent, 1);
+  while (!made_by(shift, max_def)) shift = input_of(shift);
+  return shift.node().attributes.get<std::vector<int64_t>>("axes") ==
+         total.node().attributes.get<std::vector<int64_t>>("axes");
+}
+
 Tensor simplify_div(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
   const Tensor &a = inputs[0], &b = inputs[1];
   if (is_uniform(b, 1)) return a;
   if (is_uniform(b, -1)) return -a;
   if (!is_float(a.dtype())) return {};  // the lowest integer has no negative
   if (made_by(a, neg_def) && made_by(b, neg_def)) return input_of(a) / input_of(b);
+  // One division for each softmax, not one for each element: the divisor is far from where its reciprocal would lose
+  // digits or overflow, so the error is 1.5 ULP instead of 0.5.
+  if (is_shifted_sum(b)) return a * broadcast(reciprocal(input_of(b)), b.shape());
   // The reciprocal of a power of two is exact, and a product several times faster. The bound keeps it normal in f32.
   const std::optional<double> divisor = uniform_value(b);
   int exponent = 0;

@@ -137,6 +137,7 @@ class RowRun {
       frame_.rebind(sum.place, leaf - before(region_.element_size));
     }
 
+    if (row + 1 < region_.rows) prefetch(begin + region_.length);
     if (whole_ < region_.length) frame_.load_tail(begin + whole_, region_.length - whole_);
     for (int phase = 0; phase < region_.phases; ++phase) {
       if (region_.computes_once[static_cast<size_t>(phase)]) frame_.run(2 * phase, 0, 1);
@@ -150,6 +151,18 @@ class RowRun {
   }
 
  private:
+  // The row at element `begin`, of all inputs: memory delivers it while the row before is computed.
+  void prefetch(int64_t begin) const {
+    constexpr size_t line = 64;
+    for (const int place : region_.program.input_streams) {
+      const FusedPlace& p = region_.program.place(place);
+      const size_t bytes = static_cast<size_t>(region_.length) * p.element_size;
+      const auto* const from =
+          static_cast<const std::byte*>(call_.inputs[p.index]) + static_cast<size_t>(begin) * p.element_size;
+      for (size_t at = 0; at < bytes; at += line) __builtin_prefetch(from + at, 0, 2);
+    }
+  }
+
   // Rows longer than a leaf of the reductions' tree are folded leaf by leaf.
   void run_along(int phase, int64_t begin) {
     const int64_t end = begin + region_.length;
