@@ -1,24 +1,22 @@
 // The contracts of a run: the same bits whatever the threads, errors and stops that leave the State whole, no deadlock
 // inside a caller's own parallel code, no work when idle.
+#include "own_ops_helper.hpp"
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/executor.hpp>
-
-#include <atomic>
-#include <chrono>
-#include <ctime>
-#include <thread>
+#include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
-#include <gradloom/autodiff/gradients.hpp>
-#include <gradloom/graph/error.hpp>
-#include <gradloom/ops/arithmetic.hpp>
-#include <gradloom/ops/reduce.hpp>
-#include <gradloom/runtime/program.hpp>
-
-#include "own_ops_helper.hpp"
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <thread>
 
 using namespace gradloom;
 
@@ -63,7 +61,7 @@ BOOST_AUTO_TEST_CASE(the_bits_do_not_depend_on_the_threads) {
   for (const int threads : {1, 2, 3, 8}) {
     const Branches net(6, threads);
     const Program program = compile({.outputs = {net.loss}, .updates = net.updates});
-    const Executor executor{{.threads = threads}};
+    const Executor executor{{.threads = threads, .hold_back_ms = 0}};
     State state;
     std::vector<Array> results;
     for (int step = 0; step < 3; ++step) {
@@ -190,7 +188,7 @@ BOOST_AUTO_TEST_CASE(two_updating_runs_on_one_state_are_an_error) {
   const Tensor x = g.input("x", {64, 1024});
   const Tensor w = g.parameter("w", {1024});
   const Program program = compile({.updates = {{w, w + sum(test::meet(x, 2), {.axes = {0}})}}});
-  const Executor executor{{.threads = 2}};
+  const Executor executor{{.threads = 2, .hold_back_ms = 0}};
   State state;
   program.initialize(state);
   (void)test::threads_that_met();
@@ -216,6 +214,35 @@ BOOST_AUTO_TEST_CASE(two_updating_runs_on_one_state_are_an_error) {
   other.join();
   BOOST_TEST(refused < 100);
   BOOST_TEST(state.step() == 40 - refused - mine);
+}
+
+// A thread that sleeps in its chunk looks like one that the system stopped.
+BOOST_AUTO_TEST_CASE(runs_do_without_a_thread_that_was_stopped) {
+  if (std::thread::hardware_concurrency() < 2) return;
+  Graph g;
+  const Tensor x = g.input("x", {1024});
+  const Program sleepy = compile({.outputs = {test::meet(x, 2, {.wait_ms = 5000, .sleep_ms = 5})}});
+  const Program quick = compile({.outputs = {test::meet(x, 2, {.wait_ms = 100})}});
+  const Executor executor{{.threads = 2, .hold_back_ms = 1000}};
+  const Batch inputs = {{"x", Array({1024})}};
+  State state;
+  const auto threads_of = [&](const Program& program) {
+    (void)test::threads_that_met();
+    (void)program.run(executor, state, inputs);
+    return test::threads_that_met();
+  };
+  BOOST_TEST(threads_of(sleepy) == 2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // until the helper has noticed
+  BOOST_TEST(threads_of(quick) == 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  BOOST_TEST(threads_of(sleepy) == 2);
+
+  const Executor patient{{.threads = 2, .hold_back_ms = 0}};
+  for (int i = 0; i < 3; ++i) {
+    (void)test::threads_that_met();
+    (void)sleepy.run(patient, state, inputs);
+    BOOST_TEST(test::threads_that_met() == 2);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_executor_sleeps) {

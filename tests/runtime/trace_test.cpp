@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(every_chunk_is_an_event_with_its_thread) {
   const Tensor x = g.input("x", {64, 4096});
   const Tensor y = sum(test::meet(x, 3).named("a \"quoted\" name"));
   const Program program = compile({.outputs = {y}});
-  const Executor executor{{.threads = 3}};
+  const Executor executor{{.threads = 3, .hold_back_ms = 0}};
   State state;
   Trace trace;
   (void)test::threads_that_met();
