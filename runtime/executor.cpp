@@ -100,9 +100,11 @@ void ExecutorData::give_back(std::unique_ptr<Workspace> workspace) {
 }
 
 void ExecutorData::execute(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers) {
-  constexpr double worth_sharing_ns = 20'000;  // below this a hand-over costs more than it saves
+  // What others could take over at best; below this the hand-overs cost more. Nothing of it in a chain of single
+  // chunks.
+  constexpr double worth_sharing_ns = 10'000;
   Run& run = workspace.run;
-  if (plan.nanoseconds < worth_sharing_ns || most_helpers() == 0) {
+  if (plan.nanoseconds - plan.span_nanoseconds < worth_sharing_ns || most_helpers() == 0) {
     run.run_serially(plan, workspace, info, watchers);
   } else {
     const uint32_t number = run.start(plan, workspace, info, watchers, *this);

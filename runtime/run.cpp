@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -25,6 +26,27 @@ constexpr int polls_before_leaving = 1500;
 constexpr double worth_handing_over_ns = 300;
 
 }  // namespace
+
+/// Waits for another thread's chunk. A short wait is an active one. After some hundred microseconds the other thread
+/// may well have been stopped; then this one sleeps, because Linux brings a thread that waits for its own core over to
+/// one that falls idle.
+class Patience {
+ public:
+  void wait() {
+    constexpr int yields = 500;
+    ++polls_;
+    if (polls_ <= polls_before_leaving) {
+      __builtin_ia32_pause();
+    } else if (polls_ <= polls_before_leaving + yields) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+
+ private:
+  int polls_ = 0;
+};
 
 /// What a thread does next without asking the queue: tasks that are not worth a hand-over, then one that is.
 class NextTasks {
@@ -175,14 +197,13 @@ uint32_t Run::start(const Plan& plan, Workspace& workspace, const RunInfo& info,
 }
 
 void Run::participate() {
-  for (int polls = 0; !over();) {
+  Patience patience;
+  while (!over()) {
     if (has_ready()) {
       work(0);
-      polls = 0;
-    } else if (++polls <= polls_before_leaving) {
-      __builtin_ia32_pause();
+      patience = {};
     } else {
-      std::this_thread::yield();
+      patience.wait();
     }
   }
 }
@@ -204,13 +225,8 @@ void Run::help(int worker, uint32_t run) {
 
 void Run::finish() {
   gate_.close();
-  for (int polls = 0; !gate_.empty(); ++polls) {
-    if (polls < polls_before_leaving) {
-      __builtin_ia32_pause();
-    } else {
-      std::this_thread::yield();
-    }
-  }
+  Patience patience;
+  while (!gate_.empty()) patience.wait();
 }
 
 // ---- the queue

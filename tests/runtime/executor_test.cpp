@@ -4,6 +4,7 @@
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/hyperbolic.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/executor.hpp>
 #include <gradloom/runtime/program.hpp>
@@ -214,6 +215,36 @@ BOOST_AUTO_TEST_CASE(two_updating_runs_on_one_state_are_an_error) {
   other.join();
   BOOST_TEST(refused < 100);
   BOOST_TEST(state.step() == 40 - refused - mine);
+}
+
+BOOST_AUTO_TEST_CASE(a_chain_wakes_nobody) {
+  Graph g;
+  Tensor x = g.input("x", {4096});
+  for (int i = 0; i < 50; ++i) x = tanh(x);
+  const Program program = compile({.outputs = {x}, .optimize = Optimize::none});
+  const Executor executor{{.threads = 2}};
+  State state;
+  for (int i = 0; i < 20; ++i) {
+    (void)program.run(executor, state, {{"x", Array({4096})}});
+    BOOST_TEST(executor.threads_that_ran() == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(tasks_too_small_to_hand_over_are_run_all_the_same) {
+  // A fan of tiny tasks, more than one thread keeps for itself, over a large one that makes the run worth sharing.
+  Graph g;
+  const Tensor x = g.input("x", {256, 1024}), start = sum(x);
+  Tensor total = start;
+  for (int i = 1; i <= 40; ++i) total = total + start * i;
+  const Program program = compile({.outputs = {total, sum(x * x)}, .optimize = Optimize::none});
+  const Executor executor{{.threads = 2}};
+  State state;
+  Array ones({256, 1024});
+  for (float& value : ones.data<float>()) value = 1;
+  for (int i = 0; i < 20; ++i) {
+    const std::vector<Array> outputs = program.run(executor, state, {{"x", ones}});
+    BOOST_TEST(outputs[0].item<float>() == 262144.0f * 821);
+  }
 }
 
 // A thread that sleeps in its chunk looks like one that the system stopped.
