@@ -25,8 +25,6 @@ constexpr int polls_before_leaving = 1500;
 // A task shorter than this is done sooner than another thread gets hold of it and of what it reads.
 constexpr double worth_handing_over_ns = 300;
 
-}  // namespace
-
 /// Waits for another thread's chunk. A short wait is an active one. After some hundred microseconds the other thread
 /// may well have been stopped; then this one sleeps, because Linux brings a thread that waits for its own core over to
 /// one that falls idle.
@@ -47,6 +45,8 @@ class Patience {
  private:
   int polls_ = 0;
 };
+
+}  // namespace
 
 /// What a thread does next without asking the queue: tasks that are not worth a hand-over, then one that is.
 class NextTasks {
