@@ -8,6 +8,7 @@
 #include <gradloom/io/fashion_mnist.hpp>
 
 #include <CLI/CLI.hpp>
+#include <malloc.h>
 #include <oneapi/tbb/global_control.h>
 
 #include <algorithm>
@@ -157,6 +158,8 @@ int main(int argc, char** argv) {
   app.add_option("--trace", options.trace, "write a trace of three steps to this file instead, for chrome://tracing");
   app.add_flag("--explain", options.training.explain, "print what the case was compiled to");
   CLI11_PARSE(app, argc, argv);
+  // Else malloc keeps what the start values were made in, and the peak of memory would count it as the step's.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
   if (list) print_names();
   if (header) peers::print_header();
   if (list || header) return 0;

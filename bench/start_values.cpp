@@ -1,20 +1,20 @@
 #include "start_values.hpp"
 
 #include <cmath>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace bench {
 
 namespace {
 
-/// A dense weight [in, out], from the stream that fills the [out, in] of the peers.
-gl::Array dense_weight(int64_t in, int64_t out, uint64_t seed) {
+/// Sets a dense weight [in, out], from the stream that fills the [out, in] of the peers.
+void set_dense_weight(gl::State& state, std::string_view name, int64_t in, int64_t out, uint64_t seed) {
   const float bound = 1.0f / std::sqrt(static_cast<float>(in));
   std::vector<float> theirs(static_cast<size_t>(in * out));
   peers::fill_uniform(theirs.data(), theirs.size(), -bound, bound, seed);
   const int64_t sizes[] = {in, out}, strides[] = {1, in};
-  return gl::Array::view(theirs.data(), sizes, strides).clone();
+  state.set(name, gl::Array::view(theirs.data(), sizes, strides));
 }
 
 }  // namespace
@@ -35,7 +35,11 @@ void set_parameters(gl::State& state, const gl::Graph& graph) {
   uint64_t seed = peers::kParameterSeed;
   for (const gl::Tensor& parameter : graph.parameters()) {
     const std::vector<int64_t> sizes = parameter.shape().sizes();
-    state.set(parameter.name(), sizes.size() == 2 ? dense_weight(sizes[0], sizes[1], seed) : gl::Array(sizes));
+    if (sizes.size() == 2) {
+      set_dense_weight(state, parameter.name(), sizes[0], sizes[1], seed);
+    } else {
+      state.set(parameter.name(), gl::Array(sizes));
+    }
     ++seed;
   }
 }

@@ -1,11 +1,14 @@
 // The helpers: who joins which run, and for how long they stay awake.
 #include <gradloom/graph/error.hpp>
 #include <gradloom/runtime/executor_internal.hpp>
+#include <gradloom/runtime/executor_tbb.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 namespace gradloom::inline v0 {
@@ -14,9 +17,35 @@ namespace {
 
 constexpr int most_threads = 64;  // a run keeps its workers in one word
 
-int checked_threads(int threads) {
+int cores() { return static_cast<int>(std::thread::hardware_concurrency()); }
+
+int64_t clock_ns(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return int64_t{1'000'000'000} * now.tv_sec + now.tv_nsec;
+}
+
+/// Tells a thread that never sleeps whether the system stopped it: its processor time then falls behind.
+class StopWatch {
+ public:
+  bool stopped_since_last_look() {
+    // Less than the shortest time for which Linux gives a core to another process, more than an interrupt takes.
+    constexpr int64_t threshold = 500'000;
+    const int64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    const bool stopped = (wall - wall_) - (cpu - cpu_) > threshold;
+    wall_ = wall;
+    cpu_ = cpu;
+    return stopped;
+  }
+
+ private:
+  int64_t wall_ = clock_ns(CLOCK_MONOTONIC), cpu_ = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+};
+
+int checked_threads(int threads, tbb::task_arena* lent) {
   if (threads < 0) throw Error(fmt::format("an executor of {} threads cannot be made; 0 means one per core", threads));
-  if (threads == 0) threads = static_cast<int>(std::thread::hardware_concurrency());
+  const int most = lent != nullptr ? lent->max_concurrency() : cores();
+  if (threads == 0 || (lent != nullptr && threads > most)) threads = most;
   return std::clamp(threads, 1, most_threads);
 }
 
@@ -29,17 +58,25 @@ void release(ExecutorData* data) {
   if (data != nullptr && data->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete data;
 }
 
-Executor::Executor(ExecutorOptions options) : data_(new ExecutorData(options)) {}
+Executor::Executor(ExecutorOptions options) : Executor(new ExecutorData(options, nullptr)) {}
+Executor::Executor(ExecutorData* owned) : data_(owned) {}
 int Executor::threads() const { return data_->threads(); }
 int Executor::threads_that_ran() const { return data_->threads_that_ran.load(std::memory_order_relaxed); }
+
+Executor executor_in(tbb::task_arena& arena, ExecutorOptions options) {
+  return ExecutorAccess::make(new ExecutorData(options, &arena));
+}
 
 Executor& default_executor() {
   static Executor executor;
   return executor;
 }
 
-ExecutorData::ExecutorData(const ExecutorOptions& options)
-    : threads_(checked_threads(options.threads)), linger_us_(std::max(options.linger_us, 0)), arena_(threads_, 1) {}
+ExecutorData::ExecutorData(const ExecutorOptions& options, tbb::task_arena* lent)
+    : threads_(checked_threads(options.threads, lent)),
+      linger_us_(std::max(options.linger_us, 0)),
+      hold_back_ns_(threads_ > cores() ? 0 : int64_t{1'000'000} * std::max(options.hold_back_ms, 0)),
+      arena_(lent != nullptr ? *lent : own_arena_.emplace(threads_, 1)) {}
 
 std::unique_ptr<Workspace> ExecutorData::take_workspace() {
   {
@@ -50,7 +87,7 @@ std::unique_ptr<Workspace> ExecutorData::take_workspace() {
       return workspace;
     }
     // Room for every workspace that may come back, so that giving back cannot fail.
-    idle_workspaces_.reserve(runs_.size() + 8);
+    idle_workspaces_.reserve(static_cast<size_t>(++workspaces_made_));
   }
   auto workspace = std::make_unique<Workspace>();
   workspace->scratch.resize(static_cast<size_t>(threads_));
@@ -63,32 +100,25 @@ void ExecutorData::give_back(std::unique_ptr<Workspace> workspace) {
 }
 
 void ExecutorData::execute(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers) {
-  // Below this a hand-over costs more than it saves; the same for a chain, where nothing can overlap.
-  constexpr double worth_sharing_ns = 20'000;
-  Run run(plan, workspace, info, watchers);
-  const bool alone = threads_ == 1 || plan.nanoseconds < worth_sharing_ns;
-  if (alone) {
-    run.run_serially();
+  // What others could take over at best; below this the hand-overs cost more. Nothing of it in a chain of single
+  // chunks.
+  constexpr double worth_sharing_ns = 10'000;
+  Run& run = workspace.run;
+  if (plan.nanoseconds - plan.span_nanoseconds < worth_sharing_ns || most_helpers() == 0) {
+    run.run_serially(plan, workspace, info, watchers);
   } else {
-    run.prepare(*this);
+    const uint32_t number = run.start(plan, workspace, info, watchers, *this);
     {
       const std::lock_guard guard(mutex_);
-      runs_.push_back(&run);
+      runs_.push_back({&run, number});
     }
     more_work();
-    run.participate(0);
+    run.participate();
     {
       const std::lock_guard guard(mutex_);
-      runs_.erase(std::find(runs_.begin(), runs_.end(), &run));
+      runs_.erase(std::find_if(runs_.begin(), runs_.end(), [&](const OpenRun& open) { return open.run == &run; }));
     }
-    // Nobody can join any more; those who did leave at their next look at the queue.
-    for (int polls = 0; run.participants.load(std::memory_order_acquire) > 1; ++polls) {
-      if (polls < 1000) {
-        __builtin_ia32_pause();
-      } else {
-        std::this_thread::yield();
-      }
-    }
+    run.finish();
   }
   threads_that_ran.store(run.threads_that_ran(), std::memory_order_relaxed);
   run.rethrow_error();
@@ -96,11 +126,12 @@ void ExecutorData::execute(const Plan& plan, Workspace& workspace, const RunInfo
 
 void ExecutorData::more_work() {
   announced_.fetch_add(1, std::memory_order_release);
-  if (helpers_.load(std::memory_order_relaxed) >= threads_ - 1) return;
+  const int most = most_helpers();
+  if (helpers_.load(std::memory_order_relaxed) >= most) return;
   int wanted = 0;
   {
     const std::lock_guard guard(mutex_);
-    wanted = threads_ - 1 - helpers_.load(std::memory_order_relaxed);
+    wanted = std::max(most - helpers_.load(std::memory_order_relaxed), 0);
     helpers_.fetch_add(wanted, std::memory_order_relaxed);
   }
   for (int i = 0; i < wanted; ++i) {
@@ -110,33 +141,52 @@ void ExecutorData::more_work() {
   }
 }
 
-Run* ExecutorData::join(int& worker) {
-  const std::lock_guard guard(mutex_);
-  for (Run* run : runs_) {
-    if (run->over() || run->participants.load(std::memory_order_relaxed) >= threads_) continue;
-    worker = 1;
-    while ((run->workers_taken >> worker & 1) != 0) ++worker;
-    run->workers_taken |= uint64_t{1} << worker;
-    run->participants.fetch_add(1, std::memory_order_relaxed);
-    return run;
-  }
-  return nullptr;
+int ExecutorData::most_helpers() {
+  const int held_back = held_back_.load(std::memory_order_relaxed);
+  if (held_back == 0) return threads_ - 1;
+  if (clock_ns(CLOCK_MONOTONIC) < held_back_until_.load(std::memory_order_relaxed)) return threads_ - 1 - held_back;
+  held_back_.store(0, std::memory_order_relaxed);
+  return threads_ - 1;
 }
 
-void ExecutorData::leave(Run& run, int worker) {
+// Races are harmless: a helper more or less for a while.
+void ExecutorData::hold_one_back() {
+  held_back_until_.store(clock_ns(CLOCK_MONOTONIC) + hold_back_ns_, std::memory_order_relaxed);
+  held_back_.store(std::min(held_back_.load(std::memory_order_relaxed) + 1, threads_ - 1), std::memory_order_relaxed);
+}
+
+int ExecutorData::take_worker() {
   const std::lock_guard guard(mutex_);
-  run.workers_taken &= ~(uint64_t{1} << worker);
-  run.participants.fetch_sub(1, std::memory_order_release);  // the run may be gone after this
+  const int worker = std::countr_one(workers_);
+  workers_ |= uint64_t{1} << worker;
+  return worker;
+}
+
+ExecutorData::OpenRun ExecutorData::find_run() {
+  const std::lock_guard guard(mutex_);
+  const auto ready =
+      std::find_if(runs_.begin(), runs_.end(), [](const OpenRun& open) { return open.run->has_ready(); });
+  if (ready != runs_.end()) return *ready;
+  return runs_.empty() ? OpenRun{} : runs_.back();
+}
+
+void ExecutorData::retire(int worker) {
+  helpers_.fetch_sub(1, std::memory_order_relaxed);
+  workers_ &= ~(uint64_t{1} << worker);
 }
 
 void ExecutorData::help() {
   using Clock = std::chrono::steady_clock;
+  const int worker = take_worker();
+  StopWatch watch;
   for (;;) {
     const uint64_t seen = announced_.load(std::memory_order_acquire);
-    int worker = 0;
-    if (Run* const run = join(worker)) {
-      run->participate(worker);
-      leave(*run, worker);
+    if (const OpenRun open = find_run(); open.run != nullptr) open.run->help(worker, open.number);
+    if (hold_back_ns_ > 0 && watch.stopped_since_last_look()) hold_one_back();
+    if (helpers_.load(std::memory_order_relaxed) > most_helpers()) {
+      const std::lock_guard guard(mutex_);
+      retire(worker);
+      break;
     }
     // The next run often comes at once, and a thread that sleeps takes 20 us to wake.
     const auto until = Clock::now() + std::chrono::microseconds(linger_us_);
@@ -146,7 +196,7 @@ void ExecutorData::help() {
     if (announced_.load(std::memory_order_acquire) != seen) continue;
     const std::lock_guard guard(mutex_);
     if (announced_.load(std::memory_order_acquire) != seen) continue;
-    helpers_.fetch_sub(1, std::memory_order_relaxed);
+    retire(worker);
     break;
   }
   release(this);

@@ -16,6 +16,10 @@ struct ExecutorOptions {
   int threads = 0;
   /// How long a worker stays awake after a run, in microseconds, in case the next one comes at once; then it sleeps.
   int linger_us = 200;
+  /// When the system stops a worker in the middle of a run, for other processes that want its core, runs do with a
+  /// thread less for so long, in milliseconds: a run that waits for a stopped thread takes longer than one that does
+  /// without. 0: they never do. Nor do they where more threads were asked for than there are cores.
+  int hold_back_ms = 100;
 };
 
 /// The threads that run Programs: a oneTBB arena of its own. Copies share it. Any number of threads may run Programs on
@@ -30,8 +34,8 @@ class GRADLOOM_API Executor {
   [[nodiscard]] int threads_that_ran() const;
 
  private:
-  friend class Program;
   friend class ExecutorAccess;
+  explicit Executor(ExecutorData* owned);
   Handle<ExecutorData> data_;
 };
 

@@ -274,6 +274,7 @@ class Planner {
   }
 
   void finish_tasks(const std::vector<std::vector<int>>& after) {
+    std::vector<double> spans(plan_.tasks.size());
     for (size_t i = plan_.tasks.size(); i-- > 0;) {
       Task& task = plan_.tasks[i];
       task.successors_at = static_cast<int>(plan_.successors.size());
@@ -284,9 +285,12 @@ class Planner {
         plan_.successors.push_back(next);
         ++plan_.tasks[static_cast<size_t>(next)].dependencies;
         longest = std::max(longest, plan_.tasks[static_cast<size_t>(next)].priority);
+        spans[i] = std::max(spans[i], spans[static_cast<size_t>(next)]);
       }
       task.priority = task.nanoseconds + longest;
       plan_.critical_nanoseconds = std::max(plan_.critical_nanoseconds, task.priority);
+      spans[i] += task.nanoseconds / static_cast<double>(task.chunks);
+      plan_.span_nanoseconds = std::max(plan_.span_nanoseconds, spans[i]);
     }
   }
 

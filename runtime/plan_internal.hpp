@@ -78,6 +78,7 @@ struct Plan {
   size_t scratch_bytes = 0;  // per worker
   double nanoseconds = 0;    // of all tasks
   double critical_nanoseconds = 0;
+  double span_nanoseconds = 0;  // of the longest path, were every task's chunks run at once
   bool updates = false;
   std::string log;  // the passes, for explain()
 };

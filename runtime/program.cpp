@@ -224,17 +224,32 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
                  .rule = "memory_budget bounds the arena and the scratch of a worker"});
   }
   specializations_.push_front(made);
+  latest_.store(made.get(), std::memory_order_release);
   if (specializations_.size() > most_specializations_) specializations_.pop_back();
   ++made_;
   return made;
 }
 
+ProgramData::SpecializationPtr ProgramData::to_front(std::list<SpecializationPtr>::iterator specialization) {
+  specializations_.splice(specializations_.begin(), specializations_, specialization);
+  latest_.store(specializations_.front().get(), std::memory_order_release);
+  return specializations_.front();
+}
+
+const Specialization& ProgramData::specialization_for(const Batch& inputs, Workspace& workspace) {
+  const Specialization* const kept = workspace.keeps.get();
+  const bool again = kept != nullptr && kept == latest_.load(std::memory_order_acquire);
+  if (!again || !fits(*kept, inputs, workspace.arrays)) {
+    workspace.bound = nullptr;
+    workspace.keeps = specialization_for(inputs, workspace.arrays);
+  }
+  return *workspace.keeps;
+}
+
 ProgramData::SpecializationPtr ProgramData::specialization_for(const Batch& inputs, std::vector<const Array*>& arrays) {
   const std::lock_guard guard(mutex_);
   for (auto it = specializations_.begin(); it != specializations_.end(); ++it) {
-    if (!fits(**it, inputs, arrays)) continue;
-    if (it != specializations_.begin()) specializations_.splice(specializations_.begin(), specializations_, it);
-    return specializations_.front();
+    if (fits(**it, inputs, arrays)) return to_front(it);
   }
   std::vector<SymbolBinding> bindings = solve(inputs);
   arrays.clear();
@@ -243,10 +258,7 @@ ProgramData::SpecializationPtr ProgramData::specialization_for(const Batch& inpu
     const bool same = std::equal(
         inputs_.begin(), inputs_.end(), (*it)->input_sizes.begin(),
         [&](const DeclaredInput& input, const auto& sizes) { return inputs.find(input.name)->sizes() == sizes; });
-    if (same) {
-      specializations_.splice(specializations_.begin(), specializations_, it);
-      return specializations_.front();
-    }
+    if (same) return to_front(it);
   }
   return make(std::move(bindings));
 }
@@ -363,8 +375,8 @@ void ProgramData::run(const Executor& executor, StateData& state, bool may_updat
     ~Return() { data.give_back(std::move(workspace)); }
   } const giving_back{data, workspace};
 
-  const SpecializationPtr specialization = specialization_for(inputs, workspace->arrays);
-  const Plan& plan = specialization->plan;
+  const Specialization& specialization = specialization_for(inputs, *workspace);
+  const Plan& plan = specialization.plan;
   if (updates_ && !may_update) {
     throw Error({.problem = "the Program has updates but the State is const",
                  .op = "run",
@@ -379,14 +391,13 @@ void ProgramData::run(const Executor& executor, StateData& state, bool may_updat
 
   const UpdatingClaim claim(state, may_update && updates_);
   std::vector<std::string> added;
-  if (workspace->bound != specialization.get() || workspace->bound_version != state.version) {
+  if (workspace->bound != &specialization || workspace->bound_version != state.version) {
     if (may_update) {
       added = initialize_missing(state);
     } else {
       require_all(state);
     }
   }
-  workspace->keeps = specialization;
   // An output that lies over an input would be overwritten while it is read: it is made aside and copied.
   std::vector<Array> aside;
   for (const Array& output : outputs) {
@@ -403,9 +414,9 @@ void ProgramData::run(const Executor& executor, StateData& state, bool may_updat
   };
   std::optional<RunRecord> record;
   if (options.trace != nullptr)
-    record.emplace(std::shared_ptr<const Plan>(specialization, &plan), data.threads(), state.step);
+    record.emplace(std::shared_ptr<const Plan>(workspace->keeps, &plan), data.threads(), state.step);
   try {
-    bind(*specialization, state, workspace->arrays, aside.empty() ? outputs : std::span<Array>(aside), *workspace);
+    bind(specialization, state, workspace->arrays, aside.empty() ? outputs : std::span<Array>(aside), *workspace);
     data.execute(plan, *workspace, {.seed = state.seed, .step = state.step},
                  {.stop = options.stop, .record = record ? &*record : nullptr});
   } catch (...) {
@@ -419,7 +430,7 @@ void ProgramData::run(const Executor& executor, StateData& state, bool may_updat
     std::vector<KernelStats> kernels = record->kernels();
     {
       const std::lock_guard guard(mutex_);
-      specialization->traced = std::move(kernels);
+      specialization.traced = std::move(kernels);
     }
     options.trace->data_->add(std::move(*record));
   }

@@ -39,6 +39,9 @@ class ProgramData {
 
   using SpecializationPtr = std::shared_ptr<const Specialization>;
 
+  /// What the workspace ran last, if that is the latest of this Program and fits, else specialization_for(): kept in
+  /// the workspace from then on.
+  const Specialization& specialization_for(const Batch& inputs, Workspace& workspace);
   /// The specialisation for these inputs, made if need be. `arrays` receives the declared inputs in order. Throws the
   /// Error that lists everything wrong with the inputs.
   SpecializationPtr specialization_for(const Batch& inputs, std::vector<const Array*>& arrays);
@@ -57,6 +60,7 @@ class ProgramData {
                           std::vector<const Array*>& arrays) const;
   [[nodiscard]] std::vector<SymbolBinding> solve(const Batch& inputs) const;
   SpecializationPtr make(std::vector<SymbolBinding> bindings);
+  SpecializationPtr to_front(std::list<SpecializationPtr>::iterator specialization);
   std::vector<std::string> initialize_missing(StateData& state) const;
   void require_all(const StateData& state) const;
   void check_outputs(const Plan& plan, std::span<const Array> outputs) const;
@@ -78,6 +82,9 @@ class ProgramData {
 
   std::mutex mutex_;
   std::list<SpecializationPtr> specializations_;  // the latest used first; under mutex_
+  // The first of the list, to compare with what a workspace keeps (and thereby keeps alive): a run like the one before
+  // needs no lock.
+  std::atomic<const Specialization*> latest_{nullptr};
   int64_t made_ = 0;
 };
 

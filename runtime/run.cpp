@@ -1,15 +1,15 @@
-// One run: the queue of ready chunks and what each participant does with it.
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/runtime/executor_internal.hpp>
+#include <gradloom/runtime/run_internal.hpp>
 #include <gradloom/runtime/trace_internal.hpp>
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <chrono>
 #include <thread>
+#include <utility>
 
 namespace gradloom::inline v0 {
 
@@ -22,39 +22,65 @@ constexpr int none = -1;
 // twice.
 constexpr int polls_before_leaving = 1500;
 
+// A task shorter than this is done sooner than another thread gets hold of it and of what it reads.
+constexpr double worth_handing_over_ns = 300;
+
+/// Waits for another thread's chunk. A short wait is an active one. After some hundred microseconds the other thread
+/// may well have been stopped; then this one sleeps, because Linux brings a thread that waits for its own core over to
+/// one that falls idle.
+class Patience {
+ public:
+  void wait() {
+    constexpr int yields = 500;
+    ++polls_;
+    if (polls_ <= polls_before_leaving) {
+      __builtin_ia32_pause();
+    } else if (polls_ <= polls_before_leaving + yields) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+
+ private:
+  int polls_ = 0;
+};
+
 }  // namespace
 
-Buffer::~Buffer() { std::free(data_); }
+/// What a thread does next without asking the queue: tasks that are not worth a hand-over, then one that is.
+class NextTasks {
+ public:
+  /// False if there is no room: little work is kept from the others.
+  bool add_small(int task) {
+    if (count_ == most) return false;
+    small_[count_++] = task;
+    return true;
+  }
+  /// Returns the one that was there, if any.
+  int exchange_large(int task) { return std::exchange(large_, task); }
+  [[nodiscard]] int large() const { return large_; }
+  bool pop(int& task) {
+    task = count_ > 0 ? small_[--count_] : std::exchange(large_, none);
+    return task != none;
+  }
 
-void* Buffer::reserve(size_t size) {
-  if (size <= size_) return data_;
-  constexpr size_t huge_page = size_t{2} << 20;
-  const size_t alignment = size >= huge_page ? huge_page : 64;
-  const size_t rounded = (size + alignment - 1) / alignment * alignment;
-  void* const fresh = std::aligned_alloc(alignment, rounded);
-  if (fresh == nullptr) throw Error(fmt::format("no memory for a workspace of {} bytes", size));
-  if (alignment == huge_page) madvise(fresh, rounded, MADV_HUGEPAGE);
-  std::free(data_);
-  data_ = fresh;
-  size_ = rounded;
-  return data_;
-}
+ private:
+  static constexpr int most = 8;
+  int small_[most];
+  int count_ = 0;
+  int large_ = none;
+};
 
-Run::Run(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers)
-    : plan_(plan),
-      workspace_(workspace),
-      info_(info),
-      stop_(watchers.stop),
-      record_(watchers.record),
-      ready_(workspace.ready) {}
+// ---- one chunk
 
 void Run::call(const Task& task, int64_t chunk, int worker) const {
   const KernelCall call{
-      .inputs = workspace_.pointers.data() + task.inputs_at,
-      .outputs = workspace_.pointers.data() + task.outputs_at,
+      .inputs = workspace_->pointers.data() + task.inputs_at,
+      .outputs = workspace_->pointers.data() + task.outputs_at,
       .params = task.params,
-      .scratch = workspace_.scratch[static_cast<size_t>(worker)].data(),
-      .shared = task.shared_offset < 0 ? nullptr : static_cast<std::byte*>(workspace_.bases[0]) + task.shared_offset,
+      .scratch = workspace_->scratch[static_cast<size_t>(worker)].data(),
+      .shared = task.shared_offset < 0 ? nullptr : static_cast<std::byte*>(workspace_->bases[0]) + task.shared_offset,
       .chunk = chunk,
       .chunks = task.chunks,
       .run = &info_};
@@ -66,7 +92,7 @@ void Run::call(const Task& task, int64_t chunk, int worker) const {
 }
 
 void Run::call_recorded(const Task& task, KernelCall call, int worker) const {
-  TraceEvent event{.task = static_cast<int>(&task - plan_.tasks.data()), .chunk = call.chunk};
+  TraceEvent event{.task = static_cast<int>(&task - plan_->tasks.data()), .chunk = call.chunk};
   call.traffic = &event.traffic;
   event.traffic.calls = 1;
   event.begin = trace_clock();
@@ -94,27 +120,13 @@ bool Run::may_start(const Task& task) {
   return true;
 }
 
-void Run::run_serially() {
-  if (record_ != nullptr) record_->enter(0);
-  for (const Task& task : plan_.tasks) {
-    if (!may_start(task)) break;
-    try {
-      for (int64_t chunk = 0; chunk < task.chunks; ++chunk) call(task, chunk, 0);
-    } catch (...) {
-      fail(task);
-      break;
-    }
-  }
-  workers_that_ran_.store(1, std::memory_order_relaxed);
-}
-
 void Run::fail(const Task& task) {
   std::exception_ptr error = std::current_exception();
   try {
     throw;
   } catch (const Error&) {  // says already what and where
   } catch (const std::exception& exception) {
-    const Node& node = plan_.module.graph.node(task.node);
+    const Node& node = plan_->module.graph.node(task.node);
     error = std::make_exception_ptr(Error({.problem = exception.what(),
                                            .op = std::string(node.op->name),
                                            .node = node.name,
@@ -129,15 +141,98 @@ void Run::fail(const Task& task) {
 }
 
 void Run::rethrow_error() {
-  if (error_) std::rethrow_exception(error_);
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+// ---- the whole run
+
+void Run::set_up(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers) {
+  plan_ = &plan;
+  workspace_ = &workspace;
+  info_ = info;
+  stop_ = watchers.stop;
+  record_ = watchers.record;
+  phase_.store(running, std::memory_order_relaxed);
+}
+
+void Run::run_serially(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers) {
+  set_up(plan, workspace, info, watchers);
+  if (record_ != nullptr) record_->enter(0);
+  for (const Task& task : plan.tasks) {
+    if (stop_ != nullptr && !may_start(task)) break;
+    try {
+      for (int64_t chunk = 0; chunk < task.chunks; ++chunk) call(task, chunk, 0);
+    } catch (...) {
+      fail(task);
+      break;
+    }
+  }
+  workers_that_ran_.store(1, std::memory_order_relaxed);
+}
+
+uint32_t Run::start(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers,
+                    ExecutorData& executor) {
+  set_up(plan, workspace, info, watchers);
+  executor_ = &executor;
+  const size_t tasks = plan.tasks.size();
+  if (counter_count_ < tasks * 3) {
+    counters_ = std::make_unique<std::atomic<int64_t>[]>(tasks * 3);
+    counter_count_ = tasks * 3;
+  }
+  ready_.clear();
+  ready_count_.store(0, std::memory_order_relaxed);
+  ready_.reserve(tasks);
+  for (size_t i = 0; i < tasks; ++i) {
+    const Task& task = plan.tasks[i];
+    counter(static_cast<int>(i), dependencies_left).store(task.dependencies, std::memory_order_relaxed);
+    counter(static_cast<int>(i), chunks_left).store(task.chunks, std::memory_order_relaxed);
+    counter(static_cast<int>(i), next_chunk).store(0, std::memory_order_relaxed);
+  }
+  left_.store(static_cast<int64_t>(tasks), std::memory_order_relaxed);
+  workers_that_ran_.store(0, std::memory_order_relaxed);
+  for (size_t i = 0; i < tasks; ++i) {
+    if (plan.tasks[i].dependencies == 0) push(static_cast<int>(i));
+  }
+  return gate_.open();
+}
+
+void Run::participate() {
+  Patience patience;
+  while (!over()) {
+    if (has_ready()) {
+      work(0);
+      patience = {};
+    } else {
+      patience.wait();
+    }
+  }
+}
+
+void Run::help(int worker, uint32_t run) {
+  helpers_.fetch_add(1, std::memory_order_relaxed);
+  for (int polls = 0; polls < polls_before_leaving && gate_.is_open(run); ++polls) {
+    if (!has_ready()) {
+      __builtin_ia32_pause();
+      continue;
+    }
+    if (!gate_.enter(run)) break;
+    work(worker);
+    gate_.leave();
+    polls = 0;
+  }
+  helpers_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Run::finish() {
+  gate_.close();
+  Patience patience;
+  while (!gate_.empty()) patience.wait();
 }
 
 // ---- the queue
 
 void Run::push(int task) {
-  const auto later = [&](int a, int b) {
-    return plan_.tasks[static_cast<size_t>(a)].priority < plan_.tasks[static_cast<size_t>(b)].priority;
-  };
+  const auto later = [&](int a, int b) { return task_at(a).priority < task_at(b).priority; };
   const std::lock_guard guard(lock_);
   ready_.push_back(task);
   std::push_heap(ready_.begin(), ready_.end(), later);
@@ -146,16 +241,14 @@ void Run::push(int task) {
 
 bool Run::take(int& task, int64_t& chunk) {
   if (!has_ready()) return false;
-  const auto later = [&](int a, int b) {
-    return plan_.tasks[static_cast<size_t>(a)].priority < plan_.tasks[static_cast<size_t>(b)].priority;
-  };
+  const auto later = [&](int a, int b) { return task_at(a).priority < task_at(b).priority; };
   const std::lock_guard guard(lock_);
   if (ready_.empty()) return false;
   task = ready_.front();
   std::atomic<int64_t>& next = counter(task, next_chunk);
   chunk = next.load(std::memory_order_relaxed);
   next.store(chunk + 1, std::memory_order_relaxed);  // only ever under the lock
-  if (chunk + 1 == plan_.tasks[static_cast<size_t>(task)].chunks) {
+  if (chunk + 1 == task_at(task).chunks) {
     std::pop_heap(ready_.begin(), ready_.end(), later);
     ready_.pop_back();
     ready_count_.store(static_cast<int>(ready_.size()), std::memory_order_relaxed);
@@ -163,49 +256,18 @@ bool Run::take(int& task, int64_t& chunk) {
   return true;
 }
 
-void Run::prepare(ExecutorData& executor) {
-  executor_ = &executor;
-  const size_t tasks = plan_.tasks.size();
-  if (workspace_.counter_count < tasks * 3) {
-    workspace_.counters = std::make_unique<std::atomic<int64_t>[]>(tasks * 3);
-    workspace_.counter_count = tasks * 3;
-  }
-  ready_.clear();
-  ready_.reserve(tasks);
-  for (size_t i = 0; i < tasks; ++i) {
-    const Task& task = plan_.tasks[i];
-    counter(static_cast<int>(i), dependencies_left).store(task.dependencies, std::memory_order_relaxed);
-    counter(static_cast<int>(i), chunks_left).store(task.chunks, std::memory_order_relaxed);
-    counter(static_cast<int>(i), next_chunk).store(0, std::memory_order_relaxed);
-  }
-  left_.store(static_cast<int64_t>(tasks), std::memory_order_relaxed);
-  for (size_t i = 0; i < tasks; ++i) {
-    if (plan_.tasks[i].dependencies == 0) push(static_cast<int>(i));
-  }
-}
-
-void Run::participate(int worker) {
-  if (record_ != nullptr) record_->enter(worker);
-  int idle = 0;
+void Run::work(int worker) {
+  NextTasks mine;
+  int task = none;
+  int64_t chunk = 0;
   bool ran = false;
-  int task = none;  // what to do next without asking the queue
-  while (!over()) {
-    int64_t chunk = 0;
-    if (task == none && !take(task, chunk)) {
-      if (++idle > polls_before_leaving) {
-        if (worker > 0) return;
-        std::this_thread::yield();
-      } else {
-        __builtin_ia32_pause();
-      }
-      continue;
-    }
-    idle = 0;
-    const Task& current = plan_.tasks[static_cast<size_t>(task)];
+  while (mine.pop(task) || take(task, chunk)) {
+    const Task& current = task_at(task);
     if (!may_start(current)) break;
     if (!ran) {
       ran = true;
       workers_that_ran_.fetch_or(uint64_t{1} << worker, std::memory_order_relaxed);
+      if (record_ != nullptr) record_->enter(worker);
     }
     try {
       call(current, chunk, worker);
@@ -213,32 +275,28 @@ void Run::participate(int worker) {
       fail(current);
       break;
     }
-    task = counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1 ? complete(task) : none;
+    if (counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1) complete(task, mine);
+    chunk = 0;
   }
 }
 
 // A successor that this task made ready goes on at once on this thread, which has the task's results in its caches and
-// need not ask the queue; the others are for everybody.
-int Run::complete(int task) {
-  const Task& done = plan_.tasks[static_cast<size_t>(task)];
-  int mine = none;
+// need not ask the queue; and so do successors that are not worth a hand-over. The others are for everybody.
+void Run::complete(int task, NextTasks& mine) {
+  const Task& done = task_at(task);
   for (int i = 0; i < done.successors; ++i) {
-    const int next = plan_.successors[static_cast<size_t>(done.successors_at + i)];
+    int next = plan_->successors[static_cast<size_t>(done.successors_at + i)];
     if (counter(next, dependencies_left).fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
-    if (plan_.tasks[static_cast<size_t>(next)].chunks > 1) {
-      push(next);
-    } else if (mine == none) {
-      mine = next;
-    } else if (plan_.tasks[static_cast<size_t>(next)].priority > plan_.tasks[static_cast<size_t>(mine)].priority) {
-      push(mine);
-      mine = next;
-    } else {
-      push(next);
+    if (task_at(next).chunks == 1) {
+      if (task_at(next).nanoseconds < worth_handing_over_ns && mine.add_small(next)) continue;
+      if (mine.large() == none || task_at(next).priority > task_at(mine.large()).priority)
+        next = mine.exchange_large(next);
+      if (next == none) continue;
     }
+    push(next);
   }
   left_.fetch_sub(1, std::memory_order_acq_rel);
-  if (has_ready() && participants.load(std::memory_order_relaxed) < executor_->threads()) executor_->more_work();
-  return mine;
+  if (has_ready() && helpers_.load(std::memory_order_relaxed) + 1 < executor_->threads()) executor_->more_work();
 }
 
 }  // namespace gradloom::inline v0

@@ -1,5 +1,9 @@
 #include "own_ops_helper.hpp"
 
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/pointwise.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -7,10 +11,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-
-#include <gradloom/ops/arithmetic.hpp>
-#include <gradloom/ops/gradient.hpp>
-#include <gradloom/ops/pointwise.hpp>
 
 namespace gradloom::test {
 
@@ -51,16 +51,20 @@ std::atomic<int> inside{0}, most_inside{0};
 struct Meeting {
   int64_t elements = 0;
   int threads = 0;
+  std::chrono::milliseconds wait{}, sleep{};
 };
 
 KernelPlan plan_meet(const KernelRequest& request) {
   const int threads = static_cast<int>(request.attributes().get<int64_t>("threads"));
   KernelPlan plan;
-  plan.params = std::make_shared<const Meeting>(Meeting{request.output().shape.element_count().value(), threads});
+  plan.params = std::make_shared<const Meeting>(
+      Meeting{request.output().shape.element_count().value(), threads,
+              std::chrono::milliseconds(request.attributes().get<int64_t>("wait_ms")),
+              std::chrono::milliseconds(request.attributes().get<int64_t>("sleep_ms"))});
   plan.steps = {{[](const KernelCall& call) {
                    const auto& meeting = *static_cast<const Meeting*>(call.params);
                    inside.fetch_add(1);
-                   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+                   const auto until = std::chrono::steady_clock::now() + meeting.wait;
                    while (most_inside.load() < meeting.threads && std::chrono::steady_clock::now() < until) {
                      int most = most_inside.load();
                      while (most < inside.load() && !most_inside.compare_exchange_weak(most, inside.load())) {
@@ -68,6 +72,7 @@ KernelPlan plan_meet(const KernelRequest& request) {
                      std::this_thread::yield();
                    }
                    inside.fetch_sub(1);
+                   if (meeting.sleep.count() > 0) std::this_thread::sleep_for(meeting.sleep);
                    const int64_t begin = chunk_begin(meeting.elements, call.chunks, call.chunk);
                    const int64_t end = chunk_begin(meeting.elements, call.chunks, call.chunk + 1);
                    const float* x = static_cast<const float*>(call.inputs[0]);
@@ -109,9 +114,12 @@ Tensor not_negative(const Operand& x) {
   return x.tensor().graph().add(not_negative_def, inputs, {}, x.location());
 }
 
-Tensor meet(const Operand& x, int threads) {
+Tensor meet(const Operand& x, int threads, const MeetOptions& options) {
   const Tensor inputs[] = {x.tensor()};
-  return x.tensor().graph().add(meet_def, inputs, {{"threads", static_cast<int64_t>(threads)}}, x.location());
+  return x.tensor().graph().add(
+      meet_def, inputs,
+      {{"threads", int64_t{threads}}, {"wait_ms", int64_t{options.wait_ms}}, {"sleep_ms", int64_t{options.sleep_ms}}},
+      x.location());
 }
 
 int threads_that_met() { return most_inside.exchange(0); }

@@ -8,9 +8,14 @@ namespace gradloom::test {
 /// x, if no element is negative; else the run throws std::runtime_error("element 3 is negative").
 Tensor not_negative(const Operand& x);
 
-/// x, by a kernel of `chunks` chunks of which each waits (5 seconds at most) until as many threads are inside the op as
-/// the environment of the test asks for. Proves that so many threads took part.
-Tensor meet(const Operand& x, int threads);
+struct MeetOptions {
+  int wait_ms = 5000;  ///< at most, for the others
+  int sleep_ms = 0;    ///< each thread, after it met them
+};
+
+/// x, by a kernel of as many chunks as threads, of which each waits until so many threads are inside the op. Proves
+/// that so many took part.
+Tensor meet(const Operand& x, int threads, const MeetOptions& options = {});
 
 /// How many threads were seen inside `meet` at once since the last call.
 int threads_that_met();

@@ -1,24 +1,23 @@
 // The contracts of a run: the same bits whatever the threads, errors and stops that leave the State whole, no deadlock
 // inside a caller's own parallel code, no work when idle.
+#include "own_ops_helper.hpp"
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/error.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/executor.hpp>
-
-#include <atomic>
-#include <chrono>
-#include <ctime>
-#include <thread>
+#include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
-#include <gradloom/autodiff/gradients.hpp>
-#include <gradloom/graph/error.hpp>
-#include <gradloom/ops/arithmetic.hpp>
-#include <gradloom/ops/reduce.hpp>
-#include <gradloom/runtime/program.hpp>
-
-#include "own_ops_helper.hpp"
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <thread>
 
 using namespace gradloom;
 
@@ -63,7 +62,7 @@ BOOST_AUTO_TEST_CASE(the_bits_do_not_depend_on_the_threads) {
   for (const int threads : {1, 2, 3, 8}) {
     const Branches net(6, threads);
     const Program program = compile({.outputs = {net.loss}, .updates = net.updates});
-    const Executor executor{{.threads = threads}};
+    const Executor executor{{.threads = threads, .hold_back_ms = 0}};
     State state;
     std::vector<Array> results;
     for (int step = 0; step < 3; ++step) {
@@ -190,7 +189,7 @@ BOOST_AUTO_TEST_CASE(two_updating_runs_on_one_state_are_an_error) {
   const Tensor x = g.input("x", {64, 1024});
   const Tensor w = g.parameter("w", {1024});
   const Program program = compile({.updates = {{w, w + sum(test::meet(x, 2), {.axes = {0}})}}});
-  const Executor executor{{.threads = 2}};
+  const Executor executor{{.threads = 2, .hold_back_ms = 0}};
   State state;
   program.initialize(state);
   (void)test::threads_that_met();
@@ -216,6 +215,65 @@ BOOST_AUTO_TEST_CASE(two_updating_runs_on_one_state_are_an_error) {
   other.join();
   BOOST_TEST(refused < 100);
   BOOST_TEST(state.step() == 40 - refused - mine);
+}
+
+BOOST_AUTO_TEST_CASE(a_chain_wakes_nobody) {
+  Graph g;
+  Tensor x = g.input("x", {4096});
+  for (int i = 0; i < 50; ++i) x = tanh(x);
+  const Program program = compile({.outputs = {x}, .optimize = Optimize::none});
+  const Executor executor{{.threads = 2}};
+  State state;
+  for (int i = 0; i < 20; ++i) {
+    (void)program.run(executor, state, {{"x", Array({4096})}});
+    BOOST_TEST(executor.threads_that_ran() == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(tasks_too_small_to_hand_over_are_run_all_the_same) {
+  // A fan of tiny tasks, more than one thread keeps for itself, over a large one that makes the run worth sharing.
+  Graph g;
+  const Tensor x = g.input("x", {256, 1024}), start = sum(x);
+  Tensor total = start;
+  for (int i = 1; i <= 40; ++i) total = total + start * i;
+  const Program program = compile({.outputs = {total, sum(x * x)}, .optimize = Optimize::none});
+  const Executor executor{{.threads = 2}};
+  State state;
+  Array ones({256, 1024});
+  for (float& value : ones.data<float>()) value = 1;
+  for (int i = 0; i < 20; ++i) {
+    const std::vector<Array> outputs = program.run(executor, state, {{"x", ones}});
+    BOOST_TEST(outputs[0].item<float>() == 262144.0f * 821);
+  }
+}
+
+// A thread that sleeps in its chunk looks like one that the system stopped.
+BOOST_AUTO_TEST_CASE(runs_do_without_a_thread_that_was_stopped) {
+  if (std::thread::hardware_concurrency() < 2) return;
+  Graph g;
+  const Tensor x = g.input("x", {1024});
+  const Program sleepy = compile({.outputs = {test::meet(x, 2, {.wait_ms = 5000, .sleep_ms = 5})}});
+  const Program quick = compile({.outputs = {test::meet(x, 2, {.wait_ms = 100})}});
+  const Executor executor{{.threads = 2, .hold_back_ms = 1000}};
+  const Batch inputs = {{"x", Array({1024})}};
+  State state;
+  const auto threads_of = [&](const Program& program) {
+    (void)test::threads_that_met();
+    (void)program.run(executor, state, inputs);
+    return test::threads_that_met();
+  };
+  BOOST_TEST(threads_of(sleepy) == 2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // until the helper has noticed
+  BOOST_TEST(threads_of(quick) == 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  BOOST_TEST(threads_of(sleepy) == 2);
+
+  const Executor patient{{.threads = 2, .hold_back_ms = 0}};
+  for (int i = 0; i < 3; ++i) {
+    (void)test::threads_that_met();
+    (void)sleepy.run(patient, state, inputs);
+    BOOST_TEST(test::threads_that_met() == 2);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_executor_sleeps) {
