@@ -72,7 +72,7 @@ inline Batch<T> kept(Mask<T> value) {
 /// The handler that does `Step` to each register. A Step is made from its cell and where the block is, takes a register
 /// and its number, and says how many cells it is long.
 template <class T, class Step>
-void handle(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
+[[gnu::flatten]] void handle(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
             Register<T> e, Register<T> f, Register<T> g, Register<T> h) {
   using V = Batch<T>;
   const Step step(cell, at);
