@@ -214,7 +214,7 @@ double allowed_error(const Loop& loop) {
 
 /// The same bytes, or nan both: which nan comes out is up to the order of operands in an instruction.
 bool same_bits(const Values& a, const std::byte* b) {
-  if (std::memcmp(a.bytes.data(), b, a.bytes.size()) == 0) return true;
+  if (std::equal(a.bytes.begin(), a.bytes.end(), b)) return true;  // not memcmp: of no bytes there may be no address
   const std::vector<double> left = a.as_doubles();
   const std::vector<double> right = Values{a.dtype, a.sizes, {b, b + a.bytes.size()}}.as_doubles();
   const size_t size = size_of(a.dtype);
