@@ -5,6 +5,8 @@
 #include <gradloom/ops/fused_program.hpp>
 #include <gradloom/ops/load_store_internal.hpp>
 
+#include <utility>
+
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 inline constexpr int64_t registers = 8;
@@ -22,10 +24,11 @@ template <class T>
 using Handler = void (*)(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
                          Register<T> e, Register<T> f, Register<T> g, Register<T> h);
 
-/// The handlers of an op in programs of T, by which input is in the registers.
+/// The handlers of an op in programs of T, by which input is in the registers, and which of the others (bits) are one
+/// number: that is loaded once instead of once for each register, and loads are what limits a cheap op.
 template <class T>
 struct OpHandlers {
-  Handler<T> by_input[3] = {};
+  Handler<T> by_input[3][4] = {};
 };
 
 template <class T>
@@ -97,25 +100,39 @@ struct Unary {
   Batch<T> operator()(Batch<T> x, int64_t) const { return kept<T>(F{}(x)); }
 };
 
+/// An input in memory: a block, or one number.
+template <class T, bool Uniform>
+struct Operand {
+  const T* from;
+  Operand(const FusedCell* cell, int64_t at) : from(operand<T>(cell, at)) {}
+  Batch<T> operator[](int64_t i) const { return load(from + i * lanes<T>); }
+};
+template <class T>
+struct Operand<T, true> {
+  Batch<T> value;
+  Operand(const FusedCell* cell, int64_t) : value(*static_cast<const T*>(cell->base)) {}
+  Batch<T> operator[](int64_t) const { return value; }
+};
+
 /// `Second`: the registers are the second input.
-template <class T, class F, bool Second>
+template <class T, class F, bool Second, bool Uniform>
 struct Binary {
   static constexpr int cells = 1;
-  const T* other;
-  Binary(const FusedCell* cell, int64_t at) : other(operand<T>(cell, at)) {}
+  Operand<T, Uniform> other;
+  Binary(const FusedCell* cell, int64_t at) : other(cell, at) {}
   Batch<T> operator()(Batch<T> x, int64_t i) const {
-    const Batch<T> y = load(other + i * lanes<T>);
-    return kept<T>(Second ? F{}(y, x) : F{}(x, y));
+    return kept<T>(Second ? F{}(other[i], x) : F{}(x, other[i]));
   }
 };
 
-template <class T, class F, int InRegisters>
+template <class T, class F, int InRegisters, int Uniform>
 struct Ternary {
   static constexpr int cells = 2;
-  const T *first, *second;  // of those in memory
-  Ternary(const FusedCell* cell, int64_t at) : first(operand<T>(cell, at)), second(operand<T>(cell + 1, at)) {}
+  Operand<T, (Uniform & 1) != 0> first;  // of those in memory
+  Operand<T, (Uniform & 2) != 0> second;
+  Ternary(const FusedCell* cell, int64_t at) : first(cell, at), second(cell + 1, at) {}
   Batch<T> operator()(Batch<T> x, int64_t i) const {
-    const Batch<T> y = load(first + i * lanes<T>), z = load(second + i * lanes<T>);
+    const Batch<T> y = first[i], z = second[i];
     if constexpr (InRegisters == 0) return apply(x, y, z);
     if constexpr (InRegisters == 1) return apply(y, x, z);
     return apply(y, z, x);
@@ -138,29 +155,40 @@ struct MaskUnary {
   Batch<T> operator()(Batch<T> x, int64_t) const { return kept<T>(F{}(mask_of<T>(x))); }
 };
 
-template <class T, class F, bool Second>
+template <class T, class F, bool Second, bool Uniform>
 struct MaskBinary {
   static constexpr int cells = 1;
-  const T* other;
-  MaskBinary(const FusedCell* cell, int64_t at) : other(operand<T>(cell, at)) {}
+  Operand<T, Uniform> other;
+  MaskBinary(const FusedCell* cell, int64_t at) : other(cell, at) {}
   Batch<T> operator()(Batch<T> x, int64_t i) const {
-    const Mask<T> in_registers = mask_of<T>(x), in_memory = mask_of<T>(load(other + i * lanes<T>));
+    const Mask<T> in_registers = mask_of<T>(x), in_memory = mask_of<T>(other[i]);
     return lanes_of<T>(Second ? F{}(in_memory, in_registers) : F{}(in_registers, in_memory));
   }
 };
+
+template <class T, class F>
+constexpr OpHandlers<T> ternary_handlers() {
+  const auto handlers = []<int... Uniform>(std::integer_sequence<int, Uniform...>) {
+    return OpHandlers<T>{{{handle<T, Ternary<T, F, 0, Uniform>>...},
+                          {handle<T, Ternary<T, F, 1, Uniform>>...},
+                          {handle<T, Ternary<T, F, 2, Uniform>>...}}};
+  };
+  return handlers(std::make_integer_sequence<int, 4>());
+}
 
 /// The handlers made from a functor over vectors of T.
 template <class T, class F>
 constexpr OpHandlers<T> op_handlers() {
   using V = Batch<T>;
   if constexpr (requires { F::selects; }) {
-    return {{handle<T, Ternary<T, F, 0>>, handle<T, Ternary<T, F, 1>>, handle<T, Ternary<T, F, 2>>}};
+    return ternary_handlers<T, F>();
   } else if constexpr (std::is_invocable_v<F, V>) {
-    return {{handle<T, Unary<T, F>>}};
+    return {{{handle<T, Unary<T, F>>}}};
   } else if constexpr (std::is_invocable_v<F, V, V>) {
-    return {{handle<T, Binary<T, F, false>>, handle<T, Binary<T, F, true>>}};
+    return {{{handle<T, Binary<T, F, false, false>>, handle<T, Binary<T, F, false, true>>},
+             {handle<T, Binary<T, F, true, false>>, handle<T, Binary<T, F, true, true>>}}};
   } else {
-    return {{handle<T, Ternary<T, F, 0>>, handle<T, Ternary<T, F, 1>>, handle<T, Ternary<T, F, 2>>}};
+    return ternary_handlers<T, F>();
   }
 }
 
@@ -168,9 +196,10 @@ constexpr OpHandlers<T> op_handlers() {
 template <class T, class F>
 constexpr OpHandlers<T> mask_handlers() {
   if constexpr (std::is_invocable_v<F, Mask<T>>) {
-    return {{handle<T, MaskUnary<T, F>>}};
+    return {{{handle<T, MaskUnary<T, F>>}}};
   } else {
-    return {{handle<T, MaskBinary<T, F, false>>, handle<T, MaskBinary<T, F, true>>}};
+    return {{{handle<T, MaskBinary<T, F, false, false>>, handle<T, MaskBinary<T, F, false, true>>},
+             {handle<T, MaskBinary<T, F, true, false>>, handle<T, MaskBinary<T, F, true, true>>}}};
   }
 }
 

@@ -166,8 +166,9 @@ FusedHandler step_of(FusedStep step) noexcept {
 }
 
 template <class T>
-FusedHandler op_of(const FusedHandlers& handlers, int in_registers) noexcept {
-  return reinterpret_cast<FusedHandler>(static_cast<const OpHandlers<T>*>(handlers.handlers)->by_input[in_registers]);
+FusedHandler op_of(const FusedHandlers& handlers, int in_registers, int uniform) noexcept {
+  const auto& typed = *static_cast<const OpHandlers<T>*>(handlers.handlers);
+  return reinterpret_cast<FusedHandler>(typed.by_input[in_registers][uniform]);
 }
 
 template <class T, class Op>

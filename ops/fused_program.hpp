@@ -50,8 +50,9 @@ struct FusedKernels {
   int64_t block = 0;           ///< elements in the registers
   int64_t rows_per_block = 0;  ///< a block of rows is that high; all its columns are one or two vectors
   FusedHandler (*step)(FusedStep step) noexcept = nullptr;
-  /// The handler of an op for its i-th input in the registers and all others in memory.
-  FusedHandler (*op)(const FusedHandlers& handlers, int in_registers) noexcept = nullptr;
+  /// The handler of an op for its i-th input in the registers and all others in memory, of which those whose bit is set
+  /// in `uniform` (the first of them is bit 0) are one number: only the first element of their block is read.
+  FusedHandler (*op)(const FusedHandlers& handlers, int in_registers, int uniform) noexcept = nullptr;
   /// Combines the block with accumulators in memory; `part`: only the first `stride` elements of it.
   FusedHandler (*reduce)(FusedReduce reduce, bool part) noexcept = nullptr;
   /// Runs the program at begin, begin + step, ... below end.

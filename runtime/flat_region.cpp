@@ -133,7 +133,7 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     SpreadOperand operand{.spread = Spread(from.shape.sizes(), sizes, size_of(from.dtype)),
                           .input = input_of.at(node.inputs[0].node)};
     operand.uniform = operand.spread.is_uniform();
-    operand.place = operand.uniform ? builder.add_block()
+    operand.place = operand.uniform ? builder.add_block(true)
                                     : builder.add_place({FusedPlace::Kind::buffer, 0, operand.spread.element_size});
     builder.define(id, operand.place);
     operands.push_back(std::move(operand));

@@ -49,12 +49,12 @@ int FusedBuilder::add_place(FusedPlace place) {
   return static_cast<int>(program_.places.size()) - 1;
 }
 
-int FusedBuilder::add_block() {
+int FusedBuilder::add_block(bool uniform) {
   // Wide enough for a block of any dtype: a program of f32 may hold values of f64.
   const size_t bytes = static_cast<size_t>(program_.kernels->block) * widest_element;
   const size_t offset = program_.scratch_bytes;
   program_.scratch_bytes += std::max(bytes, block_bytes);
-  return add_place({FusedPlace::Kind::block, 0, size_of(lane_), offset});
+  return add_place({FusedPlace::Kind::block, 0, size_of(lane_), offset, uniform});
 }
 
 void FusedBuilder::define(int node, int place) {
@@ -199,7 +199,13 @@ void FusedBuilder::emit_in_registers(const Node& node) {
 
   const FusedHandlers& fused = node.op->pointwise->isa[static_cast<int>(isa_)]->fused[lane_ == DType::f32 ? 0 : 1];
   bool first = true;
-  const FusedHandler handler = program_.kernels->op(fused, chosen);
+  int uniform = 0, bit = 1;
+  for (int i = 0; i < count; ++i) {
+    if (i == chosen) continue;
+    if (program_.place(home(input(i)).lanes).uniform) uniform |= bit;
+    bit *= 2;
+  }
+  const FusedHandler handler = program_.kernels->op(fused, chosen, uniform);
   if (count == 1) emit(handler);
   for (int i = 0; i < count; ++i) {
     if (i == chosen) continue;

@@ -23,6 +23,7 @@ struct FusedPlace {
   int index = 0;            ///< of the input, output or buffer
   size_t element_size = 4;  ///< of a block too: masks are lanes there
   size_t offset = 0;        ///< of a block in scratch
+  bool uniform = false;     ///< of a block: all elements are the same number
 
   [[nodiscard]] bool is_stream() const { return kind == Kind::input || kind == Kind::output; }
 };
@@ -69,8 +70,8 @@ class FusedBuilder {
   FusedBuilder(const Graph& body, DType lane, Isa isa, bool rows);
 
   int add_place(FusedPlace place);
-  /// One block of scratch.
-  int add_block();
+  /// One block of scratch; `uniform`: of one number.
+  int add_block(bool uniform = false);
   /// The value of a body node lies there before any segment runs.
   void define(int node, int place);
   /// The same for a block that holds numbers or masks as lanes.

@@ -281,8 +281,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
       }
     } else if (node.op == &broadcast_def) {
       const TensorType& from = graph.node(node.inputs[0].node).outputs[0];
-      operands.push_back({input_of.at(node.inputs[0].node), builder.add_block(), size_of(from.dtype),
-                          from.shape.element_count().value() == 1});
+      const bool uniform = from.shape.element_count().value() == 1;
+      operands.push_back({input_of.at(node.inputs[0].node), builder.add_block(uniform), size_of(from.dtype), uniform});
       builder.define(id, operands.back().place);
     }
   }

@@ -284,7 +284,7 @@ class RowPlanner {
       if (input_of_.contains(from)) stream(from);
       if (reduces_rows(node, space_)) {
         RowReduction reduction{static_cast<FusedReduce>(node.op->fused_reduce), builder_.add_block(),
-                               builder_.add_block(), level(from)};
+                               builder_.add_block(true), level(from)};
         builder_.define(node.id, reduction.result);
         number_of_[node.id] = reduction.result;
         reductions_[static_cast<size_t>(node.id)] = reduction;
@@ -299,7 +299,7 @@ class RowPlanner {
           operand(value.node, value.node, RowOperand::Kind::by_row);
         }
       }
-      if (!is_full(node)) number_of_[node.id] = builder_.add_block();
+      if (!is_full(node)) number_of_[node.id] = builder_.add_block(true);
     } else if (input_of_.contains(from)) {  // a broadcast or an alias of an operand
       const Shape& shape = graph_.node(from).outputs[0].shape;
       operand(node.id, from, node.op == &broadcast_def ? kind_of(shape, node.outputs[0].shape) : RowOperand::Kind::by_row);
@@ -330,7 +330,7 @@ class RowPlanner {
     RowOperand made{.kind = kind, .input = input_of_.at(from), .element_size = size_of_value(from)};
     made.place = kind == RowOperand::Kind::by_column
                      ? builder_.add_place({FusedPlace::Kind::buffer, 0, made.element_size})
-                     : builder_.add_block();
+                     : builder_.add_block(true);
     builder_.define(node, made.place);
     if (kind != RowOperand::Kind::by_column) number_of_.try_emplace(node, made.place);
     operands_.push_back(made);
