@@ -32,7 +32,7 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
   if (g.b_col != 1) cycles += k * n * (g.b_row == 1 ? transposing : 1.5);
   if (g.a_row != 1 && g.a_col != 1) cycles += m * k * 1.5;
   // A tile of C written column by column touches a cache line for every few elements, and once for each chunk of k.
-  if (g.c_col != 1) cycles += m * n * static_cast<double>((g.k + kChunk - 1) / kChunk) * (g.c_row == 1 ? 1 : 2);
+  if (g.c_col != 1) cycles += m * n * static_cast<double>((g.k + kGemmChunk - 1) / kGemmChunk) * (g.c_row == 1 ? 1 : 2);
   return cycles;
 }
 
@@ -41,7 +41,7 @@ template <class T>
 inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   constexpr int64_t lanes = kLanes<T>, bytes = static_cast<int64_t>(sizeof(T));
   // Blocks begin at multiples of what an epilogue wants its parts to begin at.
-  const Parts chunks(g.k, kChunk);
+  const Parts chunks(g.k, kGemmChunk);
   const Parts row_blocks((g.m + kRowUnit - 1) / kRowUnit, kRowBlock<T> / kRowUnit);
   const Parts col_blocks((g.n + kPanel<T> - 1) / kPanel<T>, kColBlock / kPanel<T>);
 
@@ -168,7 +168,7 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
 /// Largest need of either orientation, with both operands packed.
 template <class T>
 inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
-  const int64_t chunk = k < kChunk ? k : kChunk;
+  const int64_t chunk = k < kGemmChunk ? k : kGemmChunk;
   const int64_t rows = m < kRowBlock<T> ? m : kRowBlock<T>;
   const int64_t cols = round_up(n < kColBlock ? n : kColBlock, kLanes<T>);
   const int64_t kept = m > kRowBlock<T> || cols < kPanel<T> ? cols : kPanel<T>;

@@ -16,7 +16,7 @@ inline constexpr int64_t kVectorRows = 2 * kLanes<T>;
 template <class T>
 inline void multiply_rows(const GemmArgs<T>& g, int64_t i, T* out) {
   constexpr int64_t lanes = kLanes<T>, groups = kVectorRows<T> / lanes;
-  const Parts chunks(g.k, kChunk);
+  const Parts chunks(g.k, kGemmChunk);
   Batch<T> total[groups];
   for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
     const int64_t k = chunks.size_of(chunk);
