@@ -7,8 +7,8 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-/// Multiply-adds that are worth a block: 10 us at the speed of two 512-bit FMA units, 20 at that of two 256-bit ones.
-constexpr int64_t kBlockWork = int64_t{1} << 20;
+/// Multiply-adds that are worth a block: 5 us at the speed of two 512-bit FMA units, 10 at that of two 256-bit ones.
+constexpr int64_t kBlockWork = int64_t{1} << 19;
 /// What reading or writing an element costs, in multiply-adds: a product with a vector is bound by that.
 constexpr int64_t kElementWork = 6;
 constexpr int64_t kMostBlocks = 16;

@@ -26,6 +26,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <memory>
+#include <new>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -167,7 +169,32 @@ Gemm open_library(const std::string& name, const std::string& plugin_folder, int
   return through_cblas(load(name));
 }
 
-bool agrees(const Product& p, const std::vector<float>& a, const std::vector<float>& b, const std::vector<float>& c) {
+// A matrix as frameworks keep theirs: aligned to a cache line.  Those of one product begin at different offsets within
+// a page, or the stores to one would seem to hit the loads of another.
+class Matrix {
+ public:
+  Matrix(int64_t count, size_t line) : count_(static_cast<size_t>(count)) {
+    const size_t bytes = 64 * line + count_ * sizeof(float);
+    memory_.reset(static_cast<char*>(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage)));
+    if (memory_ == nullptr) throw std::bad_alloc();
+    first_ = reinterpret_cast<float*>(memory_.get() + 64 * line);
+    std::fill_n(first_, count_, 0.0f);
+  }
+  float* data() { return first_; }
+  size_t size() const { return count_; }
+  float operator[](int64_t i) const { return first_[i]; }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  struct Free {
+    void operator()(char* p) const { std::free(p); }
+  };
+  size_t count_;
+  std::unique_ptr<char, Free> memory_;
+  float* first_;
+};
+
+bool agrees(const Product& p, const Matrix& a, const Matrix& b, const Matrix& c) {
   peers::Rng rng(77);
   for (int sample = 0; sample < 200; ++sample) {
     const int64_t i = rng.below(static_cast<uint32_t>(p.m));
@@ -185,7 +212,7 @@ bool agrees(const Product& p, const std::vector<float>& a, const std::vector<flo
 }
 
 bool measure(const Product& p, const Gemm& gemm, const std::string& lib, int threads, double peak, double seconds) {
-  std::vector<float> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n, 0.0f);
+  Matrix a(p.m * p.k, 1), b(p.k * p.n, 17), c(p.m * p.n, 33);
   peers::fill_uniform(a.data(), a.size(), -1, 1, 11);
   peers::fill_uniform(b.data(), b.size(), -1, 1, 12);
   gemm(p, a.data(), b.data(), c.data());
