@@ -58,17 +58,26 @@ class Team {
 
   void multiply(const gl::GemmArgs<float>& args) {
     const gl::GemmGrid grid = gl::gemm_grid(args.m, args.n, args.k);
-    if (scratch_.size() == 1 || grid.rows * grid.cols == 1) {
+    if (scratch_.size() == 1 || grid.rows * grid.cols * grid.depths == 1) {
       kernels_.f32(args, scratch_[0].at_least(kernels_.workspace_bytes(args.m, args.n, args.k, sizeof(float))));
       return;
     }
     args_ = args;
     grid_ = grid;
+    if (grid.depths > 1) {
+      const int64_t rows = gl::gemm_grid_rows(grid, args.m, 0).size, cols = gl::gemm_grid_cols(grid, args.n, 0).size;
+      const int64_t count = grid.rows * rows * grid.cols * cols * gl::gemm_chunks(args.k);
+      partials_ = static_cast<float*>(partials_memory_.at_least(static_cast<size_t>(count) * sizeof(float)));
+    }
     next_.store(0, std::memory_order_relaxed);
     working_.store(static_cast<int>(scratch_.size()), std::memory_order_relaxed);
     epoch_.fetch_add(1, std::memory_order_release);
     work(0);
     while (working_.load(std::memory_order_acquire) != 0) _mm_pause();
+    if (grid.depths > 1) {
+      for (int64_t block = 0; block < grid.rows * grid.cols; ++block)
+        gl::gemm_combine(block_of(block), partials_of(block));
+    }
   }
 
  private:
@@ -96,15 +105,34 @@ class Team {
     const gl::GemmRange rows = gl::gemm_grid_rows(grid_, args_.m, 0), cols = gl::gemm_grid_cols(grid_, args_.n, 0);
     void* workspace = scratch_[thread].at_least(kernels_.workspace_bytes(rows.size, cols.size, args_.k, sizeof(float)));
     for (;;) {
-      const int64_t block = next_.fetch_add(1, std::memory_order_relaxed);
+      const int64_t part = next_.fetch_add(1, std::memory_order_relaxed), block = part / grid_.depths;
       if (block >= grid_.rows * grid_.cols) break;
-      kernels_.f32(gl::gemm_block(args_, grid_, block / grid_.cols, block % grid_.cols), workspace);
+      const gl::GemmArgs<float> args = block_of(block);
+      if (grid_.depths == 1) {
+        kernels_.f32(args, workspace);
+        continue;
+      }
+      const gl::GemmRange chunks = gl::gemm_grid_chunks(grid_, args_.k, part % grid_.depths);
+      for (int64_t i = 0; i < chunks.size; ++i) {
+        kernels_.f32(gl::gemm_chunk(args, chunks.begin + i, partials_of(block)), workspace);
+      }
     }
     working_.fetch_sub(1, std::memory_order_release);
   }
 
+  gl::GemmArgs<float> block_of(int64_t block) const {
+    return gl::gemm_block(args_, grid_, block / grid_.cols, block % grid_.cols);
+  }
+  /// Each block has its partial sums in one place; no block is larger than the first.
+  float* partials_of(int64_t block) const {
+    const int64_t rows = gl::gemm_grid_rows(grid_, args_.m, 0).size, cols = gl::gemm_grid_cols(grid_, args_.n, 0).size;
+    return partials_ + block * rows * cols * gl::gemm_chunks(args_.k);
+  }
+
   const gl::GemmKernels& kernels_;
   std::vector<Scratch> scratch_;
+  Scratch partials_memory_;
+  float* partials_ = nullptr;
   gl::GemmArgs<float> args_{};
   gl::GemmGrid grid_{};
   std::atomic<int64_t> next_{0};

@@ -7,8 +7,9 @@
 
 namespace gradloom::inline v0 {
 
-/// Products over more than this are summed in chunks: the only constant that results depend on, see GemmKernels.
-inline constexpr int64_t gemm_chunk = 512;
+/// The only constant that results depend on: k is cut into ceil(k / kGemmChunk) equal chunks (the first ones one
+/// longer), each summed on its own.
+inline constexpr int64_t kGemmChunk = 512;
 
 /// What is done with finished parts of C while they are in the cache, instead of storing them.
 ///
@@ -35,7 +36,7 @@ struct GemmArgs {
   T* c;
   int64_t c_row, c_col;
   /// Sees the values that would have been stored. C then holds nothing but partial sums: its contents end up
-  /// unspecified, and for k <= gemm_chunk it is not used and may be null.
+  /// unspecified, and for k <= kGemmChunk it is not used and may be null.
   const GemmEpilogue<T>* epilogue = nullptr;
   /// Where this block lies in the whole C; the epilogue's rows and columns count from there.
   int64_t row_offset = 0, col_offset = 0;
@@ -44,7 +45,7 @@ struct GemmArgs {
 /// The kernels of one instruction set.
 ///
 /// Every element of C has the same bits whichever way it is reached (block of a larger C, operand strides, packed or
-/// in place, matrix or vector): k is cut into ceil(k / 512) equal chunks (the first ones one longer), each chunk is one
+/// in place, matrix or vector): k is cut into chunks of at most kGemmChunk, each chunk is one
 /// chain of fused multiply-adds in rising k from 0, and the chunks are added in order. Only k, the instruction set
 /// (baseline rounds the product) and the dtype enter, so grids and paths can be retuned without changing a result.
 /// k = 0 gives zeros; m = 0 or n = 0 does nothing; nan and inf propagate.
@@ -66,23 +67,31 @@ namespace avx512 {
 extern const GemmKernels gemm_kernels;
 }
 
-/// How one product is cut into independent blocks of C, rows * cols of them.
+/// How one product is cut: into rows * cols independent blocks of C, and where those are too few to feed the cores,
+/// each block into `depths` ranges along k, whose partial sums gemm_combine() then adds.
 struct GemmGrid {
-  int64_t rows, cols;
+  int64_t rows, cols, depths = 1;
 };
 
-/// A range of rows or columns.
+/// A range of rows, columns or chunks.
 struct GemmRange {
   int64_t begin, size;
 };
 
-/// The grid for a shape. It depends on the shape only, never on the number of threads, and has at most 16 blocks: each
-/// block packs its operands for itself, so more blocks would cost more packing.
+/// The grid for a shape. It depends on the shape only, never on the number of threads, and has at most 16 parts: each
+/// packs its operands for itself, so more of them would cost more packing.
 [[nodiscard]] GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k) noexcept;
 
 /// Rows of the i-th row of blocks, columns of the j-th column of blocks.
 [[nodiscard]] GemmRange gemm_grid_rows(GemmGrid grid, int64_t m, int64_t i) noexcept;
 [[nodiscard]] GemmRange gemm_grid_cols(GemmGrid grid, int64_t n, int64_t j) noexcept;
+
+/// The chunks of k of the i-th range, of the gemm_chunks(k) there are.
+[[nodiscard]] GemmRange gemm_grid_chunks(GemmGrid grid, int64_t k, int64_t i) noexcept;
+[[nodiscard]] int64_t gemm_chunks(int64_t k) noexcept;
+
+/// The columns of A that are in a chunk.
+[[nodiscard]] GemmRange gemm_chunk_range(int64_t k, int64_t chunk) noexcept;
 
 /// The product restricted to block (i, j) of the grid.
 template <class T>
@@ -98,5 +107,25 @@ template <class T>
   args.col_offset += cols.begin;
   return args;
 }
+
+/// The product restricted to one chunk of k. The result goes to `partials`, which has room for m * n elements of each
+/// of the gemm_chunks(k) chunks; the epilogue has to wait for gemm_combine().
+template <class T>
+[[nodiscard]] GemmArgs<T> gemm_chunk(GemmArgs<T> args, int64_t chunk, T* partials) noexcept {
+  const GemmRange range = gemm_chunk_range(args.k, chunk);
+  args.k = range.size;
+  args.a += range.begin * args.a_col;
+  args.b += range.begin * args.b_row;
+  args.c = partials + chunk * args.m * args.n;
+  args.c_row = args.n;
+  args.c_col = 1;
+  args.epilogue = nullptr;
+  return args;
+}
+
+/// Adds the partial sums of all chunks in their order, so with the bits of the undivided product, and stores the result
+/// or hands it to the epilogue.
+void gemm_combine(const GemmArgs<float>& args, const float* partials) noexcept;
+void gemm_combine(const GemmArgs<double>& args, const double* partials) noexcept;
 
 }  // namespace gradloom::inline v0

@@ -18,6 +18,8 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 template <class T>
 inline constexpr int64_t kRowBlock = 1024 / static_cast<int64_t>(sizeof(T));
 inline constexpr int64_t kColBlock = 2048;
+/// Blocks of rows begin at multiples of this; where the rows are columns of the C that was asked for, an epilogue wants
+/// its parts to begin at a multiple of two vectors.
 inline constexpr int64_t kRowUnit = 32;
 
 /// About how many cycles a product takes in the orientation given.
@@ -32,7 +34,8 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
   if (g.b_col != 1) cycles += k * n * (g.b_row == 1 ? transposing : 1.5);
   if (g.a_row != 1 && g.a_col != 1) cycles += m * k * 1.5;
   // A tile of C written column by column touches a cache line for every few elements, and once for each chunk of k.
-  if (g.c_col != 1) cycles += m * n * static_cast<double>((g.k + kChunk - 1) / kChunk) * (g.c_row == 1 ? 1 : 2);
+  if (g.c_col != 1)
+    cycles += m * n * static_cast<double>((g.k + kGemmChunk - 1) / kGemmChunk) * (g.c_row == 1 ? 0.6 : 2);
   return cycles;
 }
 
@@ -40,22 +43,26 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
 template <class T>
 inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   constexpr int64_t lanes = kLanes<T>, bytes = static_cast<int64_t>(sizeof(T));
-  // Blocks begin at multiples of what an epilogue wants its parts to begin at.
-  const Parts chunks(g.k, kChunk);
+  const Parts chunks(g.k, kGemmChunk);
   const Parts row_blocks((g.m + kRowUnit - 1) / kRowUnit, kRowBlock<T> / kRowUnit);
   const Parts col_blocks((g.n + kPanel<T> - 1) / kPanel<T>, kColBlock / kPanel<T>);
 
-  const bool big = (g.m * g.k + g.k * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
+  const int64_t largest_chunk = chunks.size_of(0);
+  const bool big = (g.m * largest_chunk + largest_chunk * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
   const bool must_pack_a = g.a_row != 1 && g.a_col != 1;
   // Packed panels are padded, so that only the tile has to be cut, once and not for each k.
   const bool must_pack_b = g.b_col != 1 || (kMaskIsSlow && g.n % lanes != 0);
-  const int64_t page = 4096;  // rows this far apart share a set of the L1 cache
-  const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col != 1 && g.a_col * bytes >= page)));
-  const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || g.b_row * bytes >= page));
+  // In place, the lines that a tile reads of A (if contiguous along the rows) or of B lie a whole row apart: no
+  // prefetcher follows, and once there are more than half an L1 cache of them, or they share a few of its sets, none
+  // survives until the next tile.
+  constexpr int64_t page = 4096, many = 192;
+  const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> &&
+                                       (big || (g.a_col != 1 && (largest_chunk >= many || g.a_col * bytes >= page))));
+  const bool packs_b =
+      must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || g.b_row * bytes >= page));
 
   T* const packed_a = workspace;
   const int64_t largest_rows = row_blocks.count == 1 ? g.m : row_blocks.size_of(0) * kRowUnit;
-  const int64_t largest_chunk = chunks.size_of(0);
   T* const packed_b = workspace + (packs_a ? round_up(largest_rows * largest_chunk + lanes, 64) : 0);
   // With a single block of rows each panel of B is used at once: one buffer, still warm, serves all.
   const bool keeps_panels = row_blocks.count > 1;
@@ -152,8 +159,8 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   // The stride of a dimension of size 1 is never used: choose what makes the operand look contiguous.
   if (g.m == 1) g.a_row = g.c_row = 1;
   if (g.n == 1) g.b_col = g.c_col = 1;
-  if (g.n == 1 && g.a_row != 1 && g.a_col == 1) return multiply_vector(g, false);
-  if (g.m == 1 && g.b_col != 1 && g.b_row == 1) return multiply_vector(transposed(g), true);
+  if (suits_vectors(g)) return multiply_vectors(g, false);
+  if (const GemmArgs<T> t = transposed(g); suits_vectors(t)) return multiply_vectors(t, true);
   // Tiny products are over before the better orientation is found.
   const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n > 3 * kLanes<T>) || g.m * g.n * g.k < 2048);
   bool flipped = false;
@@ -168,7 +175,7 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
 /// Largest need of either orientation, with both operands packed.
 template <class T>
 inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
-  const int64_t chunk = k < kChunk ? k : kChunk;
+  const int64_t chunk = k < kGemmChunk ? k : kGemmChunk;
   const int64_t rows = m < kRowBlock<T> ? m : kRowBlock<T>;
   const int64_t cols = round_up(n < kColBlock ? n : kColBlock, kLanes<T>);
   const int64_t kept = m > kRowBlock<T> || cols < kPanel<T> ? cols : kPanel<T>;

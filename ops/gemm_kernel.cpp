@@ -10,8 +10,6 @@ void gemm_f64(const GemmArgs<double>& args, void* workspace) noexcept { gemm(arg
 
 }  // namespace
 
-static_assert(kChunk == gemm_chunk);
-
 const GemmKernels gemm_kernels{gemm_f32, gemm_f64, gemm_workspace_bytes};
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

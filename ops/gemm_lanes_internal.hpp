@@ -42,20 +42,46 @@ inline constexpr bool kMaskIsFree = false, kMaskIsSlow = false;
 
 template <class T>
 struct LaneMask {
-  explicit LaneMask(int64_t lanes) {
+  explicit LaneMask(int64_t count) : bits{}, lanes(count) {
     if constexpr (sizeof(T) == 4) {
-      bits = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(lanes)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+      bits = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     } else {
-      bits = _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes), _mm256_setr_epi64x(0, 1, 2, 3));
+      bits = _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));
     }
   }
   __m256i bits;
+  int64_t lanes;
 };
 
 inline Batch<float> load_lanes(const float* p, LaneMask<float> mask) { return _mm256_maskload_ps(p, mask.bits); }
 inline Batch<double> load_lanes(const double* p, LaneMask<double> mask) { return _mm256_maskload_pd(p, mask.bits); }
-inline void store_lanes(float* p, Batch<float> x, LaneMask<float> mask) { _mm256_maskstore_ps(p, mask.bits, x); }
-inline void store_lanes(double* p, Batch<double> x, LaneMask<double> mask) { _mm256_maskstore_pd(p, mask.bits, x); }
+
+// In halves: masked stores, unlike masked loads, are microcode on AMD's cores, a dozen cycles each.
+inline void store_lanes(float* p, Batch<float> x, LaneMask<float> mask) {
+  if ((mask.lanes & 8) != 0) return x.store_unaligned(p);
+  __m128 rest = _mm256_castps256_ps128(x);
+  if ((mask.lanes & 4) != 0) {
+    _mm_storeu_ps(p, rest);
+    rest = _mm256_extractf128_ps(x, 1);
+    p += 4;
+  }
+  if ((mask.lanes & 2) != 0) {
+    _mm_storel_pd(static_cast<double*>(static_cast<void*>(p)), _mm_castps_pd(rest));
+    rest = _mm_movehl_ps(rest, rest);
+    p += 2;
+  }
+  if ((mask.lanes & 1) != 0) _mm_store_ss(p, rest);
+}
+inline void store_lanes(double* p, Batch<double> x, LaneMask<double> mask) {
+  if ((mask.lanes & 4) != 0) return x.store_unaligned(p);
+  __m128d rest = _mm256_castpd256_pd128(x);
+  if ((mask.lanes & 2) != 0) {
+    _mm_storeu_pd(p, rest);
+    rest = _mm256_extractf128_pd(x, 1);
+    p += 2;
+  }
+  if ((mask.lanes & 1) != 0) _mm_store_sd(p, rest);
+}
 
 #else
 
@@ -163,7 +189,7 @@ struct ColumnReader {
 
   /// Columns col to col + lanes - 1. All pieces of a row are read together: with rows a multiple of 4 KiB apart, which
   /// share one set of the L1 cache, a row's cache line would be gone before its next piece.
-  void read(int64_t col, Batch<T> (&x)[kLanes<T>]) const {
+  [[gnu::always_inline]] void read(int64_t col, Batch<T> (&x)[kLanes<T>]) const {
     Batch<T> y[pieces][kPiece<T>];
 #pragma GCC unroll 4
     for (int64_t r = 0; r < kPiece<T>; ++r) {

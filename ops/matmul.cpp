@@ -186,6 +186,7 @@ Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64
                    .c_col = 1};
   products.multiply = multiply;
   products.grid = gemm_grid(m, n, k);
+  if (products.count > 1 || !std::is_floating_point_v<T>) products.grid.depths = 1;
   if (m == 0 || n == 0 || products.count == 0) {
     products.groups = 0;
     return products;
@@ -203,6 +204,21 @@ Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64
 }
 
 template <class T>
+void run_part(const KernelCall& call) {
+  multiply_part(*static_cast<const Products<T>*>(call.params), call.chunk, static_cast<const T*>(call.inputs[0]),
+                static_cast<const T*>(call.inputs[1]), static_cast<T*>(call.shared), call.scratch);
+}
+
+template <class T>
+void run_combine(const KernelCall& call) {
+  const auto& products = *static_cast<const Products<T>*>(call.params);
+  const ProductTraffic moved = chunk_traffic(products, call.chunk);
+  constexpr int64_t size = sizeof(T);
+  call.count(moved.read * size, moved.made * size);
+  combine_block(products, call.chunk, static_cast<T*>(call.outputs[0]), static_cast<const T*>(call.shared));
+}
+
+template <class T>
 KernelPlan plan_products(const KernelRequest& request, Multiply<T> multiply, const GemmKernels* kernels) {
   auto products = std::make_shared<Products<T>>(make_products<T>(request.input_sizes(0), request.input_sizes(1),
                                                                  request.output_sizes(), options_of(request.attributes()),
@@ -210,6 +226,12 @@ KernelPlan plan_products(const KernelRequest& request, Multiply<T> multiply, con
   if (products->groups == 0) return {};
   KernelPlan plan;
   plan.steps = {{run<T>, products->chunks()}};
+  if constexpr (std::is_floating_point_v<T>) {
+    if (products->grid.depths > 1) {
+      plan.steps = {{run_part<T>, products->parts()}, {run_combine<T>, products->blocks()}};
+      plan.shared_bytes = products->partial_bytes();
+    }
+  }
   plan.nanoseconds = products->nanoseconds;
   plan.scratch_bytes = products->scratch_bytes;
   plan.params = std::move(products);

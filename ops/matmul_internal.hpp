@@ -31,6 +31,15 @@ struct Products {
 
   [[nodiscard]] int64_t blocks() const { return grid.rows * grid.cols; }
   [[nodiscard]] int64_t chunks() const { return groups * blocks(); }
+
+  // A single product may be cut along k as well: parts are computed apart and combined block by block.
+  [[nodiscard]] int64_t parts() const { return blocks() * grid.depths; }
+  [[nodiscard]] int64_t partials_of_block() const {  // elements
+    return gemm_grid_rows(grid, args.m, 0).size * gemm_grid_cols(grid, args.n, 0).size * gemm_chunks(args.k);
+  }
+  [[nodiscard]] size_t partial_bytes() const {
+    return static_cast<size_t>(blocks() * partials_of_block()) * sizeof(T);
+  }
 };
 
 /// Of a matmul node over floats, whose operands and result have these sizes.
@@ -38,7 +47,7 @@ template <class T>
 [[nodiscard]] Products<T> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
                                       const std::vector<int64_t>& c, Isa isa);
 
-/// One chunk of the products of `a` and `b`. `c` may be null if there is an epilogue and k is no more than gemm_chunk; the
+/// One chunk of the products of `a` and `b`. `c` may be null if there is an epilogue and k is no more than kGemmChunk; the
 /// epilogue's rows are those of all products, one after the other.
 template <class T>
 void multiply_chunk(const Products<T>& products, int64_t chunk, const T* a, const T* b, T* c, void* workspace,
@@ -63,6 +72,32 @@ void multiply_chunk(const Products<T>& products, int64_t chunk, const T* a, cons
       args = gemm_block(args, products.grid, block / products.grid.cols, block % products.grid.cols);
     products.multiply(args, workspace);
   }
+}
+
+/// Part `part` of the parts() of a product that is cut along k: its sums of chunks of k go to `partials`.
+template <class T>
+void multiply_part(const Products<T>& products, int64_t part, const T* a, const T* b, T* partials, void* workspace) {
+  const GemmGrid& grid = products.grid;
+  const int64_t block = part / grid.depths;
+  GemmArgs<T> args = products.args;
+  args.a = a;
+  args.b = b;
+  args = gemm_block(args, grid, block / grid.cols, block % grid.cols);
+  const GemmRange chunks = gemm_grid_chunks(grid, args.k, part % grid.depths);
+  for (int64_t chunk = chunks.begin; chunk < chunks.begin + chunks.size; ++chunk) {
+    products.multiply(gemm_chunk(args, chunk, partials + block * products.partials_of_block()), workspace);
+  }
+}
+
+/// Adds the parts of a block of C.
+template <class T>
+void combine_block(const Products<T>& products, int64_t block, T* c, const T* partials,
+                   const GemmEpilogue<T>* epilogue = nullptr) {
+  GemmArgs<T> args = products.args;
+  args.c = c;
+  args.epilogue = epilogue;
+  args = gemm_block(args, products.grid, block / products.grid.cols, block % products.grid.cols);
+  gemm_combine(args, partials + block * products.partials_of_block());
 }
 
 /// Elements that a chunk reads of A and B, and has of C. Blocks share their operands; each part of one is counted once.

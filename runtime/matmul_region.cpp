@@ -57,6 +57,13 @@ struct MatmulRegion {
   // Scratch: the product's workspace, the frame, then by place a strip, and a block for the ragged edges.
   size_t frame_offset = 0;
   std::vector<size_t> strip_offsets, edge_offsets;
+
+  void count_traffic(const KernelCall& call) const {
+    if (call.traffic == nullptr) return;
+    const ProductTraffic moved = chunk_traffic(products, call.chunk);
+    constexpr int64_t size = sizeof(T);
+    call.count(moved.read * size + moved.made * read_per_element, moved.made * written_per_element);
+  }
 };
 
 /// What an epilogue works with: one chunk's view of the region.
@@ -217,17 +224,32 @@ void run_matmul(const KernelCall& call) {
   const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
   Epilogue<T> epilogue(region, call);
   const GemmEpilogue<T> hook{Epilogue<T>::run, &epilogue};
-  if (call.traffic != nullptr) {
-    const ProductTraffic moved = chunk_traffic(region.products, call.chunk);
-    constexpr int64_t size = sizeof(T);
-    call.count(moved.read * size + moved.made * region.read_per_element, moved.made * region.written_per_element);
-  }
+  region.count_traffic(call);
   T* partial = nullptr;
   if (region.partial_output >= 0) partial = static_cast<T*>(call.outputs[region.partial_output]);
   if (region.partial_offset >= 0)
     partial = reinterpret_cast<T*>(static_cast<std::byte*>(call.shared) + region.partial_offset);
   multiply_chunk(region.products, call.chunk, static_cast<const T*>(call.inputs[region.a]),
                  static_cast<const T*>(call.inputs[region.b]), partial, call.scratch, &hook);
+}
+
+// Where the product is cut along k, the epilogue sees the sums of the parts.
+template <class T>
+void run_parts(const KernelCall& call) {
+  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
+  multiply_part(region.products, call.chunk, static_cast<const T*>(call.inputs[region.a]),
+                static_cast<const T*>(call.inputs[region.b]),
+                reinterpret_cast<T*>(static_cast<std::byte*>(call.shared) + region.partial_offset), call.scratch);
+}
+
+template <class T>
+void combine_parts(const KernelCall& call) {
+  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
+  Epilogue<T> epilogue(region, call);
+  const GemmEpilogue<T> hook{Epilogue<T>::run, &epilogue};
+  region.count_traffic(call);
+  combine_block(region.products, call.chunk, static_cast<T*>(nullptr),
+                reinterpret_cast<const T*>(static_cast<std::byte*>(call.shared) + region.partial_offset), &hook);
 }
 
 template <class T>
@@ -328,7 +350,12 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   region->operands = std::move(operands);
 
   // Partial sums of a long k: in an output of the product's dtype, or in memory of their own.
-  const bool is_long = region->products.args.k > gemm_chunk;
+  const bool is_cut = region->products.grid.depths > 1;
+  const bool is_long = region->products.args.k > kGemmChunk && !is_cut;
+  if (is_cut) {
+    region->partial_offset = 0;
+    plan.shared_bytes = aligned(region->products.partial_bytes());
+  }
   for (size_t o = 0; o < body.outputs.size() && is_long && region->partial_output < 0; ++o) {
     if (output_places[o] >= 0 && body.outputs[o].dtype() == product.dtype) region->partial_output = static_cast<int>(o);
   }
@@ -371,7 +398,11 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     }
   }
   plan.scratch_bytes = bytes;
-  plan.steps = {{run_matmul<T>, region->products.chunks()}};
+  if (is_cut) {
+    plan.steps = {{run_parts<T>, region->products.parts()}, {combine_parts<T>, region->products.chunks()}};
+  } else {
+    plan.steps = {{run_matmul<T>, region->products.chunks()}};
+  }
   if (!region->sums.empty()) plan.steps.push_back({combine_sums<T>, chunk_count(region->columns, 2048)});
   plan.nanoseconds = region->products.nanoseconds + 0.05 * program.instructions *
                                                         static_cast<double>(region->rows * region->columns);

@@ -1,6 +1,7 @@
 // gemm_suite: f32 matrix products through one library.
 //
 //   gemm_suite --lib openblas --threads 1
+//   gemm_suite --lib blis --case 7x5x13_nt,gemm_nn_512 --seconds 0.1
 //
 // --lib names openblas, blis, dnnl or torch, or a shared object that exports
 // cblas_sgemm (so a framework's own kernel can stand in the same table).  The
@@ -8,6 +9,8 @@
 // would otherwise call into each other.
 //
 // Output: case lib threads gflops_median gflops_best pct_of_peak us_median.
+// --case takes names of the list below, or any MxNxK with the forms of A and B in
+// memory, n plain and t transposed.
 // The peak is that of the register-only loop in fma_peak.hpp, taken in the same
 // process.  Every case is checked against a plain product in double precision.
 #include "fma_peak.hpp"
@@ -23,6 +26,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <memory>
+#include <new>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -39,6 +45,11 @@ struct Product {
 
 using Gemm = std::function<void(const Product&, const float* a, const float* b, float* c)>;
 
+Product from_sizes(int64_t m, int64_t n, int64_t k, const std::string& form) {
+  const std::string sizes = std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+  return {sizes + "_" + form, m, n, k, form[0] == 't', form[1] == 't'};
+}
+
 std::vector<Product> products() {
   std::vector<Product> list;
   for (int64_t n : {64, 128, 256, 512, 1024, 2048}) list.push_back({"gemm_nn_" + std::to_string(n), n, n, n});
@@ -54,7 +65,36 @@ std::vector<Product> products() {
   list.push_back({"dense784x512_dw_tn", 512, 784, 128, true, false});
   // One row, as in batch-1 inference.
   list.push_back({"gemv_m1_k784_n512_nt", 1, 512, 784, false, true});
+  // Odd, tiny, flat and narrow ones, in every form.
+  constexpr int64_t sizes[][3] = {{1, 1, 1},      {2, 2, 2},       {3, 3, 3},      {4, 4, 4},       {7, 5, 13},
+                                  {8, 8, 8},      {13, 13, 13},    {16, 16, 16},   {17, 17, 17},    {31, 31, 31},
+                                  {33, 129, 65},  {100, 100, 100}, {127, 63, 255}, {255, 255, 255}, {1023, 1023, 1023},
+                                  {3, 512, 512},  {13, 700, 100},  {15, 257, 129}, {257, 15, 129},  {512, 3, 512},
+                                  {128, 10, 784}, {1, 512, 784},   {512, 1, 784},  {64, 64, 8192}};
+  for (const auto& [m, n, k] : sizes)
+    for (const char* form : {"nn", "nt", "tn", "tt"}) list.push_back(from_sizes(m, n, k, form));
   return list;
+}
+
+// The products named, of the list or by their sizes.
+std::vector<Product> choose(const std::string& names) {
+  std::vector<Product> chosen;
+  std::stringstream parts(names);
+  for (std::string name; std::getline(parts, name, ',');) {
+    long m = 0, n = 0, k = 0;
+    char form[3] = "";
+    const auto known = products();
+    const auto found = std::find_if(known.begin(), known.end(), [&](const Product& p) { return p.name == name; });
+    if (found != known.end()) {
+      chosen.push_back(*found);
+    } else if (std::sscanf(name.c_str(), "%ldx%ldx%ld_%2[nt]", &m, &n, &k, form) == 4 && form[1] != 0) {
+      chosen.push_back(from_sizes(m, n, k, form));
+    } else {
+      std::fprintf(stderr, "no case %s\n", name.c_str());
+      std::exit(2);
+    }
+  }
+  return chosen;
 }
 
 using CblasSgemm = void (*)(int, int, int, int, int, int, float, const float*, int, const float*, int, float, float*,
@@ -129,7 +169,32 @@ Gemm open_library(const std::string& name, const std::string& plugin_folder, int
   return through_cblas(load(name));
 }
 
-bool agrees(const Product& p, const std::vector<float>& a, const std::vector<float>& b, const std::vector<float>& c) {
+// A matrix as frameworks keep theirs: aligned to a cache line.  Those of one product begin at different offsets within
+// a page, or the stores to one would seem to hit the loads of another.
+class Matrix {
+ public:
+  Matrix(int64_t count, size_t line) : count_(static_cast<size_t>(count)) {
+    const size_t bytes = 64 * line + count_ * sizeof(float);
+    memory_.reset(static_cast<char*>(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage)));
+    if (memory_ == nullptr) throw std::bad_alloc();
+    first_ = reinterpret_cast<float*>(memory_.get() + 64 * line);
+    std::fill_n(first_, count_, 0.0f);
+  }
+  float* data() { return first_; }
+  size_t size() const { return count_; }
+  float operator[](int64_t i) const { return first_[i]; }
+
+ private:
+  static constexpr size_t kPage = 4096;
+  struct Free {
+    void operator()(char* p) const { std::free(p); }
+  };
+  size_t count_;
+  std::unique_ptr<char, Free> memory_;
+  float* first_;
+};
+
+bool agrees(const Product& p, const Matrix& a, const Matrix& b, const Matrix& c) {
   peers::Rng rng(77);
   for (int sample = 0; sample < 200; ++sample) {
     const int64_t i = rng.below(static_cast<uint32_t>(p.m));
@@ -146,8 +211,8 @@ bool agrees(const Product& p, const std::vector<float>& a, const std::vector<flo
   return true;
 }
 
-bool measure(const Product& p, const Gemm& gemm, const std::string& lib, int threads, double peak) {
-  std::vector<float> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n, 0.0f);
+bool measure(const Product& p, const Gemm& gemm, const std::string& lib, int threads, double peak, double seconds) {
+  Matrix a(p.m * p.k, 1), b(p.k * p.n, 17), c(p.m * p.n, 33);
   peers::fill_uniform(a.data(), a.size(), -1, 1, 11);
   peers::fill_uniform(b.data(), b.size(), -1, 1, 12);
   gemm(p, a.data(), b.data(), c.data());
@@ -160,11 +225,11 @@ bool measure(const Product& p, const Gemm& gemm, const std::string& lib, int thr
   };
   double once = run(1);
   const auto warm = peers::Clock::now();
-  while (peers::ms_since(warm) < 100) once = run(1);
+  while (peers::ms_since(warm) < seconds * 160) once = run(1);
   const long inner = std::max(1L, static_cast<long>(100e-6 / once));
   std::vector<double> times;
   const auto begin = peers::Clock::now();
-  while (times.size() < 15 || peers::ms_since(begin) < 600) times.push_back(run(inner));
+  while (times.size() < 5 || peers::ms_since(begin) < seconds * 1000) times.push_back(run(inner));
   const double flops = 2.0 * p.m * p.n * p.k * 1e-9;
   const double median = peers::median(times);
   const double least = *std::min_element(times.begin(), times.end());
@@ -179,18 +244,24 @@ bool measure(const Product& p, const Gemm& gemm, const std::string& lib, int thr
 int main(int argc, char** argv) {
   std::string lib = "openblas", only;
   int threads = 1;
+  double seconds = 0.6;
   for (int i = 1; i < argc; i += 2) {
     const std::string flag = argv[i];
+    if (flag == "--list") {
+      for (const Product& p : products()) std::puts(p.name.c_str());
+      return 0;
+    }
     if (i + 1 >= argc) {
       std::fputs(
           "usage: gemm_suite --lib openblas|blis|dnnl|torch|FILE.so [--threads T]"
-          " [--case NAME]\n",
+          " [--case NAME,...] [--seconds S] | --list\n",
           stderr);
       return 2;
     }
     if (flag == "--lib") lib = argv[i + 1];
     if (flag == "--threads") threads = std::max(1, std::atoi(argv[i + 1]));
     if (flag == "--case") only = argv[i + 1];
+    if (flag == "--seconds") seconds = std::atof(argv[i + 1]);
   }
   peers::start_with_threads(argv, threads);
 
@@ -203,7 +274,7 @@ int main(int argc, char** argv) {
   const double peak = peers::fma_peak_gflops(threads);
   std::fprintf(stderr, "# peak of %d thread(s): %.1f GFLOP/s\n", threads, peak);
   bool all_right = true;
-  for (const auto& p : products())
-    if (only.empty() || only == p.name) all_right &= measure(p, gemm, lib, threads, peak);
+  for (const auto& p : only.empty() ? products() : choose(only))
+    all_right &= measure(p, gemm, lib, threads, peak, seconds);
   return all_right ? 0 : 1;
 }

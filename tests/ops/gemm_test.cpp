@@ -403,8 +403,14 @@ BOOST_AUTO_TEST_CASE(grids_cover_every_element_once) {
   for (int i = 0; i < 2000; ++i) {
     const int64_t m = size(random), n = size(random), k = size(random);
     const gl::GemmGrid grid = gl::gemm_grid(m, n, k);
-    BOOST_TEST(grid.rows * grid.cols <= 16);
-    int64_t rows = 0, cols = 0;
+    BOOST_TEST(grid.rows * grid.cols * grid.depths <= 16);
+    int64_t rows = 0, cols = 0, chunks = 0;
+    for (int64_t d = 0; d < grid.depths; ++d) {
+      const gl::GemmRange range = gl::gemm_grid_chunks(grid, k, d);
+      BOOST_TEST((range.begin == chunks && range.size > 0));
+      chunks += range.size;
+    }
+    BOOST_TEST(chunks == gl::gemm_chunks(k));
     for (int64_t r = 0; r < grid.rows; ++r) {
       const gl::GemmRange range = gl::gemm_grid_rows(grid, m, r);
       BOOST_TEST((range.begin == rows && range.size > 0));
@@ -419,6 +425,37 @@ BOOST_AUTO_TEST_CASE(grids_cover_every_element_once) {
   }
   const gl::GemmGrid tiny = gl::gemm_grid(32, 4, 2);
   BOOST_TEST((tiny.rows == 1 && tiny.cols == 1));
+}
+
+BOOST_AUTO_TEST_CASE(products_cut_along_k_have_the_bits_of_whole_ones) {
+  std::mt19937 random(10);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (const int64_t k : {1, 512, 513, 1500, 5000}) {
+      const int64_t m = 37, n = 70;
+      Matrix<T> a(m, k, Layout::row_major), b(k, n, Layout::col_major), whole(m, n, Layout::row_major);
+      Matrix<T> c(m, n, Layout::col_major), copied(m, n, Layout::row_major);
+      a.fill(random);
+      b.fill(random);
+      run(isa, args_of(a, b, whole));
+      const gl::GemmGrid grid{1, 1, std::min<int64_t>(4, gl::gemm_chunks(k))};
+      std::vector<T> partials(static_cast<size_t>(m * n * gl::gemm_chunks(k)));
+      gl::GemmArgs<T> args = args_of(a, b, c);
+      for (int64_t depth = 0; depth < grid.depths; ++depth) {
+        const gl::GemmRange chunks = gl::gemm_grid_chunks(grid, k, depth);
+        for (int64_t i = 0; i < chunks.size; ++i) run(isa, gl::gemm_chunk(args, chunks.begin + i, partials.data()));
+      }
+      gl::gemm_combine(args, partials.data());
+      check_bits(c, whole);
+      Copy<T> copy{&copied, isa.vector_bytes, std::vector<int64_t>(static_cast<size_t>(n), 0)};
+      const gl::GemmEpilogue<T> epilogue{Copy<T>::run, &copy};
+      args.epilogue = &epilogue;
+      args.c = nullptr;
+      gl::gemm_combine(args, partials.data());
+      check_bits(copied, whole);
+    }
+  });
+  const gl::GemmGrid deep = gl::gemm_grid(64, 64, 8192);
+  BOOST_TEST((deep.rows == 2 && deep.cols == 1 && deep.depths == 8));
 }
 
 BOOST_AUTO_TEST_CASE(workspace_never_shrinks_when_a_dimension_grows) {
