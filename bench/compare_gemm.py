@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the f32 matrix product beside OpenBLAS, BLIS and oneDNN, and prints tables in Markdown.
 
-    compare_gemm.py [--threads 1,2] [--seconds 0.06] [--rounds 1] [CASE...] > TABLE.md
+    compare_gemm.py [--threads 1,2] [--seconds 0.03] [--rounds 3] [CASE...] > TABLE.md
 
 All go through gemm_suite, Gradloom as the library cblas_gradloom. Within a batch of cases the libraries take turns, a process
 each, for --rounds rounds, so that a ratio comes from figures that are seconds apart; of the rounds' medians the middle one
@@ -18,7 +18,7 @@ from compare import DISTURBED, clean_env, list_of
 from quiet_run import run_once
 
 PEERS = ["openblas", "blis", "dnnl"]
-BATCH = 40
+BATCH = 12  # a few seconds: the speed of a virtual machine drifts
 
 
 def measure(suite, library, cases, threads, seconds):
@@ -70,8 +70,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build/release"), help="build folder")
     parser.add_argument("--threads", default="1,2", help="thread counts (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=0.06, help="for each case and library (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=1, help="of each batch (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.03, help="for each case and library (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each batch (default: %(default)s)")
     parser.add_argument("cases", nargs="*", metavar="CASE", help="names, or MxNxK_nt (default: gemm_suite --list)")
     args = parser.parse_args()
 
