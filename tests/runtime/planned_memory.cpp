@@ -8,6 +8,7 @@
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/runtime/program.hpp>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +84,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: planned_memory classifier | wide | deep\n", stderr);
     return 2;
   }
+  mallopt(M_MMAP_THRESHOLD, 64 * 1024);  // what was freed goes back to the system, instead of serving again unseen
   const Training training = found->second();
   const gl::Executor executor{{.threads = 1}};
   gl::State state;

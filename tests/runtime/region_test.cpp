@@ -1,0 +1,249 @@
+// Fused regions give the bits of their nodes run one by one: along elements, along rows with reductions, and behind a
+// matrix product; on every instruction set, at sizes around those of a block. And they move no more bytes than they must.
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/nn/dense.hpp>
+#include <gradloom/nn/losses.hpp>
+#include <gradloom/nn/optimizers.hpp>
+#include <gradloom/ops/activations.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/compare.hpp>
+#include <gradloom/ops/exponential.hpp>
+#include <gradloom/ops/extrema.hpp>
+#include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/layer_norm.hpp>
+#include <gradloom/ops/logic.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/power.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/relu.hpp>
+#include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/softmax.hpp>
+#include <gradloom/ops/where.hpp>
+#include <gradloom/runtime/program.hpp>
+#include <gradloom/runtime/trace.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <random>
+
+using namespace gradloom;
+
+namespace {
+
+template <class T>
+Array random_array(std::vector<int64_t> sizes, uint64_t seed) {
+  Array array(std::move(sizes), dtype_of<T>);
+  std::mt19937_64 engine(seed);
+  std::uniform_real_distribution<double> in(-2, 2);
+  for (T& element : array.data<T>()) element = static_cast<T>(in(engine));
+  return array;
+}
+
+Array random_array(const Tensor& input, uint64_t seed) {
+  const std::vector<int64_t> sizes = input.shape().sizes();
+  return input.dtype() == DType::f64 ? random_array<double>(sizes, seed) : random_array<float>(sizes, seed);
+}
+
+/// Runs with and without fusion on every instruction set, and compares bit by bit. Returns how many kernels the fused
+/// Program runs.
+size_t check_fusion(const std::vector<Tensor>& outputs) {
+  Batch inputs;
+  uint64_t seed = 1;
+  for (const Tensor& input : outputs[0].graph().inputs()) inputs.set(input.name(), random_array(input, seed++));
+  size_t kernels = 0;
+  for (const Isa isa : supported_isas()) {
+    const auto run = [&](std::vector<std::string> without) {
+      const Program program =
+          compile({.outputs = outputs, .isa = to_string(isa), .without_passes = std::move(without)});
+      const Executor executor{{.threads = 2}};
+      State state;
+      Trace trace;
+      std::vector<Array> results = program.run(executor, state, inputs, {.trace = &trace});
+      kernels = program.stats().traced.size();
+      return results;
+    };
+    const std::vector<Array> one_by_one = run({"fuse"}), fused = run({});
+    for (size_t i = 0; i < fused.size(); ++i) {
+      BOOST_TEST(same_bits(one_by_one[i], fused[i]), to_string(isa) << ", output " << i);
+    }
+  }
+  return kernels;
+}
+
+const std::vector<int64_t> block_sizes = {1, 3, 31, 32, 33, 63, 64, 65, 127, 128, 129, 1000, 4095, 4096, 4097};
+
+std::vector<Tensor> with_gradients(const Tensor& y, const std::vector<Tensor>& xs) {
+  std::vector<Tensor> outputs = gradients(sum(y * y), xs);
+  outputs.push_back(y);
+  return outputs;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(runtime_region)
+
+BOOST_AUTO_TEST_CASE(elements_masks_and_numbers_of_other_dtypes) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const int64_t n : block_sizes) {
+      BOOST_TEST_CONTEXT(to_string(dtype) << " " << n) {
+        Graph g;
+        const Tensor x = g.input("x", {n}, dtype), y = g.input("y", {n}, dtype);
+        const Tensor positive = greater(x, 0), mask = logical_or(logical_not(positive), less(y, x));
+        const Tensor whole = cast(x * 3, DType::i32) + 2;
+        const Tensor chosen = where(mask, tanh(x) * y, cast(whole, dtype));
+        check_fusion({chosen, mask, whole, cast(positive, dtype) - exp(-square(y)), clamp(x, -0.5, 0.25),
+                      cast(x, dtype == DType::f32 ? DType::f64 : DType::f32) * 2});
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(operands_that_repeat) {
+  for (const std::vector<int64_t>& from :
+       std::vector<std::vector<int64_t>>{{1}, {7}, {130}, {5, 1}, {1, 7}, {3, 1, 7}, {3, 5, 1}, {1, 5, 1}}) {
+    for (const int64_t last : {int64_t{7}, int64_t{130}, int64_t{5000}}) {
+      std::vector<int64_t> sizes = from;
+      if (sizes.back() != 1) sizes.back() = last;
+      std::vector<Dim> dims(sizes.begin(), sizes.end());
+      Graph g;
+      const Tensor x = g.input("x", {3, 5, last}), y = g.input("y", Shape(dims));
+      BOOST_TEST_CONTEXT(y.shape().to_string() << " to " << x.shape().to_string()) {
+        const Tensor both = x + y;
+        BOOST_TEST(check_fusion({both * x - y, relu(y * both)}) == 1U);
+      }
+    }
+  }
+}
+
+// More than what is stored past the caches, at an address that allows it and at one that does not.
+BOOST_AUTO_TEST_CASE(large_results_into_memory_of_any_alignment) {
+  constexpr int64_t n = 3 * 1024 * 1024 + 17;
+  Graph g;
+  const Tensor x = g.input("x", {n});
+  const Program program = compile({.outputs = {x * 2 + 1}});
+  const Array values = random_array<float>({n}, 1);
+  std::vector<float> memory(n + 32);
+  State state;
+  for (const int64_t shift : {0, 1}) {
+    std::vector<Array> outputs = {Array::view(memory.data() + shift, {n})};
+    program.run(Executor{{.threads = 2}}, state, {{"x", values}}, outputs);
+    const std::span<const float> from = values.data<float>();
+    for (int64_t i = 0; i < n; ++i) {
+      if (memory[static_cast<size_t>(i + shift)] != from[static_cast<size_t>(i)] * 2 + 1) BOOST_FAIL("element " << i);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_are_reduced) {
+  for (const int64_t length : {64, 65, 127, 200, 1024, 4097, 9000}) {
+    for (const int64_t rows : {1, 5, 17, 40}) {
+      BOOST_TEST_CONTEXT(rows << " rows of " << length) {
+        Graph g;
+        const Tensor x = g.input("x", {rows, length}), dy = g.input("dy", {rows, length});
+        const Tensor gain = g.input("gain", {length}), bias = g.input("bias", {length}), scale = g.input("scale", {rows, 1});
+        const Tensor p = softmax(x * scale);
+        std::vector<Tensor> outputs = gradients(p, {x, scale}, dy);
+        outputs.push_back(p);
+        check_fusion(outputs);
+        const Tensor normed = layer_norm(x, gain, bias);
+        outputs = gradients(normed, {x, gain, bias}, dy);
+        outputs.push_back(normed);
+        check_fusion(outputs);
+        check_fusion({log_softmax(x), logsumexp(x, {.axes = {1}}), max(relu(x), {.axes = {1}}),
+                      prod(sigmoid(x) + 0.5, {.axes = {1}, .keepdims = true}), min(x * dy, {.axes = {1}}),
+                      sum(x * dy, {.axes = {0}})});
+      }
+    }
+  }
+  Graph g;  // in double, over two axes at once
+  const Tensor x = g.input("x", {3, 9, 12}, DType::f64);
+  const Tensor y = x - mean(x, {.axes = {1, 2}, .keepdims = true});
+  check_fusion(with_gradients(y / sqrt(mean(square(y), {.axes = {1, 2}, .keepdims = true}) + 1e-3), {x}));
+}
+
+BOOST_AUTO_TEST_CASE(softmax_and_layer_norm_are_one_kernel_with_their_gradients) {
+  constexpr int64_t rows = 48, length = 1024, bytes = rows * length * 4;
+  Graph g;
+  const Tensor x = g.input("x", {rows, length}), dy = g.input("dy", {rows, length});
+  const Tensor gain = g.input("gain", {length}), bias = g.input("bias", {length});
+  for (const bool is_softmax : {true, false}) {
+    const Tensor y = is_softmax ? softmax(x) : layer_norm(x, gain, bias);
+    std::vector<Tensor> outputs = gradients(y, {x}, dy);
+    outputs.push_back(y);
+    const Program program = compile({.outputs = outputs});
+    State state;
+    Trace trace;
+    Batch inputs = {{"x", random_array(x, 1)}, {"dy", random_array(dy, 2)}};
+    if (!is_softmax) {
+      inputs.set("gain", random_array(gain, 3));
+      inputs.set("bias", random_array(bias, 4));
+    }
+    (void)program.run(state, inputs, {.trace = &trace});
+    const std::vector<KernelStats> kernels = program.stats().traced;
+    BOOST_REQUIRE(kernels.size() == 1U);
+    BOOST_TEST(kernels[0].bytes_read == 2 * bytes);
+    BOOST_TEST(kernels[0].bytes_written == 2 * bytes);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_follows_a_product) {
+  const std::vector<std::vector<int64_t>> sizes = {{1, 5, 16},  {3, 1, 17},   {16, 0, 40},  {17, 33, 50}, {50, 700, 33},
+                                                   {64, 20, 64}, {97, 1100, 16}, {130, 64, 130}, {16, 3000, 16}};
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const auto& s : sizes) {
+      for (const bool flip_a : {false, true}) {
+        for (const bool flip_b : {false, true}) {
+          const int64_t m = s[0], k = s[1], n = s[2];
+          BOOST_TEST_CONTEXT(to_string(dtype) << " " << m << "x" << k << "x" << n << " " << flip_a << flip_b) {
+            Graph g;
+            const Tensor a = g.input("a", flip_a ? Shape{k, m} : Shape{m, k}, dtype);
+            const Tensor b = g.input("b", flip_b ? Shape{n, k} : Shape{k, n}, dtype);
+            const Tensor bias = g.input("bias", {n}, dtype), beside = g.input("beside", {m, n}, dtype);
+            const Tensor z = matmul(a, b, {.transpose_a = flip_a, .transpose_b = flip_b}) + bias;
+            const Tensor chosen = where(greater(z, beside), tanh(z), beside * z);
+            check_fusion({chosen, z, greater(z, beside), sum(chosen, {.axes = {0}}), sum(z * 2, {.axes = {0}})});
+            check_fusion({relu(z)});
+          }
+        }
+      }
+    }
+  }
+  Graph g;  // batches of products, which meet one matrix or one each
+  const Tensor a = g.input("a", {3, 21, 30}), b = g.input("b", {3, 30, 20}), c = g.input("c", {30, 20});
+  check_fusion({sigmoid(matmul(a, b)) * 2, relu(matmul(a, c)), sum(matmul(a, c) * 3, {.axes = {0, 1}})});
+}
+
+// Of a step of dense layers nothing is left but products and the updates of biases; each operand moves once.
+BOOST_AUTO_TEST_CASE(a_training_step_is_products) {
+  constexpr int64_t batch = 64, in = 96, hidden = 128, out = 80;
+  Graph g;
+  const Tensor x = g.input("x", {batch, in}), t = g.input("t", {batch, out});
+  const auto swoosh = [](const Tensor& z) { return z * tanh(softplus(z)); };
+  const Tensor y = nn::dense(swoosh(nn::dense(x, hidden)), out);
+  const Program program = compile({.updates = nn::gradient_descent(sum(square(y - t)), {.learning_rate = 1e-3})});
+  State state;
+  Trace trace;
+  (void)program.run(state, {{"x", random_array(x, 1)}, {"t", random_array(t, 2)}}, {.trace = &trace});
+  int64_t read = 0, written = 0;
+  for (const KernelStats& kernel : program.stats().traced) {
+    const bool is_product = kernel.kernel.find("matmul") != std::string::npos;
+    BOOST_TEST((is_product || kernel.bytes_read + kernel.bytes_written < 10 * 4 * hidden), kernel.kernel);
+    if (!is_product) continue;
+    read += kernel.bytes_read;
+    written += kernel.bytes_written;
+  }
+  // h = f(x W1) with z kept; dy = 2 (h W2 - t); dz = (dy W2') f'(z); W2 -= h' dy; W1 -= x' dz.
+  const double expected_read = 4.0 * (batch * in + in * hidden + batch * hidden + hidden * out + batch * out +
+                                      batch * out + hidden * out + batch * hidden + batch * hidden + batch * out +
+                                      hidden * out + batch * in + batch * hidden + in * hidden);
+  const double expected_written =
+      4.0 * (2 * batch * hidden + batch * out + batch * hidden + hidden * out + in * hidden);
+  BOOST_TEST(static_cast<double>(read) == expected_read, boost::test_tools::tolerance(0.05));
+  BOOST_TEST(static_cast<double>(written) == expected_written, boost::test_tools::tolerance(0.05));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
