@@ -10,13 +10,6 @@
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 inline constexpr int64_t registers = 8;
-/// A block of rows: narrow enough for one tile of a matrix product.
-#if defined(__AVX512BW__)
-inline constexpr int64_t vectors_per_row = 1;
-#else
-inline constexpr int64_t vectors_per_row = 2;
-#endif
-
 template <class T>
 using Register = typename Batch<T>::register_type;
 

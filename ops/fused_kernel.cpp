@@ -6,6 +6,13 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 namespace {
 
+/// A block of rows: narrow enough for one tile of a matrix product.
+#if defined(__AVX512BW__)
+inline constexpr int64_t vectors_per_row = 1;
+#else
+inline constexpr int64_t vectors_per_row = 2;
+#endif
+
 /// Where the i-th vector of a block is.
 template <class T, bool Rows>
 struct Place {

@@ -32,6 +32,7 @@ struct FlatRegion {
   FusedFrameLayout layout;
   int64_t count = 0;  // elements of the iteration space
   int64_t tile = 0;   // elements, whole blocks
+  int64_t tiles = 0;
   std::vector<SpreadOperand> operands;
   int64_t read_per_element = 0, written_per_element = 0;  // bytes; broadcast operands are as good as nothing
 };
@@ -39,20 +40,22 @@ struct FlatRegion {
 void run_flat(const KernelCall& call) {
   const auto& region = *static_cast<const FlatRegion*>(call.params);
   std::byte* const scratch = static_cast<std::byte*>(call.scratch);
-  const int64_t tiles = (region.count + region.tile - 1) / region.tile;
-  const int64_t first = chunk_begin(tiles, call.chunks, call.chunk),
-                last = chunk_begin(tiles, call.chunks, call.chunk + 1);
+  int64_t first = 0, last = region.tiles;
+  if (call.chunks > 1) {  // spares small tensors the divisions
+    first = chunk_begin(region.tiles, call.chunks, call.chunk);
+    last = chunk_begin(region.tiles, call.chunks, call.chunk + 1);
+  }
   const int64_t block = region.program.kernels->block;
   const int64_t chunk_end = std::min(last * region.tile, region.count);  // tiles are whole blocks
   FusedFrame frame(region.program, region.layout, scratch,
-                   {.whole = chunk_end - first * region.tile >= block, .tail = chunk_end % block != 0});
+                   {.whole = chunk_end - first * region.tile >= block, .tail = (chunk_end & (block - 1)) != 0});
   bool has_tiles = false;
   for (const int place : region.program.input_streams) frame.set(place, call.inputs[region.program.place(place).index]);
   for (const int place : region.program.output_streams) frame.set(place, call.outputs[region.program.place(place).index]);
   for (const SpreadOperand& operand : region.operands) {
     const void* const input = call.inputs[operand.input];
     if (operand.uniform) {
-      operand.spread.write(input, frame.block(operand.place), 0, region.program.kernels->block);
+      fill_elements(frame.block(operand.place), input, block, operand.spread.element_size);
     } else {
       has_tiles = true;
       if (operand.same_in_every_tile)
@@ -63,7 +66,7 @@ void run_flat(const KernelCall& call) {
   frame.choose_stores(call);
 
   const auto run = [&](int64_t begin, int64_t end) {
-    const int64_t whole = begin + (end - begin) / block * block;
+    const int64_t whole = begin + ((end - begin) & -block);  // a block is a power of two
     frame.run(0, begin, whole);
     if (whole == end) return;
     frame.load_tail(whole, end - whole);
@@ -184,8 +187,8 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   }
   region->operands = std::move(operands);
 
-  const int64_t tiles = (count + tile - 1) / tile;
-  if (count > 0) plan.steps = {{run_flat, std::min(tiles, chunk_count(count, pointwise_grain))}};
+  region->tiles = (count + tile - 1) / tile;
+  if (count > 0) plan.steps = {{run_flat, std::min(region->tiles, chunk_count(count, pointwise_grain))}};
   plan.scratch_bytes = bytes;
   plan.nanoseconds = 50 + static_cast<double>(count) *
                               (0.05 * program.instructions +

@@ -68,24 +68,6 @@ struct RowRegion {
   int64_t read_per_row = 0, written_per_row = 0;  // bytes
 };
 
-template <class T>
-void fill_lanes(std::byte* block, const std::byte* value, int64_t count) {
-  T element;
-  std::memcpy(&element, value, sizeof(T));
-  std::fill_n(reinterpret_cast<T*>(block), count, element);
-}
-
-void fill_lanes(std::byte* block, const std::byte* value, int64_t count, size_t element_size) {
-  switch (element_size) {
-    case 1:
-      return fill_lanes<uint8_t>(block, value, count);
-    case 4:
-      return fill_lanes<uint32_t>(block, value, count);
-    default:
-      return fill_lanes<uint64_t>(block, value, count);
-  }
-}
-
 class RowRun {
  public:
   RowRun(const RowRegion& region, const KernelCall& call)
@@ -101,7 +83,7 @@ class RowRun {
     for (const RowOperand& operand : region.operands) {
       const auto* const input = static_cast<const std::byte*>(call.inputs[operand.input]);
       if (operand.kind == RowOperand::Kind::uniform)
-        fill_lanes(frame_.block(operand.place), input, kernels_.block, operand.element_size);
+        fill_elements(frame_.block(operand.place), input, kernels_.block, operand.element_size);
       if (operand.kind == RowOperand::Kind::by_column)
         std::memcpy(scratch_ + operand.offset, input, static_cast<size_t>(region.length) * operand.element_size);
     }
@@ -121,8 +103,8 @@ class RowRun {
     for (const RowOperand& operand : region_.operands) {
       if (operand.kind == RowOperand::Kind::by_row) {
         const auto* const input = static_cast<const std::byte*>(call_.inputs[operand.input]);
-        fill_lanes(frame_.block(operand.place), input + static_cast<size_t>(row) * operand.element_size,
-                   kernels_.block, operand.element_size);
+        fill_elements(frame_.block(operand.place), input + static_cast<size_t>(row) * operand.element_size,
+                      kernels_.block, operand.element_size);
       } else if (operand.kind == RowOperand::Kind::by_column) {
         frame_.rebind(operand.place, scratch_ + operand.offset - before(operand.element_size));
       }
@@ -209,11 +191,14 @@ class RowRun {
     bool any = false;
     for (size_t level = 0; level < most_levels; ++level) {
       if ((w.leaves >> level & 1) == 0) continue;
-      if (any) kernels_.merge(r.reduce, w.values[level], value, value);
-      else std::memcpy(value, w.values[level], sizeof value);
+      if (any) {
+        kernels_.merge(r.reduce, w.values[level], value, value);
+      } else {
+        std::memcpy(value, w.values[level], sizeof value);
+      }
       any = true;
     }
-    fill_lanes(frame_.block(r.result), value, kernels_.block, region_.element_size);
+    fill_elements(frame_.block(r.result), value, kernels_.block, region_.element_size);
   }
 
   const RowRegion& region_;

@@ -89,4 +89,26 @@ void Spread::write(const void* input, void* to, int64_t begin, int64_t count) co
   }
 }
 
+namespace {
+
+template <class T>
+void fill(void* to, const void* element, int64_t count) {
+  T value;
+  std::memcpy(&value, element, sizeof(T));
+  std::fill_n(static_cast<T*>(to), count, value);
+}
+
+}  // namespace
+
+void fill_elements(void* to, const void* element, int64_t count, size_t element_size) {
+  switch (element_size) {
+    case 1:
+      return fill<uint8_t>(to, element, count);
+    case 4:
+      return fill<uint32_t>(to, element, count);
+    default:
+      return fill<uint64_t>(to, element, count);
+  }
+}
+
 }  // namespace gradloom::inline v0
