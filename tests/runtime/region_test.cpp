@@ -236,12 +236,12 @@ BOOST_AUTO_TEST_CASE(a_training_step_is_products) {
     read += kernel.bytes_read;
     written += kernel.bytes_written;
   }
-  // h = f(x W1) with z kept; dy = 2 (h W2 - t); dz = (dy W2') f'(z); W2 -= h' dy; W1 -= x' dz.
-  const double expected_read = 4.0 * (batch * in + in * hidden + batch * hidden + hidden * out + batch * out +
-                                      batch * out + hidden * out + batch * hidden + batch * hidden + batch * out +
-                                      hidden * out + batch * in + batch * hidden + in * hidden);
-  const double expected_written =
-      4.0 * (2 * batch * hidden + batch * out + batch * hidden + hidden * out + in * hidden);
+  // z = x W1 + b1, of which z, e^z and tanh(softplus(z)) are kept for the gradient, and h; dy = 2 (h W2 + b2 - t);
+  // dz = (dy W2') f'(z); W2 -= h' dy; W1 -= x' dz. Sums over the rows, for the biases, are two lines.
+  constexpr double x_size = batch * in, w1 = in * hidden, h_size = batch * hidden, w2 = hidden * out, y_size = batch * out;
+  const double expected_read = 4 * ((x_size + w1) + (h_size + w2 + y_size) + (y_size + w2 + 3 * h_size) +
+                                    (h_size + y_size + w2) + (x_size + h_size + w1));
+  const double expected_written = 4 * (4 * h_size + y_size + h_size + w2 + w1 + hidden + out);
   BOOST_TEST(static_cast<double>(read) == expected_read, boost::test_tools::tolerance(0.05));
   BOOST_TEST(static_cast<double>(written) == expected_written, boost::test_tools::tolerance(0.05));
 }
