@@ -335,7 +335,6 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   const std::vector<int64_t> c = product.shape.sizes();
   Products<T> products = products_of<T>(matmul, sizes_of(matmul.inputs[0]), sizes_of(matmul.inputs[1]), c, request.isa());
   if (products.groups == 0) return plan;
-  std::map<int, int> last_reads;
   auto region = std::make_shared<MatmulRegion<T>>(std::move(products), builder.finish());
   region->a = input_of.at(matmul.inputs[0].node);
   region->b = input_of.at(matmul.inputs[1].node);
@@ -349,7 +348,21 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   region->places = places;
   region->operands = std::move(operands);
 
-  // Partial sums of a long k: in an output of the product's dtype, or in memory of their own.
+  // An output may take the buffer of an operand that is read in step with it, before it is written.
+  for (const auto& [node, place] : stream_of) {
+    const int input = input_of.at(node);
+    if (input == region->a || input == region->b) continue;
+    for (size_t o = 0; o < body.outputs.size(); ++o) {
+      if (output_places[o] >= 0 &&
+          size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
+          builder.last_read(place) <= builder.first_write(output_places[o])) {
+        plan.in_place.emplace_back(input, static_cast<int>(o));
+      }
+    }
+  }
+
+  // Partial sums of a long k: in an output of the product's dtype, if nothing is read from its memory meanwhile, or in
+  // memory of their own.
   const bool is_cut = region->products.grid.depths > 1;
   const bool is_long = region->products.args.k > kGemmChunk && !is_cut;
   if (is_cut) {
@@ -357,7 +370,10 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     plan.shared_bytes = aligned(region->products.partial_bytes());
   }
   for (size_t o = 0; o < body.outputs.size() && is_long && region->partial_output < 0; ++o) {
-    if (output_places[o] >= 0 && body.outputs[o].dtype() == product.dtype) region->partial_output = static_cast<int>(o);
+    const bool is_free = std::none_of(plan.in_place.begin(), plan.in_place.end(),
+                                      [&](const auto& pair) { return pair.second == static_cast<int>(o); });
+    if (output_places[o] >= 0 && body.outputs[o].dtype() == product.dtype && is_free)
+      region->partial_output = static_cast<int>(o);
   }
   if (is_long && region->partial_output < 0) {
     region->partial_offset = 0;
@@ -370,19 +386,6 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   }
   region->sums = std::move(sums);
   region->combine = sum_loops(request, product.dtype).combine;
-
-  // An output may take the buffer of an operand that is read in step with it, before it is written.
-  for (const auto& [node, place] : stream_of) {
-    const int input = input_of.at(node);
-    if (input == region->a || input == region->b) continue;
-    for (size_t o = 0; o < body.outputs.size(); ++o) {
-      if (output_places[o] >= 0 && static_cast<int>(o) != region->partial_output &&
-          size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
-          builder.last_read(place) <= builder.first_write(output_places[o])) {
-        plan.in_place.emplace_back(input, static_cast<int>(o));
-      }
-    }
-  }
 
   const FusedProgram& program = region->program;
   region->frame_offset = aligned(region->products.scratch_bytes);

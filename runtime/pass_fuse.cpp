@@ -23,8 +23,8 @@ namespace gradloom::inline v0 {
 namespace {
 
 constexpr size_t most_nodes = 64;  // of a region: bounds its scratch and the work lost if a chunk is late
-/// A narrower product is all edge: its epilogue would run on copies of parts of blocks.
-constexpr int64_t narrowest_product = 16;
+/// A smaller product is all edge: its epilogue would run on copies of parts of blocks.
+constexpr int64_t narrowest_product = 16, lowest_product = 4;
 
 class Fusion {
  public:
@@ -70,8 +70,9 @@ class Fusion {
   // A product whose parts can be worked on as soon as they are finished.
   bool is_product(int id) const {
     const Node& node = graph_.node(id);
-    return node.op == &matmul_def && is_float(node.outputs[0].dtype) &&
-           node.outputs[0].shape[-1].value() >= narrowest_product && node.outputs[0].shape.element_count().value() > 0;
+    if (node.op != &matmul_def || !is_float(node.outputs[0].dtype)) return false;
+    const int64_t columns = node.outputs[0].shape[-1].value();
+    return columns >= narrowest_product && node.outputs[0].shape.element_count().value() >= lowest_product * columns;
   }
 
   // Is it one product, or a row of products that all meet the same matrix?
