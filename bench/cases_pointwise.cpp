@@ -17,8 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include <utility>
-
 namespace bench {
 
 namespace {

@@ -123,8 +123,8 @@ Tensor simplify_mul(Graph&, const Node&, std::span<const Tensor> inputs) {
   return {};
 }
 
-/// Is d, broadcast, a sum of exponentials that were shifted by their maximum, over the same axes? Then it lies between 1
-/// and the number of terms.
+/// Is d, broadcast, a sum of exponentials that were shifted by their maximum, over the same axes? Then it lies between
+/// 1 and the number of terms.
 bool is_shifted_sum(const Tensor& d) {
   if (!made_by(d, broadcast_def)) return false;
   Tensor total = input_of(d);

@@ -68,8 +68,8 @@ inline Batch<T> kept(Mask<T> value) {
 /// The handler that does `Step` to each register. A Step is made from its cell and where the block is, takes a register
 /// and its number, and says how many cells it is long.
 template <class T, class Step>
-[[gnu::flatten]] void handle(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
-            Register<T> e, Register<T> f, Register<T> g, Register<T> h) {
+[[gnu::flatten]] void handle(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c,
+                             Register<T> d, Register<T> e, Register<T> f, Register<T> g, Register<T> h) {
   using V = Batch<T>;
   const Step step(cell, at);
   a = step(V(a), 0);
@@ -113,9 +113,7 @@ struct Binary {
   static constexpr int cells = 1;
   Operand<T, Uniform> other;
   Binary(const FusedCell* cell, int64_t at) : other(cell, at) {}
-  Batch<T> operator()(Batch<T> x, int64_t i) const {
-    return kept<T>(Second ? F{}(other[i], x) : F{}(x, other[i]));
-  }
+  Batch<T> operator()(Batch<T> x, int64_t i) const { return kept<T>(Second ? F{}(other[i], x) : F{}(x, other[i])); }
 };
 
 template <class T, class F, int InRegisters, int Uniform>

@@ -253,15 +253,22 @@ void sum_rows(const void* from, int64_t stride, int64_t rows, int64_t columns, v
 
 template <class T>
 void merge(FusedReduce reduce, const void* a, const void* b, void* result) noexcept {
-  with(reduce, [=]<class Op>(Op op) {
-    *static_cast<T*>(result) = op(*static_cast<const T*>(a), *static_cast<const T*>(b));
-  });
+  with(reduce,
+       [=]<class Op>(Op op) { *static_cast<T*>(result) = op(*static_cast<const T*>(a), *static_cast<const T*>(b)); });
 }
 
 template <class T>
 constexpr FusedKernels kernels() {
-  return {registers * lanes<T>, registers / vectors_per_row, step_of<T>, op_of<T>, reduce_of<T>, run<T>, reset<T>,
-          fold<T>, sum_rows<T>, merge<T>};
+  return {registers * lanes<T>,
+          registers / vectors_per_row,
+          step_of<T>,
+          op_of<T>,
+          reduce_of<T>,
+          run<T>,
+          reset<T>,
+          fold<T>,
+          sum_rows<T>,
+          merge<T>};
 }
 
 }  // namespace

@@ -18,9 +18,9 @@ using FusedHandler = void (*)();
 
 struct FusedCell {
   FusedHandler run = nullptr;
-  void* base = nullptr;   ///< the memory operand; filled in where the program runs
-  int64_t moves = 0;      ///< -1: the operand moves along with the block; 0: every block finds it at `base`
-  int64_t stride = 0;     ///< between rows, for handlers that take a block of rows; else a number the handler wants
+  void* base = nullptr;  ///< the memory operand; filled in where the program runs
+  int64_t moves = 0;     ///< -1: the operand moves along with the block; 0: every block finds it at `base`
+  int64_t stride = 0;    ///< between rows, for handlers that take a block of rows; else a number the handler wants
 };
 
 /// Handlers that belong to no op. `*_rows` ones move a block of `rows_per_block` rows, `stride` elements apart; the

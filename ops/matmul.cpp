@@ -122,8 +122,8 @@ void run(const KernelCall& call) {
     constexpr int64_t size = sizeof(T);
     call.count(moved.read * size, moved.made * size);
   }
-  multiply_chunk(products, call.chunk, static_cast<const T*>(call.inputs[0]),
-                 static_cast<const T*>(call.inputs[1]), static_cast<T*>(call.outputs[0]), call.scratch);
+  multiply_chunk(products, call.chunk, static_cast<const T*>(call.inputs[0]), static_cast<const T*>(call.inputs[1]),
+                 static_cast<T*>(call.outputs[0]), call.scratch);
 }
 
 // ---- plan
@@ -221,8 +221,8 @@ void run_combine(const KernelCall& call) {
 template <class T>
 KernelPlan plan_products(const KernelRequest& request, Multiply<T> multiply, const GemmKernels* kernels) {
   auto products = std::make_shared<Products<T>>(make_products<T>(request.input_sizes(0), request.input_sizes(1),
-                                                                 request.output_sizes(), options_of(request.attributes()),
-                                                                 multiply, kernels));
+                                                                 request.output_sizes(),
+                                                                 options_of(request.attributes()), multiply, kernels));
   if (products->groups == 0) return {};
   KernelPlan plan;
   plan.steps = {{run<T>, products->chunks()}};

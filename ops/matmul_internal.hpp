@@ -37,9 +37,7 @@ struct Products {
   [[nodiscard]] int64_t partials_of_block() const {  // elements
     return gemm_grid_rows(grid, args.m, 0).size * gemm_grid_cols(grid, args.n, 0).size * gemm_chunks(args.k);
   }
-  [[nodiscard]] size_t partial_bytes() const {
-    return static_cast<size_t>(blocks() * partials_of_block()) * sizeof(T);
-  }
+  [[nodiscard]] size_t partial_bytes() const { return static_cast<size_t>(blocks() * partials_of_block()) * sizeof(T); }
 };
 
 /// Of a matmul node over floats, whose operands and result have these sizes.
@@ -47,8 +45,8 @@ template <class T>
 [[nodiscard]] Products<T> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
                                       const std::vector<int64_t>& c, Isa isa);
 
-/// One chunk of the products of `a` and `b`. `c` may be null if there is an epilogue and k is no more than kGemmChunk; the
-/// epilogue's rows are those of all products, one after the other.
+/// One chunk of the products of `a` and `b`. `c` may be null if there is an epilogue and k is no more than kGemmChunk;
+/// the epilogue's rows are those of all products, one after the other.
 template <class T>
 void multiply_chunk(const Products<T>& products, int64_t chunk, const T* a, const T* b, T* c, void* workspace,
                     const GemmEpilogue<T>* epilogue = nullptr) {

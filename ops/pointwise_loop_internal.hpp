@@ -1,6 +1,7 @@
-// From a functor over vectors to loops over arrays and to handlers in fused programs. Floats go through xsimd vectors, the tail too, so that an element's
-// bits never depend on where it stands. Integers go one by one through the same functor, which the compiler vectorises
-// by itself; booleans as the bytes 0 and 1, because GCC 12 vectorises no loop that reads bool.
+// From a functor over vectors to loops over arrays and to handlers in fused programs. Floats go through xsimd vectors,
+// the tail too, so that an element's bits never depend on where it stands. Integers go one by one through the same
+// functor, which the compiler vectorises by itself; booleans as the bytes 0 and 1, because GCC 12 vectorises no loop
+// that reads bool.
 #pragma once
 
 #include <gradloom/ops/fused_internal.hpp>

@@ -17,8 +17,8 @@ struct FusedHandlers {
 
 /// The kernels of one op for one instruction set.
 struct PointwiseKernels {
-  PointwiseLoop loops[6] = {};    ///< by the dtype (as a number) of the op's last input; null if not supported
-  FusedHandlers fused[2] = {};    ///< in programs of f32 and of f64; without them a program calls the loop
+  PointwiseLoop loops[6] = {};  ///< by the dtype (as a number) of the op's last input; null if not supported
+  FusedHandlers fused[2] = {};  ///< in programs of f32 and of f64; without them a program calls the loop
 };
 
 /// One set of loops per instruction set, in the order of Isa.

@@ -1,9 +1,9 @@
 // From a functor that combines two values to the kernels of a reduction.
 //
-// Order of combination: a fixed tree that depends on sizes and the instruction set only, so results have the same bits on
-// any number of threads, and in a fused region. A leaf is 4096 contiguous elements, combined by a block of eight vectors
-// that goes over them, or 16 lines, combined from first to last; leaves are combined in pairs, pairs of pairs, and so on
-// (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): the error of a sum grows with log n, not n.
+// Order of combination: a fixed tree that depends on sizes and the instruction set only, so results have the same bits
+// on any number of threads, and in a fused region. A leaf is 4096 contiguous elements, combined by a block of eight
+// vectors that goes over them, or 16 lines, combined from first to last; leaves are combined in pairs, pairs of pairs,
+// and so on (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): the error of a sum grows with log n, not n.
 #pragma once
 
 #include <gradloom/ops/reduce_functors_internal.hpp>

@@ -51,7 +51,8 @@ void run_flat(const KernelCall& call) {
                    {.whole = chunk_end - first * region.tile >= block, .tail = (chunk_end & (block - 1)) != 0});
   bool has_tiles = false;
   for (const int place : region.program.input_streams) frame.set(place, call.inputs[region.program.place(place).index]);
-  for (const int place : region.program.output_streams) frame.set(place, call.outputs[region.program.place(place).index]);
+  for (const int place : region.program.output_streams)
+    frame.set(place, call.outputs[region.program.place(place).index]);
   for (const SpreadOperand& operand : region.operands) {
     const void* const input = call.inputs[operand.input];
     if (operand.uniform) {
@@ -116,7 +117,8 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   for (size_t i = 0; i < inputs.size(); ++i) input_of[inputs[i].node_id()] = static_cast<int>(i);
   const auto stream = [&](int node) {
     if (const auto known = stream_of.find(node); known != stream_of.end()) return known->second;
-    const int place = builder.add_place({FusedPlace::Kind::input, input_of.at(node), size_of(graph.node(node).outputs[0].dtype)});
+    const int place =
+        builder.add_place({FusedPlace::Kind::input, input_of.at(node), size_of(graph.node(node).outputs[0].dtype)});
     builder.define(node, place);
     return stream_of[node] = place;
   };
@@ -148,7 +150,8 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     output_places.push_back(
         builder.add_place({FusedPlace::Kind::output, static_cast<int>(i), size_of(output.dtype())}));
     stores.emplace_back(output.node_id(), output_places.back());
-    if (static_cast<size_t>(count) * size_of(output.dtype()) > streaming_bytes) streaming.push_back(static_cast<int>(i));
+    if (static_cast<size_t>(count) * size_of(output.dtype()) > streaming_bytes)
+      streaming.push_back(static_cast<int>(i));
   }
   builder.add_segment(nodes, stores, {});
 
@@ -190,9 +193,9 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   region->tiles = (count + tile - 1) / tile;
   if (count > 0) plan.steps = {{run_flat, std::min(region->tiles, chunk_count(count, pointwise_grain))}};
   plan.scratch_bytes = bytes;
-  plan.nanoseconds = 50 + static_cast<double>(count) *
-                              (0.05 * program.instructions +
-                               0.05 * static_cast<double>(stream_of.size() + body.outputs.size()));
+  plan.nanoseconds =
+      50 + static_cast<double>(count) *
+               (0.05 * program.instructions + 0.05 * static_cast<double>(stream_of.size() + body.outputs.size()));
   plan.params = std::move(region);
   return plan;
 }

@@ -62,9 +62,7 @@ void FusedBuilder::define(int node, int place) {
   home(node) = {at_once ? place : none, place};
 }
 
-void FusedBuilder::define_lanes(int node, int place) {
-  home(node) = {place, dtype_of(node) == lane_ ? place : none};
-}
+void FusedBuilder::define_lanes(int node, int place) { home(node) = {place, dtype_of(node) == lane_ ? place : none}; }
 
 // ---- one segment
 

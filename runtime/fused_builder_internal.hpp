@@ -44,11 +44,11 @@ struct FusedProgram {
   /// The same for a block that is not full: inputs and outputs are blocks of scratch, reductions look at `stride`
   /// elements. Empty in programs over rows.
   std::vector<FusedCell> tail;
-  std::vector<int> tail_counts;  ///< cells of `tail` whose stride is the number of elements
-  std::vector<Use> streaming;    ///< cells that store past the caches
-  std::vector<int> segments;     ///< where each begins
+  std::vector<int> tail_counts;                    ///< cells of `tail` whose stride is the number of elements
+  std::vector<Use> streaming;                      ///< cells that store past the caches
+  std::vector<int> segments;                       ///< where each begins
   std::vector<int> input_streams, output_streams;  ///< places
-  size_t scratch_bytes = 0;      ///< of all blocks, and in programs with a tail of those that stand in for streams
+  size_t scratch_bytes = 0;          ///< of all blocks, and in programs with a tail of those that stand in for streams
   std::vector<size_t> tail_offsets;  ///< by place: of the block that stands in for a stream
   std::vector<std::vector<int>> cells_of;  ///< by place: the cells that refer to it
   int instructions = 0;

@@ -1,11 +1,11 @@
-// A matrix product with the pointwise nodes that follow it: a fused program runs over each part of the result while that
-// is in the first-level cache (the epilogue), and sums of its columns are taken there too. The product itself is stored
-// only if somebody else reads it.
+// A matrix product with the pointwise nodes that follow it: a fused program runs over each part of the result while
+// that is in the first-level cache (the epilogue), and sums of its columns are taken there too. The product itself is
+// stored only if somebody else reads it.
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/matmul_internal.hpp>
 #include <gradloom/ops/movement.hpp>
-#include <gradloom/ops/reduce_table_internal.hpp>
+#include <gradloom/runtime/column_sums_internal.hpp>
 #include <gradloom/runtime/fused_frame_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
@@ -27,14 +27,6 @@ struct RowOperand {
   bool uniform = false;  // in every column too
 };
 
-/// The sum over the rows of a value. Each 16 rows give one row of partial sums, a leaf, and those are combined in a tree
-/// at the end: the order of a sum on its own.
-struct ColumnSum {
-  int source = 0;  // place of the value: an output, or a strip of scratch
-  int output = 0;
-  size_t leaves = 0;  // offset in the shared memory
-};
-
 template <class T>
 struct MatmulRegion {
   MatmulRegion(Products<T> all, FusedProgram made)
@@ -48,8 +40,7 @@ struct MatmulRegion {
   int tile = 0;             // place of the product's part
   std::vector<int> places;  // of streams, the tile and strips: what the program walks through row by row
   std::vector<RowOperand> operands;
-  std::vector<ColumnSum> sums;
-  ReduceCombine combine = nullptr;
+  ColumnSums sums;  // their places are those of the values: outputs, or strips of scratch
   int64_t read_per_element = 0, written_per_element = 0;  // bytes, besides the product's operands
   /// Storage of partial sums, for a long k: an output's memory, or shared memory.
   int partial_output = -1;
@@ -80,8 +71,7 @@ class Epilogue {
     frame_.bind();
   }
 
-  static void run(void* self, T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows,
-                  int64_t cols) noexcept {
+  static void run(void* self, T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) noexcept {
     static_cast<Epilogue*>(self)->run_part(tile, stride, row, col, rows, cols);
   }
 
@@ -97,7 +87,7 @@ class Epilogue {
         run_edge(part, i, std::min(rows_per_block_, rows - i), columns);
       }
     }
-    for (const ColumnSum& sum : region_.sums) add_rows(sum, {tile, stride, row, col, 0}, rows, cols);
+    for (const ColumnSum& sum : region_.sums.sums) add_rows(sum, {tile, stride, row, col, 0}, rows, cols);
     prefetch_next(row, col, rows, cols);
   }
 
@@ -186,8 +176,8 @@ class Epilogue {
     for (const RowOperand& operand : region_.operands) {
       const size_t size = operand.element_size;
       std::byte* const block = frame_.block(operand.place);
-      const std::byte* const from =
-          static_cast<const std::byte*>(call_.inputs[operand.input]) + static_cast<size_t>(operand.uniform ? 0 : column) * size;
+      const std::byte* const from = static_cast<const std::byte*>(call_.inputs[operand.input]) +
+                                    static_cast<size_t>(operand.uniform ? 0 : column) * size;
       for (int64_t j = 0; j < width_; ++j) {
         const int64_t source = operand.uniform ? 0 : std::min(j, columns - 1);
         std::memcpy(block + static_cast<size_t>(j) * size, from + static_cast<size_t>(source) * size, size);
@@ -203,7 +193,7 @@ class Epilogue {
     for (int64_t i = 0; i < rows;) {
       const int64_t row = part.row + i, in_leaf = row % reduce_leaf_lines;
       const int64_t count = std::min(reduce_leaf_lines - in_leaf, rows - i);
-      const Memory from = memory(sum.source, part, i);
+      const Memory from = memory(sum.place, part, i);
       region_.program.kernels->sum_rows(from.begin, from.stride, count, cols,
                                         leaves + row / reduce_leaf_lines * region_.columns + part.col, in_leaf != 0);
       i += count;
@@ -255,20 +245,7 @@ void combine_parts(const KernelCall& call) {
 template <class T>
 void combine_sums(const KernelCall& call) {
   const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
-  ReduceParams params;
-  params.parts = (region.rows + reduce_leaf_lines - 1) / reduce_leaf_lines;
-  params.width = region.columns;
-  call.count(0, chunk_size(region.columns, call.chunks, call.chunk) * static_cast<int64_t>(region.sums.size() * sizeof(T)));
-  for (const ColumnSum& sum : region.sums) {
-    region.combine(params, static_cast<std::byte*>(call.shared) + sum.leaves, call.outputs[sum.output],
-                   chunk_begin(region.columns, call.chunks, call.chunk),
-                   chunk_begin(region.columns, call.chunks, call.chunk + 1));
-  }
-}
-
-const ReduceLoops& sum_loops(const KernelRequest& request, DType dtype) {
-  return request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels)
-      .loops[static_cast<size_t>(dtype)];
+  region.sums.combine_chunk(call, region.rows, region.columns, region.columns);
 }
 
 template <class T>
@@ -297,8 +274,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
       nodes.push_back(id);
       for (const Value& value : node.inputs) {
         if (!input_of.contains(value.node) || stream_of.contains(value.node)) continue;
-        stream_of[value.node] = add_rows_of({FusedPlace::Kind::input, input_of.at(value.node),
-                                             size_of(graph.node(value.node).outputs[0].dtype)});
+        stream_of[value.node] = add_rows_of(
+            {FusedPlace::Kind::input, input_of.at(value.node), size_of(graph.node(value.node).outputs[0].dtype)});
         builder.define(value.node, stream_of[value.node]);
       }
     } else if (node.op == &broadcast_def) {
@@ -333,7 +310,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
 
   KernelPlan plan;
   const std::vector<int64_t> c = product.shape.sizes();
-  Products<T> products = products_of<T>(matmul, sizes_of(matmul.inputs[0]), sizes_of(matmul.inputs[1]), c, request.isa());
+  Products<T> products =
+      products_of<T>(matmul, sizes_of(matmul.inputs[0]), sizes_of(matmul.inputs[1]), c, request.isa());
   if (products.groups == 0) return plan;
   auto region = std::make_shared<MatmulRegion<T>>(std::move(products), builder.finish());
   region->a = input_of.at(matmul.inputs[0].node);
@@ -353,8 +331,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     const int input = input_of.at(node);
     if (input == region->a || input == region->b) continue;
     for (size_t o = 0; o < body.outputs.size(); ++o) {
-      if (output_places[o] >= 0 &&
-          size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
+      if (output_places[o] >= 0 && size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
           builder.last_read(place) <= builder.first_write(output_places[o])) {
         plan.in_place.emplace_back(input, static_cast<int>(o));
       }
@@ -379,13 +356,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     region->partial_offset = 0;
     plan.shared_bytes = aligned(static_cast<size_t>(region->rows * region->columns) * sizeof(T));
   }
-  for (ColumnSum& sum : sums) {
-    sum.leaves = plan.shared_bytes;
-    plan.shared_bytes += aligned(
-        static_cast<size_t>((region->rows + reduce_leaf_lines - 1) / reduce_leaf_lines * region->columns) * sizeof(T));
-  }
-  region->sums = std::move(sums);
-  region->combine = sum_loops(request, product.dtype).combine;
+  region->sums = {.sums = std::move(sums), .dtype = product.dtype};
+  plan.shared_bytes = region->sums.place_leaves(request, region->rows, region->columns, plan.shared_bytes);
 
   const FusedProgram& program = region->program;
   region->frame_offset = aligned(region->products.scratch_bytes);
@@ -406,9 +378,9 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   } else {
     plan.steps = {{run_matmul<T>, region->products.chunks()}};
   }
-  if (!region->sums.empty()) plan.steps.push_back({combine_sums<T>, chunk_count(region->columns, 2048)});
-  plan.nanoseconds = region->products.nanoseconds + 0.05 * program.instructions *
-                                                        static_cast<double>(region->rows * region->columns);
+  if (!region->sums.sums.empty()) plan.steps.push_back({combine_sums<T>, ColumnSums::chunks(region->columns)});
+  plan.nanoseconds =
+      region->products.nanoseconds + 0.05 * program.instructions * static_cast<double>(region->rows * region->columns);
   plan.params = std::move(region);
   return plan;
 }

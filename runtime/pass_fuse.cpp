@@ -1,5 +1,5 @@
-// fuse: pointwise nodes that share an iteration space become one region, with the matrix product they follow and the sums
-// over its rows, or with reductions of their rows and what is computed from those.
+// fuse: pointwise nodes that share an iteration space become one region, with the matrix product they follow and the
+// sums over its rows, or with reductions of their rows and what is computed from those.
 //
 // Groups grow from consumers to producers, so that a node joins the code that needs its result: what only the backward
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
@@ -103,13 +103,14 @@ class Fusion {
     const auto fits = [&](DType dtype) { return dtype == lane || dtype == DType::boolean; };
     if (!fits(node.outputs[0].dtype)) return false;
     return is_product(id) || std::all_of(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
-      const Node& input = graph_.node(value.node);
-      if (!fits(input.outputs[0].dtype)) return false;
-      if (!is_broadcast(value.node)) return true;
-      const Shape& from = graph_.node(input.inputs[0].node).outputs[0].shape;
-      const int64_t count = from.element_count().value();
-      return count == 1 || (from.rank() > 0 && from[-1] == input.outputs[0].shape[-1] && count == from[-1].value());
-    });
+             const Node& input = graph_.node(value.node);
+             if (!fits(input.outputs[0].dtype)) return false;
+             if (!is_broadcast(value.node)) return true;
+             const Shape& from = graph_.node(input.inputs[0].node).outputs[0].shape;
+             const int64_t count = from.element_count().value();
+             return count == 1 ||
+                    (from.rank() > 0 && from[-1] == input.outputs[0].shape[-1] && count == from[-1].value());
+           });
   }
 
   bool same_space(int a, int b) const { return graph_.node(a).outputs[0].shape == graph_.node(b).outputs[0].shape; }
@@ -205,9 +206,9 @@ class Fusion {
   }
 
   int count_reductions(int group) const {
-    return static_cast<int>(
-        std::count_if(members_[static_cast<size_t>(group)].begin(), members_[static_cast<size_t>(group)].end(),
-                      [&](int id) { return graph_.node(id).op->fused_reduce >= 0; }));
+    return static_cast<int>(std::count_if(members_[static_cast<size_t>(group)].begin(),
+                                          members_[static_cast<size_t>(group)].end(),
+                                          [&](int id) { return graph_.node(id).op->fused_reduce >= 0; }));
   }
 
   // A sum over the rows is known only when the region has ended: does one in `from` have a reader in `to`?

@@ -26,14 +26,13 @@ KernelPlan plan(const KernelRequest& request) {
 
 }  // namespace
 
-const OpDef region_def{
-    .name = "region",
-    .inputs = {"operand"},
-    .variadic = true,
-    .rule = "a region's operands fit its body",
-    .shape = shape,
-    .no_gradient = "regions are made after differentiation",
-    .plan = plan};
+const OpDef region_def{.name = "region",
+                       .inputs = {"operand"},
+                       .variadic = true,
+                       .rule = "a region's operands fit its body",
+                       .shape = shape,
+                       .no_gradient = "regions are made after differentiation",
+                       .plan = plan};
 
 const Subgraph& body_of(const Node& region) { return *region.attributes.get<std::shared_ptr<const Subgraph>>("body"); }
 

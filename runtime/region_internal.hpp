@@ -1,6 +1,6 @@
-// A fused region: pointwise nodes over one iteration space, run as one kernel, with what joins them there: broadcasts of
-// its inputs, reductions of their results, a matrix product they follow. Its body is a Subgraph, so it prints, parses and
-// verifies like any graph.
+// A fused region: pointwise nodes over one iteration space, run as one kernel, with what joins them there: broadcasts
+// of its inputs, reductions of their results, a matrix product they follow. Its body is a Subgraph, so it prints,
+// parses and verifies like any graph.
 #pragma once
 
 #include <gradloom/graph/op_def.hpp>

@@ -1,5 +1,6 @@
 // Fused regions give the bits of their nodes run one by one: along elements, along rows with reductions, and behind a
-// matrix product; on every instruction set, at sizes around those of a block. And they move no more bytes than they must.
+// matrix product; on every instruction set, at sizes around those of a block. And they move no more bytes than they
+// must.
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/losses.hpp>
@@ -144,7 +145,8 @@ BOOST_AUTO_TEST_CASE(rows_that_are_reduced) {
       BOOST_TEST_CONTEXT(rows << " rows of " << length) {
         Graph g;
         const Tensor x = g.input("x", {rows, length}), dy = g.input("dy", {rows, length});
-        const Tensor gain = g.input("gain", {length}), bias = g.input("bias", {length}), scale = g.input("scale", {rows, 1});
+        const Tensor gain = g.input("gain", {length}), bias = g.input("bias", {length}),
+                     scale = g.input("scale", {rows, 1});
         const Tensor p = softmax(x * scale);
         std::vector<Tensor> outputs = gradients(p, {x, scale}, dy);
         outputs.push_back(p);
@@ -191,8 +193,9 @@ BOOST_AUTO_TEST_CASE(softmax_and_layer_norm_are_one_kernel_with_their_gradients)
 }
 
 BOOST_AUTO_TEST_CASE(what_follows_a_product) {
-  const std::vector<std::vector<int64_t>> sizes = {{1, 5, 16},  {3, 1, 17},   {16, 0, 40},  {17, 33, 50}, {50, 700, 33},
-                                                   {64, 20, 64}, {97, 1100, 16}, {130, 64, 130}, {16, 3000, 16}};
+  const std::vector<std::vector<int64_t>> sizes = {{1, 5, 16},     {3, 1, 17},     {16, 0, 40},
+                                                   {17, 33, 50},   {50, 700, 33},  {64, 20, 64},
+                                                   {97, 1100, 16}, {130, 64, 130}, {16, 3000, 16}};
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const auto& s : sizes) {
       for (const bool flip_a : {false, true}) {
@@ -238,7 +241,8 @@ BOOST_AUTO_TEST_CASE(a_training_step_is_products) {
   }
   // z = x W1 + b1, of which z, e^z and tanh(softplus(z)) are kept for the gradient, and h; dy = 2 (h W2 + b2 - t);
   // dz = (dy W2') f'(z); W2 -= h' dy; W1 -= x' dz. Sums over the rows, for the biases, are two lines.
-  constexpr double x_size = batch * in, w1 = in * hidden, h_size = batch * hidden, w2 = hidden * out, y_size = batch * out;
+  constexpr double x_size = batch * in, w1 = in * hidden, h_size = batch * hidden, w2 = hidden * out,
+                   y_size = batch * out;
   const double expected_read = 4 * ((x_size + w1) + (h_size + w2 + y_size) + (y_size + w2 + 3 * h_size) +
                                     (h_size + y_size + w2) + (x_size + h_size + w1));
   const double expected_written = 4 * (4 * h_size + y_size + h_size + w2 + w1 + hidden + out);

@@ -1,0 +1,258 @@
+// From the body of a region along rows to its kernel: a place for every value, and the nodes of each phase.
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
+#include <gradloom/runtime/row_region_internal.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// Places every value of a body and cuts its nodes into phases.
+class RowPlanner {
+ public:
+  RowPlanner(const KernelRequest& request, const Subgraph& body)
+      : request_(request),
+        body_(body),
+        graph_(body.graph),
+        space_(row_space(body).value()),
+        lane_(lane_type(graph_)),
+        builder_(graph_, lane_, request.isa(), false),
+        level_(static_cast<size_t>(graph_.node_count())) {}
+
+  KernelPlan plan() {
+    const std::vector<Tensor> inputs = graph_.inputs();
+    for (size_t i = 0; i < inputs.size(); ++i) input_of_[inputs[i].node_id()] = static_cast<int>(i);
+    for (int id = 0; id < graph_.node_count(); ++id) classify(graph_.node(id));
+    place_outputs();
+    for (int phase = 0; phase < phases_; ++phase) add_phase(phase);
+    return finish();
+  }
+
+ private:
+  size_t size_of_value(int node) const { return size_of(graph_.node(node).outputs[0].dtype); }
+  bool is_full(const Node& node) const { return node.outputs[0].shape == space_.shape; }
+  int& level(int node) { return level_[static_cast<size_t>(node)]; }
+
+  void classify(const Node& node) {
+    if (is_input(node)) return;
+    for (const Value& value : node.inputs) level(node.id) = std::max(level(node.id), level(value.node));
+    const int from = node.inputs[0].node;
+    if (node.op->fused_reduce >= 0) {
+      if (input_of_.contains(from)) stream(from);
+      if (reduces_rows(node, space_)) {
+        RowReduction reduction{static_cast<FusedReduce>(node.op->fused_reduce), builder_.add_block(),
+                               builder_.add_block(true), level(from)};
+        builder_.define(node.id, reduction.result);
+        number_of_[node.id] = reduction.result;
+        reductions_[static_cast<size_t>(node.id)] = reduction;
+        level(node.id) = level(from) + 1;
+      }
+    } else if (node.op->pointwise != nullptr) {
+      for (const Value& value : node.inputs) {
+        if (!input_of_.contains(value.node)) continue;
+        if (is_full(node)) {
+          stream(value.node);
+        } else {
+          operand(value.node, value.node, RowOperand::Kind::by_row);
+        }
+      }
+      if (!is_full(node)) number_of_[node.id] = builder_.add_block(true);
+    } else if (input_of_.contains(from)) {  // a broadcast or an alias of an operand
+      const Shape& shape = graph_.node(from).outputs[0].shape;
+      operand(node.id, from,
+              node.op == &broadcast_def ? kind_of(shape, node.outputs[0].shape) : RowOperand::Kind::by_row);
+    } else {  // of a number of each row
+      const int place = number_of_.at(from);
+      number_of_[node.id] = place;
+      builder_.define_lanes(node.id, place);
+    }
+    phases_ = std::max(phases_, level(node.id) + 1);
+  }
+
+  RowOperand::Kind kind_of(const Shape& from, const Shape& to) const {
+    if (from.element_count().value() == 1) return RowOperand::Kind::uniform;
+    if (to != space_.shape) return RowOperand::Kind::by_row;
+    return repeats_rows(from, space_) ? RowOperand::Kind::by_column : RowOperand::Kind::by_row;
+  }
+
+  void stream(int node) {
+    if (!stream_of_.contains(node)) {
+      stream_of_[node] = builder_.add_place({FusedPlace::Kind::input, input_of_.at(node), size_of_value(node)});
+      builder_.define(node, stream_of_[node]);
+    }
+  }
+
+  // The value of `node` is that of the body's input `from`.
+  void operand(int node, int from, RowOperand::Kind kind) {
+    if (!operands_known_.insert(node).second) return;
+    RowOperand made{.kind = kind, .input = input_of_.at(from), .element_size = size_of_value(from)};
+    made.place = kind == RowOperand::Kind::by_column
+                     ? builder_.add_place({FusedPlace::Kind::buffer, 0, made.element_size})
+                     : builder_.add_block(true);
+    builder_.define(node, made.place);
+    if (kind != RowOperand::Kind::by_column) number_of_.try_emplace(node, made.place);
+    operands_.push_back(made);
+  }
+
+  void place_outputs() {
+    output_places_.assign(body_.outputs.size(), -1);
+    for (size_t i = 0; i < body_.outputs.size(); ++i) {
+      const Node& node = graph_.node(body_.outputs[i].node_id());
+      if (node.op->fused_reduce >= 0 && !reductions_.contains(static_cast<size_t>(node.id))) {
+        sums_.push_back({builder_.add_place({FusedPlace::Kind::buffer, 0, size_of(lane_)}), static_cast<int>(i), 0});
+        sum_nodes_.push_back(node.id);
+      } else if (is_full(node)) {
+        output_places_[i] = builder_.add_place({FusedPlace::Kind::output, static_cast<int>(i), size_of_value(node.id)});
+        stores_.emplace_back(node.id, output_places_[i]);
+      } else {
+        numbers_out_.push_back({number_of_.at(node.id), static_cast<int>(i), size_of_value(node.id)});
+      }
+    }
+    // Values along the row that a later phase reads.
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      for (const Value& value : graph_.node(id).inputs) {
+        const Node& made = graph_.node(value.node);
+        const int reader = reductions_.contains(static_cast<size_t>(id)) ? level(id) - 1 : level(id);
+        if (made.op->pointwise == nullptr || !is_full(made) || reader == level(made.id)) continue;
+        const bool is_stored =
+            std::any_of(stores_.begin(), stores_.end(), [&](const auto& store) { return store.first == made.id; });
+        if (is_stored) continue;
+        buffers_.emplace_back(builder_.add_place({FusedPlace::Kind::buffer, 0, size_of_value(made.id)}), 0);
+        stores_.emplace_back(made.id, buffers_.back().first);
+      }
+    }
+  }
+
+  void add_phase(int phase) {
+    std::vector<int> once, along;
+    std::vector<std::pair<int, int>> stores_once, stores_along;
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      const Node& node = graph_.node(id);
+      if (node.op->pointwise == nullptr || level(id) != phase) continue;
+      if (is_full(node)) {
+        along.push_back(id);
+      } else {
+        once.push_back(id);
+        stores_once.emplace_back(id, number_of_.at(id));
+      }
+    }
+    for (const auto& store : stores_) {
+      if (level(store.first) == phase) stores_along.push_back(store);
+    }
+    std::vector<FusedReduction> reducing;
+    for (const auto& [node, reduction] : reductions_) {
+      if (reduction.phase == phase) {
+        reducing.push_back(
+            {graph_.node(static_cast<int>(node)).inputs[0].node, reduction.reduce, reduction.accumulators});
+      }
+    }
+    for (size_t i = 0; i < sums_.size(); ++i) {
+      const int value = graph_.node(sum_nodes_[i]).inputs[0].node;
+      if (level(value) == phase) reducing.push_back({value, FusedReduce::sum, sums_[i].place});
+    }
+    builder_.add_segment(once, stores_once, {});
+    builder_.add_segment(along, stores_along, reducing);
+    computes_once_.push_back(!once.empty());
+  }
+
+  KernelPlan finish() {
+    KernelPlan plan;
+    for (const auto& [node, place] : stream_of_) {
+      for (size_t o = 0; o < body_.outputs.size(); ++o) {
+        if (output_places_[o] >= 0 && size_of_value(node) == size_of(body_.outputs[o].dtype()) &&
+            builder_.last_read(place) <= builder_.first_write(output_places_[o])) {
+          plan.in_place.emplace_back(input_of_.at(node), static_cast<int>(o));
+        }
+      }
+    }
+    auto region = std::make_shared<RowRegion>(builder_.finish(streaming_outputs()));
+    const int64_t block = region->program.kernels->block;
+    for (const int place : region->program.input_streams)
+      region->read_per_row += space_.length * static_cast<int64_t>(region->program.place(place).element_size);
+    for (const int place : region->program.output_streams)
+      region->written_per_row += space_.length * static_cast<int64_t>(region->program.place(place).element_size);
+    region->rows = space_.rows;
+    region->length = space_.length;
+    region->padded = (space_.length + block - 1) / block * block;
+    region->element_size = size_of(lane_);
+    region->phases = phases_;
+    region->computes_once = computes_once_;
+    region->outputs = numbers_out_;
+    for (const auto& [node, reduction] : reductions_) region->reductions.push_back(reduction);
+    size_t bytes = region->layout.end;
+    const auto take = [&](size_t element_size) {
+      const size_t offset = bytes;
+      bytes += aligned(static_cast<size_t>(region->padded) * element_size);
+      return offset;
+    };
+    for (RowOperand& operand : operands_) {
+      if (operand.kind == RowOperand::Kind::by_column) operand.offset = take(operand.element_size);
+    }
+    for (auto& [place, offset] : buffers_) offset = take(region->program.place(place).element_size);
+    region->operands = operands_;
+    region->buffers = buffers_;
+    region->sums = {.sums = sums_, .dtype = lane_};
+    plan.shared_bytes = region->sums.place_leaves(request_, region->rows, region->padded, 0);
+
+    const int64_t unit = sums_.empty() ? 1 : reduce_leaf_lines, units = (region->rows + unit - 1) / unit;
+    plan.steps = {{run_rows, std::min(units, chunk_count(region->rows * region->length, pointwise_grain))}};
+    if (!sums_.empty()) plan.steps.push_back({combine_row_sums, ColumnSums::chunks(region->length)});
+    plan.scratch_bytes = bytes;
+    plan.nanoseconds = static_cast<double>(region->rows) *
+                       (100 + static_cast<double>(region->length) *
+                                  (0.05 * region->program.instructions +
+                                   0.05 * static_cast<double>(stream_of_.size() + body_.outputs.size())));
+    plan.params = std::move(region);
+    return plan;
+  }
+
+  // Storing past the caches needs aligned rows.
+  std::vector<int> streaming_outputs() const {
+    std::vector<int> outputs;
+    for (size_t i = 0; i < body_.outputs.size(); ++i) {
+      const size_t element_size = size_of(body_.outputs[i].dtype());
+      if (static_cast<size_t>(space_.rows * space_.length) * element_size > streaming_bytes &&
+          static_cast<size_t>(space_.length) * element_size % 64 == 0) {
+        outputs.push_back(static_cast<int>(i));
+      }
+    }
+    return outputs;
+  }
+
+  const KernelRequest& request_;
+  const Subgraph& body_;
+  const Graph& graph_;
+  const RowSpace space_;
+  const DType lane_;
+  FusedBuilder builder_;
+  std::vector<int> level_;                     // by node: after how many reductions, one after the other
+  std::map<int, int> input_of_;                // node -> input
+  std::map<int, int> stream_of_;               // node -> place
+  std::map<int, int> number_of_;               // node -> place of the number of each row
+  std::map<size_t, RowReduction> reductions_;  // by node
+  std::set<int> operands_known_;
+  std::vector<RowOperand> operands_;
+  std::vector<int> output_places_;
+  std::vector<std::pair<int, int>> stores_;  // of values along the row: node, place
+  std::vector<std::pair<int, size_t>> buffers_;
+  std::vector<RowOutput> numbers_out_;
+  std::vector<ColumnSum> sums_;
+  std::vector<int> sum_nodes_;
+  std::vector<bool> computes_once_;
+  int phases_ = 1;
+};
+
+}  // namespace
+
+KernelPlan plan_row_region(const KernelRequest& request, const Subgraph& body) {
+  return RowPlanner(request, body).plan();
+}
+
+}  // namespace gradloom::inline v0

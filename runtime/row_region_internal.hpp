@@ -1,0 +1,60 @@
+// What a region along rows is made of: made by row_planner.cpp, run by row_region.cpp.
+#pragma once
+
+#include <gradloom/ops/reduce_table_internal.hpp>
+#include <gradloom/runtime/column_sums_internal.hpp>
+#include <gradloom/runtime/fused_frame_internal.hpp>
+#include <gradloom/runtime/region_internal.hpp>
+
+#include <vector>
+
+namespace gradloom::inline v0 {
+
+/// An operand that is no stream: one number for each row, the same in every row, or one number.
+struct RowOperand {
+  enum class Kind : uint8_t { by_row, by_column, uniform };
+  Kind kind = Kind::uniform;
+  int input = 0, place = 0;
+  size_t element_size = 4;
+  size_t offset = 0;  // by_column: of the padded copy in scratch
+};
+
+/// The reduction of a row: accumulators, then the result in every lane of a block.
+struct RowReduction {
+  FusedReduce reduce = FusedReduce::sum;
+  int accumulators = 0, result = 0;  // places
+  int phase = 0;
+};
+
+/// A number of each row that somebody outside reads.
+struct RowOutput {
+  int place = 0, output = 0;
+  size_t element_size = 4;
+};
+
+struct RowRegion {
+  explicit RowRegion(FusedProgram made) : program(std::move(made)), layout(program) {}
+
+  FusedProgram program;
+  FusedFrameLayout layout;
+  int64_t rows = 0, length = 0;
+  int64_t padded = 0;  // length in whole blocks
+  size_t element_size = 4;
+  /// Segments 2 p and 2 p + 1 are phase p: what is computed once a row, in a block with the same number in all lanes,
+  /// and what is computed along the row.
+  int phases = 0;
+  std::vector<bool> computes_once;  // by phase
+  std::vector<RowOperand> operands;
+  std::vector<RowReduction> reductions;
+  std::vector<RowOutput> outputs;
+  ColumnSums sums;  // their places are those of the leaf at hand; leaves are rows of `padded` elements
+  std::vector<std::pair<int, size_t>> buffers;    // places of values that later phases read, offset in scratch
+  int64_t read_per_row = 0, written_per_row = 0;  // bytes
+};
+
+/// The first step: a chunk of the rows.
+void run_rows(const KernelCall& call);
+/// The second, if the region sums over its rows.
+void combine_row_sums(const KernelCall& call);
+
+}  // namespace gradloom::inline v0
