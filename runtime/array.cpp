@@ -43,7 +43,8 @@ constexpr size_t rounded_up(size_t bytes, size_t unit) { return (bytes + unit - 
 void* allocate(size_t bytes) {
   const bool large = bytes >= huge_page / 2;
   const bool fill = bytes % huge_page >= huge_page / 2;
-  const size_t size = rounded_up(bytes, large && fill ? huge_page : cache_line);
+  // No more than needed otherwise: the address sanitizer then sees who reads or writes past the end.
+  const size_t size = large && fill ? rounded_up(bytes, huge_page) : bytes;
   void* memory = nullptr;
   if (posix_memalign(&memory, large ? huge_page : cache_line, size) != 0) return nullptr;
   if (large)

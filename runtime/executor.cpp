@@ -179,6 +179,9 @@ void ExecutorData::retire(int worker) {
 
 void ExecutorData::help() {
   using Clock = std::chrono::steady_clock;
+  // Receives this object from the thread that enqueued the helper: more_work() released it there. A lock would not do
+  // for the thread sanitizer, which takes the mutex itself for unreceived.
+  (void)announced_.load(std::memory_order_acquire);
   const int worker = take_worker();
   StopWatch watch;
   for (;;) {

@@ -1,6 +1,7 @@
 // An Executor in the caller's arena: it uses that arena's threads, no more of them than it has, and works inside the
 // caller's own parallel code.
 #include "own_ops_helper.hpp"
+#include "parallel_for_helper.hpp"
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/arithmetic.hpp>
@@ -10,7 +11,6 @@
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_scheduler_observer.h>
 
 #include <atomic>
@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(runs_share_the_arena_with_the_callers_own_tasks) {
     const Executor executor = executor_in(arena);
     std::atomic<int> wrong{0}, ran{0};
     arena.execute([&] {
-      tbb::parallel_for(0, 24, [&](int) {
+      test::parallel_for(0, 24, [&](int) {
         State state;
         for (const float expected : {first, second}) {
           if (program.run(executor, state, inputs)[0].item<float>() != expected) ++wrong;

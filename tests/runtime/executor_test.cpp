@@ -1,6 +1,7 @@
 // The contracts of a run: the same bits whatever the threads, errors and stops that leave the State whole, no deadlock
 // inside a caller's own parallel code, no work when idle.
 #include "own_ops_helper.hpp"
+#include "parallel_for_helper.hpp"
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/arithmetic.hpp>
@@ -11,7 +12,6 @@
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
 #include <atomic>
@@ -171,8 +171,8 @@ BOOST_AUTO_TEST_CASE(programs_run_inside_a_callers_parallel_for) {
     tbb::task_arena arena(arena_threads);
     std::atomic<int> wrong{0};
     arena.execute([&] {
-      tbb::parallel_for(0, 16, [&](int i) {
-        tbb::parallel_for(0, 2, [&](int j) {
+      test::parallel_for(0, 16, [&](int i) {
+        test::parallel_for(0, 2, [&](int j) {
           State state;
           const float loss = programs[(i + j) % 2].run(shared, state, inputs)[0].item<float>();
           if (loss != alone[(i + j) % 2]) ++wrong;
