@@ -35,7 +35,7 @@ enum class FusedStep : uint8_t {
   store_rows,
   store_mask_rows,
   store_streaming,  ///< past the caches; `base` is aligned to a vector
-  call,             ///< of a PointwiseLoop on memory: see FusedCall
+  call,             ///< of a PointwiseLoop on memory: see fused_call_cells
   end
 };
 

@@ -6,8 +6,6 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 template <class T>
 void repeat_last(std::byte* block, int64_t count, int64_t whole) {
   T* const values = reinterpret_cast<T*>(block);
@@ -17,10 +15,10 @@ void repeat_last(std::byte* block, int64_t count, int64_t whole) {
 }  // namespace
 
 FusedFrameLayout::FusedFrameLayout(const FusedProgram& program) {
-  tail = aligned(program.cells.size() * sizeof(FusedCell));
-  bases = tail + aligned(program.tail.size() * sizeof(FusedCell));
-  blocks = bases + aligned(program.places.size() * sizeof(void*));
-  end = blocks + aligned(program.scratch_bytes);
+  tail = cache_aligned(program.cells.size() * sizeof(FusedCell));
+  bases = tail + cache_aligned(program.tail.size() * sizeof(FusedCell));
+  blocks = bases + cache_aligned(program.places.size() * sizeof(void*));
+  end = blocks + cache_aligned(program.scratch_bytes);
 }
 
 FusedFrame::FusedFrame(const FusedProgram& program, const FusedFrameLayout& layout, void* scratch, Parts parts)

@@ -9,6 +9,9 @@
 
 namespace gradloom::inline v0 {
 
+/// Parts of scratch and of shared memory begin at cache lines.
+[[nodiscard]] constexpr size_t cache_aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 /// Where the parts of a frame are in a worker's scratch.
 struct FusedFrameLayout {
   size_t cells = 0, tail = 0, bases = 0, blocks = 0, end = 0;

@@ -18,8 +18,6 @@ namespace {
 
 constexpr size_t largest_part = size_t{16} << 10;  // bytes of C that an epilogue gets at once
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /// An operand that is the same in every row: written into a block for the columns at hand.
 struct RowOperand {
   int input = 0, place = 0;
@@ -344,7 +342,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   const bool is_long = region->products.args.k > kGemmChunk && !is_cut;
   if (is_cut) {
     region->partial_offset = 0;
-    plan.shared_bytes = aligned(region->products.partial_bytes());
+    plan.shared_bytes = cache_aligned(region->products.partial_bytes());
   }
   for (size_t o = 0; o < body.outputs.size() && is_long && region->partial_output < 0; ++o) {
     const bool is_free = std::none_of(plan.in_place.begin(), plan.in_place.end(),
@@ -354,19 +352,19 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   }
   if (is_long && region->partial_output < 0) {
     region->partial_offset = 0;
-    plan.shared_bytes = aligned(static_cast<size_t>(region->rows * region->columns) * sizeof(T));
+    plan.shared_bytes = cache_aligned(static_cast<size_t>(region->rows * region->columns) * sizeof(T));
   }
   region->sums = {.sums = std::move(sums), .dtype = product.dtype};
   plan.shared_bytes = region->sums.place_leaves(request, region->rows, region->columns, plan.shared_bytes);
 
   const FusedProgram& program = region->program;
-  region->frame_offset = aligned(region->products.scratch_bytes);
-  size_t bytes = region->frame_offset + aligned(region->layout.end);
+  region->frame_offset = cache_aligned(region->products.scratch_bytes);
+  size_t bytes = region->frame_offset + cache_aligned(region->layout.end);
   region->strip_offsets.resize(program.places.size());
   region->edge_offsets.resize(program.places.size());
   for (const int place : places) {
     region->edge_offsets[static_cast<size_t>(place)] = bytes;
-    bytes += aligned(static_cast<size_t>(program.kernels->block) * program.place(place).element_size);
+    bytes += cache_aligned(static_cast<size_t>(program.kernels->block) * program.place(place).element_size);
     if (program.place(place).kind == FusedPlace::Kind::buffer && place != tile) {
       region->strip_offsets[static_cast<size_t>(place)] = bytes;
       bytes += largest_part;

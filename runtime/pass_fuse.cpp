@@ -124,7 +124,7 @@ class Fusion {
         const int group = group_[static_cast<size_t>(operand.node)];
         if (group == a || group == b) return false;
       }
-      if (updates_more_than_it_should(a, b, product)) return false;
+      if (updates_with_slots(a, b, product)) return false;
       for (const int group : {a, b}) {
         for (const int member : members_[static_cast<size_t>(group)]) {
           if (!fits_product(member, lane)) return false;
@@ -137,7 +137,7 @@ class Fusion {
   // An epilogue walks through its operands a cache line of each row at a time. That is as good as a pass over the
   // weights alone, and saves the gradient; with an optimiser's slots beside them, from memory, a pass of its own over
   // whole rows is faster, although it stores the gradient (measured with Adam: bench case mlp_mnist).
-  bool updates_more_than_it_should(int a, int b, int product) const {
+  bool updates_with_slots(int a, int b, int product) const {
     constexpr int64_t stays_in_cache = 64 * 1024;  // elements
     if (graph_.node(product).outputs[0].shape.element_count().value() < stays_in_cache) return false;
     std::set<int> streams;

@@ -12,8 +12,6 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 /// Places every value of a body and cuts its nodes into phases.
 class RowPlanner {
  public:
@@ -189,7 +187,7 @@ class RowPlanner {
     size_t bytes = region->layout.end;
     const auto take = [&](size_t element_size) {
       const size_t offset = bytes;
-      bytes += aligned(static_cast<size_t>(region->padded) * element_size);
+      bytes += cache_aligned(static_cast<size_t>(region->padded) * element_size);
       return offset;
     };
     for (RowOperand& operand : operands_) {
