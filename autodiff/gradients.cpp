@@ -145,7 +145,11 @@ class Sweep {
       fault(node, fmt::format("returned {} gradients for {} inputs", returned.size(), node.inputs.size()));
     }
     for (size_t i = 0; i < returned.size(); ++i) {
-      if (!on_xs.value(node.inputs[i]) || returned[i].kind() == Gradient::Kind::none) continue;
+      if (!on_xs.value(node.inputs[i])) continue;
+      if (returned[i].kind() == Gradient::Kind::none) {
+        end_walk(node.inputs[i], on_xs);
+        continue;
+      }
       if (returned[i].kind() == Gradient::Kind::not_implemented) {
         fail(fmt::format("the gradient of {} has not been implemented for {}: {}", described(node),
                          operand_name(op, static_cast<int>(i)), returned[i].why()),
@@ -153,6 +157,22 @@ class Sweep {
       }
       accumulate(node.inputs[i], checked(node, i, returned[i].tensor()));
     }
+  }
+
+  /// Notes where an x turned into the integer `value`: an index leads nowhere. A boolean is no such end: the derivative
+  /// of a relu depends on x through a condition alone, and its own derivative is 0.
+  void end_walk(const Value& value, const Dependence& on_xs) {
+    const auto is_integer_of_x = [&](const Value& v) {
+      return on_xs.value(v) && is_integer(graph_->node(v.node).outputs[static_cast<size_t>(v.output)].dtype);
+    };
+    if (!is_integer_of_x(value)) return;
+    const Node* node = &graph_->node(value.node);
+    for (;;) {
+      const auto next = std::find_if(node->inputs.begin(), node->inputs.end(), is_integer_of_x);
+      if (next == node->inputs.end()) break;
+      node = &graph_->node(next->node);
+    }
+    if (!node->op->no_gradient.empty()) cuts_.push_back(node->id);
   }
 
   /// The gradient for input i, in exactly the input's shape.

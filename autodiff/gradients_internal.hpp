@@ -8,7 +8,7 @@
 
 namespace gradloom::inline v0 {
 
-/// What becomes of an x that leads to y, but only through ops without a gradient (floor, a comparison). A user's own
+/// What becomes of an x that leads to y, but only through ops without a gradient (floor, a comparison, argmax). A user's own
 /// gradient refuses: a zero that nobody asked for hides mistakes. The derivative of a gradient takes the zero, since a
 /// first derivative that is piecewise constant (|x|' = sign(x)) is nothing to complain of.
 enum class CutPaths { refuse, zero };

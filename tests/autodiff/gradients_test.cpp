@@ -3,10 +3,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include <gradloom/graph/node.hpp>
+#include <gradloom/ops/argreduce.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/where.hpp>
 
 #include "evaluate_helper.hpp"
 #include "message_helper.hpp"
@@ -193,6 +196,19 @@ BOOST_AUTO_TEST_CASE(only_paths_without_a_gradient_are_an_error) {
              here(line + 1) + ": gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
              "  step \"second\" (" + here(line - 1) + ") has no gradient: it is piecewise constant\n"
              "  if zero is what you want, leave x out or use stop_gradient");
+}
+
+BOOST_AUTO_TEST_CASE(a_path_through_an_index_is_an_error_and_through_a_condition_zero) {
+  Graph g;
+  const Tensor x = g.input("x", {3});
+  const Tensor y = cast(2 * argmax(x).named("largest") + 1, DType::f32).named("y");
+  const int line = __LINE__;
+  BOOST_TEST(message_of([&] { (void)gradient(y, x); }) ==
+             here(line + 1) + ": gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
+             "  argmax \"largest\" (" + here(line - 1) + ") has no gradient: its result is an index\n"
+             "  if zero is what you want, leave x out or use stop_gradient");
+  const std::map<std::string, Values> at = {{"x", Values::of<float>({3}, {-1, 1, 2})}};
+  BOOST_TEST((value_of(gradient(where(x > 0, 2.0F, full(g, {3}, 1)), x), at) == std::vector<float>{0, 0, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_of_the_user_are_errors) {
