@@ -25,6 +25,7 @@
 #include <gradloom/io/safetensors.hpp>
 #include <gradloom/nn/batch_source.hpp>
 #include <gradloom/nn/dense.hpp>
+#include <gradloom/nn/embedding_losses.hpp>
 #include <gradloom/nn/fit.hpp>
 #include <gradloom/nn/initializers.hpp>
 #include <gradloom/nn/losses.hpp>
@@ -39,6 +40,7 @@
 #include <gradloom/ops/classify.hpp>
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/cosine_similarity.hpp>
 #include <gradloom/ops/dim_size.hpp>
 #include <gradloom/ops/dropout.hpp>
 #include <gradloom/ops/erf.hpp>

@@ -1,141 +1,127 @@
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/loss_internal.hpp>
 #include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/refuse_internal.hpp>
 #include <gradloom/ops/arithmetic.hpp>
-#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
-#include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/power.hpp>
-#include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
-#include <gradloom/ops/softmax.hpp>
 #include <gradloom/ops/where.hpp>
 
 #include <fmt/format.h>
+
+#include <cmath>
 
 namespace gradloom::inline v0::nn {
 
 namespace {
 
-Tensor reduce(const Tensor& losses, Reduction reduction) {
-  switch (reduction) {
-    case Reduction::mean:
-      return mean(losses);
-    case Reduction::sum:
-      return sum(losses);
-    case Reduction::none:
-      break;
-  }
-  return losses;
+template <class Options>
+LossOptions common(const Options& options) {
+  return {.reduction = options.reduction, .sample_weight = options.sample_weight};
 }
 
-constexpr std::string_view same_shape_rule = "the target needs the shape of the prediction; losses do not broadcast";
-
-void check(std::string_view loss, const Operand& prediction, std::string_view prediction_name, const Tensor& target) {
-  if (!target.valid()) refuse(loss, prediction, "the target is an empty Tensor", {}, same_shape_rule);
-  require_same_shape(loss, prediction, {prediction_name, prediction.tensor()}, {"target", target}, same_shape_rule);
-}
+constexpr double pi = 3.14159265358979323846;
 
 }  // namespace
 
 Tensor mse(const Operand& prediction, const Tensor& target, const LossOptions& options) {
   const SourceScope scope(prediction, "mse");
-  check("mse", prediction, "prediction", target);
-  return reduce(square(prediction.tensor() - target), options.reduction);
+  check_target("mse", prediction, "prediction", target);
+  return reduce_losses("mse", prediction, square(prediction.tensor() - target), options);
 }
 
 Tensor mae(const Operand& prediction, const Tensor& target, const LossOptions& options) {
   const SourceScope scope(prediction, "mae");
-  check("mae", prediction, "prediction", target);
-  return reduce(abs(prediction.tensor() - target), options.reduction);
+  check_target("mae", prediction, "prediction", target);
+  return reduce_losses("mae", prediction, abs(prediction.tensor() - target), options);
 }
 
 Tensor huber(const Operand& prediction, const Tensor& target, const HuberOptions& options) {
   const SourceScope scope(prediction, "huber");
-  check("huber", prediction, "prediction", target);
-  if (!(options.delta > 0)) {
-    refuse("huber", prediction, fmt::format("delta is {}", options.delta), {}, "delta is positive");
-  }
+  check_target("huber", prediction, "prediction", target);
+  require_positive("huber", prediction, "delta", options.delta);
   // With c = clamp(r), both branches are c (r - c / 2); the gradient is c, without a square that could overflow.
   const Tensor r = prediction.tensor() - target;
   const Tensor c = clamp(r, -options.delta, options.delta);
-  return reduce(c * (r - 0.5 * c), options.reduction);
+  return reduce_losses("huber", prediction, c * (r - 0.5 * c), common(options));
 }
 
-Tensor binary_cross_entropy(const Operand& logits, const Tensor& target, const LossOptions& options) {
+Tensor poisson_nll(const Operand& log_rate, const Tensor& target, const PoissonNllOptions& options) {
+  const SourceScope scope(log_rate, "poisson_nll");
+  check_target("poisson_nll", log_rate, "log_rate", target);
+  Tensor losses = exp(log_rate.tensor()) - target * log_rate.tensor();
+  if (options.full) {
+    // Of 1 in place of smaller targets, so that no logarithm of 0 comes near the gradient.
+    const Tensor t = maximum(target, 1);
+    losses = losses + where(target > 1, t * log(t) - t + 0.5 * log(2 * pi * t), 0);
+  }
+  return reduce_losses("poisson_nll", log_rate, losses, common(options));
+}
+
+Tensor gaussian_nll(const Operand& mean, const Tensor& target, const Tensor& variance,
+                    const GaussianNllOptions& options) {
+  const SourceScope scope(mean, "gaussian_nll");
+  check_target("gaussian_nll", mean, "mean", target);
+  if (!variance.valid()) refuse("gaussian_nll", mean, "the variance is an empty Tensor", {}, same_shape_rule);
+  require_same_shape("gaussian_nll", mean, {"mean", mean.tensor()}, {"variance", variance},
+                     "mean, target and variance need one shape; losses do not broadcast");
+  require_positive("gaussian_nll", mean, "epsilon", options.epsilon);
+  const Tensor v = maximum(variance, options.epsilon);
+  Tensor losses = 0.5 * (log(v) + square(mean.tensor() - target) / v);
+  if (options.full) losses = losses + 0.5 * std::log(2 * pi);
+  return reduce_losses("gaussian_nll", mean, losses, common(options));
+}
+
+Tensor binary_cross_entropy(const Operand& logits, const Tensor& target, const BinaryCrossEntropyOptions& options) {
   const SourceScope scope(logits, "binary_cross_entropy");
-  check("binary_cross_entropy", logits, "logits", target);
+  check_target("binary_cross_entropy", logits, "logits", target);
+  require_positive("binary_cross_entropy", logits, "positive_weight", options.positive_weight);
   // log(sigmoid(x)) = -softplus(-x) and log(1 - sigmoid(x)) = -softplus(x). The shorter softplus(x) - t x would cancel
   // for a confident and right prediction, in its value and in its gradient.
   const Tensor& x = logits.tensor();
-  return reduce(target * softplus(-x) + (1 - target) * softplus(x), options.reduction);
+  const Tensor positive = target * softplus(-x), negative = (1 - target) * softplus(x);
+  const double weight = options.positive_weight;
+  return reduce_losses("binary_cross_entropy", logits, weight == 1 ? positive + negative : weight * positive + negative,
+                       common(options));
 }
 
 Tensor binary_cross_entropy_of_probabilities(const Operand& probabilities, const Tensor& target,
                                              const ProbabilityLossOptions& options) {
   constexpr std::string_view name = "binary_cross_entropy_of_probabilities";
   const SourceScope scope(probabilities, name);
-  check(name, probabilities, "probabilities", target);
+  check_target(name, probabilities, "probabilities", target);
   if (!(options.epsilon > 0 && options.epsilon < 0.5)) {
     refuse(name, probabilities, fmt::format("epsilon is {}", options.epsilon), {}, "epsilon is in (0, 0.5)");
   }
   const Tensor p = clamp(probabilities.tensor(), options.epsilon, 1 - options.epsilon);
-  return reduce(-(target * log(p) + (1 - target) * log1p(-p)), options.reduction);
+  return reduce_losses(name, probabilities, -(target * log(p) + (1 - target) * log1p(-p)), common(options));
 }
 
-namespace {
-
-constexpr std::string_view labels_rule =
-    "softmax_cross_entropy needs logits [..., classes] and labels: integers [...], or floats [..., classes]";
-
-void check_labels(const Operand& logits, const Tensor& labels, double smoothing) {
-  const Tensor& x = logits.tensor();
-  const auto fail = [&](std::string problem) {
-    refuse("softmax_cross_entropy", logits, std::move(problem), {{"logits", x}, {"labels", labels}}, labels_rule);
-  };
-  if (!labels.valid() || &labels.graph() != &x.graph()) {
-    refuse("softmax_cross_entropy", logits, "labels is an empty Tensor or of another graph", {}, labels_rule);
+Tensor focal(const Operand& logits, const Tensor& target, const FocalOptions& options) {
+  const SourceScope scope(logits, "focal");
+  check_target("focal", logits, "logits", target);
+  require_positive("focal", logits, "gamma", options.gamma, true);
+  if (!(options.alpha >= 0 && options.alpha <= 1)) {
+    refuse("focal", logits, fmt::format("alpha is {}", options.alpha), {}, "alpha is in [0, 1]");
   }
-  if (!(smoothing >= 0 && smoothing <= 1)) {
-    refuse("softmax_cross_entropy", logits, fmt::format("label_smoothing is {}", smoothing), {},
-           "label_smoothing is in [0, 1]");
-  }
-  if (x.rank() < 1) fail("the logits are a scalar");
-  if (!x.dim(-1).known()) fail(fmt::format("the number of classes, {}, is not known", x.dim(-1).to_string()));
-  if (labels.dtype() == DType::boolean) fail("the labels are booleans");
-
-  const int axes = is_float(labels.dtype()) ? x.rank() : x.rank() - 1;
-  bool fits = labels.rank() == axes;
-  for (int axis = 0; fits && axis < axes; ++axis) fits = may_be_equal(labels.dim(axis), x.dim(axis));
-  if (!fits) {
-    fail(fmt::format("labels {} do not fit logits {}", labels.shape().to_string(), x.shape().to_string()));
-  }
+  // As in binary_cross_entropy, with n = -log(s) and p = -log(1 - s); (1 - s)^gamma = exp(-gamma p) has no kink at s =
+  // 1 for any gamma.
+  const Tensor n = softplus(-logits.tensor()), p = softplus(logits.tensor());
+  const Tensor losses = options.alpha * target * exp(-options.gamma * p) * n +
+                        (1 - options.alpha) * (1 - target) * exp(-options.gamma * n) * p;
+  return reduce_losses("focal", logits, losses, common(options));
 }
 
-}  // namespace
-
-Tensor softmax_cross_entropy(const Operand& logits, const Tensor& labels, const SoftmaxCrossEntropyOptions& options) {
-  const SourceScope scope(logits, "softmax_cross_entropy");
-  check_labels(logits, labels, options.label_smoothing);
-  const Tensor log_probability = log_softmax(logits.tensor());
-  const ReduceOptions over_classes{.axes = {-1}};
-
-  Tensor likelihood;
-  if (is_float(labels.dtype())) {
-    likelihood = sum(labels * log_probability, over_classes);
-  } else {
-    // one_hot takes no bytes. Others go to it as they are, so that it names them in its complaint about a wrong one.
-    const Tensor indices = labels.dtype() == DType::u8 ? cast(labels, DType::i32) : labels;
-    // Chosen by a mask, not by a product: a class that was ruled out by a logit of -inf must not give 0 * -inf.
-    const Tensor chosen = one_hot(indices, logits.tensor().dim(-1).value(), DType::boolean);
-    likelihood = sum(where(chosen, log_probability, 0), over_classes);
-  }
-  if (const double share = options.label_smoothing; share > 0) {
-    likelihood = (1 - share) * likelihood + share * mean(log_probability, over_classes);
-  }
-  return reduce(-likelihood, options.reduction);
+Tensor hinge(const Operand& scores, const Tensor& target, const HingeOptions& options) {
+  const SourceScope scope(scores, "hinge");
+  check_target("hinge", scores, "scores", target);
+  require_positive("hinge", scores, "margin", options.margin);
+  const Tensor short_of = maximum(options.margin - target * scores.tensor(), 0);
+  return reduce_losses("hinge", scores, options.squared ? square(short_of) : short_of, common(options));
 }
 
 }  // namespace gradloom::inline v0::nn

@@ -7,6 +7,7 @@
 #include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/optimizers.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/constant.hpp>
 #include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -104,6 +105,110 @@ BOOST_AUTO_TEST_CASE(binary_cross_entropy) {
       [](const Tensor& a, const Tensor& b, Reduction r) {
         return nn::binary_cross_entropy_of_probabilities(a, b, {.reduction = r});
       });
+}
+
+BOOST_AUTO_TEST_CASE(poisson_and_gaussian_likelihoods) {
+  constexpr double pi = 3.14159265358979323846;
+  const Vector x = {1, -2, 0.5, 3, 0, 2}, counts = {3, 0, 1, 20, 2, 0.5};
+  check_elementwise(
+      x, counts, [](double r, double k) { return std::exp(r) - k * r; },
+      [](const Tensor& a, const Tensor& b, Reduction r) { return nn::poisson_nll(a, b, {.reduction = r}); });
+  check_elementwise(
+      x, counts,
+      [](double r, double k) {
+        return std::exp(r) - k * r + (k > 1 ? k * std::log(k) - k + 0.5 * std::log(2 * pi * k) : 0);
+      },
+      [](const Tensor& a, const Tensor& b, Reduction r) {
+        return nn::poisson_nll(a, b, {.full = true, .reduction = r});
+      });
+  // Stirling's formula is what it approximates, for large counts.
+  BOOST_TEST(std::abs(20 * std::log(20.0) - 20 + 0.5 * std::log(40 * pi) - std::lgamma(21.0)) < 5e-3);
+
+  check_elementwise(
+      x, counts,
+      [](double mean, double t) { return 0.5 * (std::log(0.25) + (mean - t) * (mean - t) / 0.25 + std::log(2 * pi)); },
+      [](const Tensor& a, const Tensor& b, Reduction r) {
+        return nn::gaussian_nll(a, b, full(a.graph(), a.shape(), 0.25, a.dtype()), {.full = true, .reduction = r});
+      });
+}
+
+BOOST_AUTO_TEST_CASE(a_variance_is_held_above_epsilon) {
+  Graph g;
+  const Tensor mean = g.input("mean", {2}, DType::f64), variance = g.input("variance", {2}, DType::f64);
+  const Tensor loss =
+      nn::gaussian_nll(mean, zeros_like(mean), variance, {.epsilon = 0.01, .reduction = Reduction::sum});
+  const auto values =
+      evaluate({loss, gradient(loss, variance), gradient(loss, mean)},
+               {{"mean", Values::of<double>({2}, {1, 1})}, {"variance", Values::of<double>({2}, {0, 2})}});
+  check_close(values[0].as_doubles(), {0.5 * (std::log(0.01) + 100 + std::log(2.0) + 0.5)}, 1e-14);
+  check_close(values[1].as_doubles(), {0, 0.5 * (0.5 - 0.25)}, 1e-14);
+  check_close(values[2].as_doubles(), {100, 0.5}, 1e-14);
+}
+
+BOOST_AUTO_TEST_CASE(focal_and_hinge) {
+  const Vector x = {1, -2, 0.5, 30, 0, -40};
+  check_elementwise(
+      x, {1, 0, 1, 1, 0, 1},
+      [](double v, double t) {
+        const double p = 1 / (1 + std::exp(-v)), q = 1 / (1 + std::exp(v));
+        return t == 1 ? 0.3 * std::pow(q, 1.5) * softplus_of(-v) : 0.7 * std::pow(p, 1.5) * softplus_of(v);
+      },
+      [](const Tensor& a, const Tensor& b, Reduction r) {
+        return nn::focal(a, b, {.gamma = 1.5, .alpha = 0.3, .reduction = r});
+      });
+  check_elementwise(
+      x, {1, -1, -1, 1, 1, -1}, [](double v, double t) { return std::max(0.0, 1 - t * v); },
+      [](const Tensor& a, const Tensor& b, Reduction r) { return nn::hinge(a, b, {.reduction = r}); });
+  check_elementwise(
+      x, {1, -1, -1, 1, 1, -1},
+      [](double v, double t) {
+        const double short_of = std::max(0.0, 0.5 - t * v);
+        return short_of * short_of;
+      },
+      [](const Tensor& a, const Tensor& b, Reduction r) {
+        return nn::hinge(a, b, {.margin = 0.5, .squared = true, .reduction = r});
+      });
+}
+
+BOOST_AUTO_TEST_CASE(positive_targets_can_weigh_more) {
+  check_elementwise(
+      {1, -2, 0.5, 30, 0, -40}, {1, 0, 0.25, 1, 0.5, 1},
+      [](double x, double t) { return 3 * t * softplus_of(-x) + (1 - t) * softplus_of(x); },
+      [](const Tensor& a, const Tensor& b, Reduction r) {
+        return nn::binary_cross_entropy(a, b, {.positive_weight = 3, .reduction = r});
+      });
+}
+
+BOOST_AUTO_TEST_CASE(samples_have_weights) {
+  const Vector x = {1, -2, 0.5, 3, 0, 4}, t = {0.5, -4, 0.75, 3, -0.25, -1};
+  Graph g;
+  const Tensor a = g.input("a", {2, 3}, DType::f64), b = g.input("b", {2, 3}, DType::f64);
+  const Tensor each = g.input("each", {2, 3}), rows = g.input("rows", {2}), mask = g.input("mask", {2}, DType::boolean);
+  std::vector<Tensor> losses;
+  for (const Tensor& weight : {each, rows, mask}) {
+    for (const Reduction reduction : {Reduction::none, Reduction::sum, Reduction::mean}) {
+      losses.push_back(nn::mse(a, b, {.reduction = reduction, .sample_weight = weight}));
+    }
+  }
+  const Vector w = {0, 1, 2, 0.5, 0, 3}, per_row = {2, 0.5};
+  const auto values = evaluate(losses, {{"a", Values::of({2, 3}, x)},
+                                        {"b", Values::of({2, 3}, t)},
+                                        {"each", Values::from_doubles(DType::f32, {2, 3}, w)},
+                                        {"rows", Values::from_doubles(DType::f32, {2}, per_row)},
+                                        {"mask", Values::from_doubles(DType::boolean, {2}, {0, 1})}});
+  size_t at = 0;
+  for (const Vector& weight : {w, Vector{2, 2, 2, 0.5, 0.5, 0.5}, Vector{0, 0, 0, 1, 1, 1}}) {
+    Vector expected;
+    double total = 0, weights = 0;
+    for (size_t i = 0; i < 6; ++i) {
+      expected.push_back(weight[i] * (x[i] - t[i]) * (x[i] - t[i]));
+      total += expected.back();
+      weights += weight[i];
+    }
+    check_close(values[at++].as_doubles(), expected, 1e-14);
+    check_close(values[at++].as_doubles(), {total}, 1e-14);
+    check_close(values[at++].as_doubles(), {total / weights}, 1e-14);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(probabilities_of_0_and_1_are_clamped) {
@@ -206,6 +311,13 @@ BOOST_AUTO_TEST_CASE(gradients_of_first_and_second_order) {
       {p, t}));
   check(
       gradcheck([](auto v) { return nn::softmax_cross_entropy(v[0], v[1], {.reduction = Reduction::none}); }, {x, t}));
+  check(gradcheck([](auto v) { return nn::poisson_nll(v[0], v[1], {.full = true}); }, {x, t}));
+  check(
+      gradcheck([](auto v) { return nn::gaussian_nll(v[0], v[1], v[2], {.reduction = Reduction::none}); }, {x, t, p}));
+  check(gradcheck([](auto v) { return nn::focal(v[0], v[1], {.gamma = 1.5, .reduction = Reduction::none}); }, {x, t}));
+  check(
+      gradcheck([](auto v) { return nn::hinge(v[0], v[1], {.squared = true, .reduction = Reduction::none}); }, {x, t}));
+  check(gradcheck([](auto v) { return nn::mse(v[0], v[1], {.sample_weight = v[2]}); }, {x, t, p}));
   check(gradcheck([](auto v) { return nn::softmax_cross_entropy(v[0], v[1], {.label_smoothing = 0.2}); }, {x, labels}));
 }
 
@@ -237,6 +349,27 @@ BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
   line = __LINE__ + 1;
   const std::string delta = message_of([&] { (void)nn::huber(x, x, {.delta = 0}); });
   BOOST_TEST(delta == file + std::to_string(line) + ": huber: delta is 0\n  delta is positive");
+  const auto refusal = [&](auto make) {
+    const std::string text = message_of(make);
+    return text.substr(text.find(": ") + 2);
+  };
+  BOOST_TEST(refusal([&] { (void)nn::binary_cross_entropy(x, x, {.positive_weight = 0}); }) ==
+             "binary_cross_entropy: positive_weight is 0\n  positive_weight is positive");
+  BOOST_TEST(refusal([&] { (void)nn::focal(x, x, {.gamma = -1}); }) == "focal: gamma is -1\n  gamma is not negative");
+  BOOST_TEST(refusal([&] { (void)nn::focal(x, x, {.alpha = 2}); }) == "focal: alpha is 2\n  alpha is in [0, 1]");
+  BOOST_TEST(refusal([&] { (void)nn::hinge(x, x, {.margin = 0}); }) == "hinge: margin is 0\n  margin is positive");
+  BOOST_TEST(refusal([&] { (void)nn::gaussian_nll(x, x, x, {.epsilon = 0}); }) ==
+             "gaussian_nll: epsilon is 0\n  epsilon is positive");
+  BOOST_TEST(refusal([&] { (void)nn::gaussian_nll(x, x, {}); }) ==
+             "gaussian_nll: the variance is an empty Tensor\n" + shapes);
+  const std::string variance = refusal([&] { (void)nn::gaussian_nll(x, x, column); });
+  BOOST_TEST(variance.starts_with("gaussian_nll: the shapes of mean and variance differ, [batch, 1] and [batch]\n"));
+  BOOST_TEST(variance.ends_with("\n  mean, target and variance need one shape; losses do not broadcast"));
+  line = __LINE__ + 1;
+  const std::string weight = message_of([&] { (void)nn::mse(x, x, {.sample_weight = g.input("w", {"batch", 2})}); });
+  BOOST_TEST(weight == file + std::to_string(line) +
+                           ": mse: sample_weight [batch, 2] does not fit losses [batch, 1]\n"
+                           "  sample_weight has the shape of the losses, or that of their first axes, and their graph");
   line = __LINE__ + 2;
   const std::string epsilon =
       message_of([&] { (void)nn::binary_cross_entropy_of_probabilities(x, x, {.epsilon = 0.5}); });
