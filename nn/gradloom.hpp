@@ -40,6 +40,7 @@
 #include <gradloom/ops/classify.hpp>
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/cosine_similarity.hpp>
 #include <gradloom/ops/dim_size.hpp>
 #include <gradloom/ops/dropout.hpp>

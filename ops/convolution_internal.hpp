@@ -1,0 +1,48 @@
+// The sizes of a convolution, and how it becomes products of windows; shared by the three ops and by regions that
+// follow one with more.
+#pragma once
+
+#include <gradloom/ops/convolution.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/window_product_internal.hpp>
+
+#include <array>
+#include <vector>
+
+namespace gradloom::inline v0 {
+
+class Attributes;
+
+/// All of a convolution whose sizes are known; spatial axes that it lacks have size 1 and come first.
+struct ConvolutionSizes {
+  struct Axis {
+    int64_t data = 1, result = 1, kernel = 1, stride = 1, dilation = 1, low = 0;
+  };
+  int64_t batch = 0, in = 0, out = 0, groups = 1;
+  std::array<Axis, kWindowAxes> axes{};
+};
+
+/// `data` [batch, spatial..., in], `result` [batch, spatial'..., out], `kernel`: the spatial sizes of the weights.
+[[nodiscard]] ConvolutionSizes convolution_sizes(const Attributes& attributes, const std::vector<int64_t>& data,
+                                                 const std::vector<int64_t>& result,
+                                                 const std::vector<int64_t>& kernel);
+
+/// A product of windows with the lists that its shape points to.
+struct OwnedWindowShape {
+  WindowShape shape;
+  std::vector<WindowTap> taps;
+  std::vector<WindowRun> runs;
+};
+
+/// The products that make the result of a convolution: one.
+[[nodiscard]] std::vector<std::shared_ptr<const OwnedWindowShape>> forward_products(const ConvolutionSizes& sizes);
+/// Those that make the gradient of its data: one for each remainder of positions by the strides, since those share
+/// their taps.
+[[nodiscard]] std::vector<std::shared_ptr<const OwnedWindowShape>> data_gradient_products(
+    const ConvolutionSizes& sizes);
+
+[[nodiscard]] KernelPlan plan_convolution(const KernelRequest& request);
+[[nodiscard]] KernelPlan plan_convolution_data_gradient(const KernelRequest& request);
+[[nodiscard]] KernelPlan plan_convolution_weight_gradient(const KernelRequest& request);
+
+}  // namespace gradloom::inline v0

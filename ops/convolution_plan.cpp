@@ -1,0 +1,412 @@
+// How the three ops of a convolution run.
+#include <gradloom/graph/attributes.hpp>
+#include <gradloom/ops/convolution_internal.hpp>
+
+#include <algorithm>
+
+namespace gradloom::inline v0 {
+
+ConvolutionSizes convolution_sizes(const Attributes& attributes, const std::vector<int64_t>& data,
+                                   const std::vector<int64_t>& result, const std::vector<int64_t>& kernel) {
+  const auto& strides = attributes.get<std::vector<int64_t>>("strides");
+  const auto& dilations = attributes.get<std::vector<int64_t>>("dilations");
+  const auto& low = attributes.get<std::vector<int64_t>>("low");
+  ConvolutionSizes sizes{
+      .batch = data.front(), .in = data.back(), .out = result.back(), .groups = attributes.get<int64_t>("groups")};
+  const size_t first = kWindowAxes - strides.size();
+  for (size_t i = 0; i < strides.size(); ++i) {
+    sizes.axes[first + i] = {data[i + 1], result[i + 1], kernel[i], strides[i], dilations[i], low[i]};
+  }
+  return sizes;
+}
+
+namespace {
+
+using Products = std::vector<std::shared_ptr<const OwnedWindowShape>>;
+
+/// The runs of `taps` taps with `channels` channels each.
+std::vector<WindowRun> runs_of(int64_t taps, int64_t channels) {
+  std::vector<WindowRun> runs;
+  if (channels == 0) return runs;
+  if (channels > kGemmChunk) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      for (int64_t chunk = 0; chunk < gemm_chunks(channels); ++chunk) {
+        const GemmRange range = gemm_chunk_range(channels, chunk);
+        runs.push_back({tap, range.begin, range.size, true});
+      }
+    }
+    return runs;
+  }
+  const int64_t chunks = chunk_count(taps, kGemmChunk / channels);
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const int64_t end = chunk_begin(taps, chunks, chunk + 1);
+    for (int64_t tap = chunk_begin(taps, chunks, chunk); tap < end; ++tap)
+      runs.push_back({tap, 0, channels, tap == end - 1});
+  }
+  return runs;
+}
+
+std::shared_ptr<const OwnedWindowShape> finished(OwnedWindowShape product) {
+  auto owned = std::make_shared<OwnedWindowShape>(std::move(product));
+  WindowShape& s = owned->shape;
+  owned->runs = runs_of(static_cast<int64_t>(owned->taps.size()), s.group_channels());
+  s.taps = owned->taps.data();
+  s.tap_count = static_cast<int64_t>(owned->taps.size());
+  s.runs = owned->runs.data();
+  s.run_count = static_cast<int64_t>(owned->runs.size());
+  return owned;
+}
+
+/// Elements from one index to the next of [sizes..., channels], and of all.
+std::array<int64_t, kWindowAxes> strides_of(const std::array<int64_t, kWindowAxes>& sizes, int64_t channels,
+                                            int64_t& image) {
+  std::array<int64_t, kWindowAxes> strides{};
+  image = channels;
+  for (size_t axis = kWindowAxes; axis-- > 0; image *= sizes[axis]) strides[axis] = image;
+  return strides;
+}
+
+struct Layout {
+  int64_t data_image = 0, result_image = 0;
+  std::array<int64_t, kWindowAxes> data{}, result{};
+
+  explicit Layout(const ConvolutionSizes& sizes) {
+    std::array<int64_t, kWindowAxes> data_sizes{}, result_sizes{};
+    for (size_t axis = 0; axis < kWindowAxes; ++axis) {
+      data_sizes[axis] = sizes.axes[axis].data;
+      result_sizes[axis] = sizes.axes[axis].result;
+    }
+    data = strides_of(data_sizes, sizes.in, data_image);
+    result = strides_of(result_sizes, sizes.out, result_image);
+  }
+};
+
+/// Calls `use(k, offset of its matrix)` for each element of the kernel.
+template <class Use>
+void for_each_tap(const ConvolutionSizes& sizes, Use use) {
+  const int64_t matrix = sizes.in / sizes.groups * sizes.out;
+  std::array<int64_t, kWindowAxes> k{};
+  int64_t weights = 0;
+  for (k[0] = 0; k[0] < sizes.axes[0].kernel; ++k[0]) {
+    for (k[1] = 0; k[1] < sizes.axes[1].kernel; ++k[1]) {
+      for (k[2] = 0; k[2] < sizes.axes[2].kernel; ++k[2], weights += matrix) use(k, weights);
+    }
+  }
+}
+
+}  // namespace
+
+Products forward_products(const ConvolutionSizes& sizes) {
+  const Layout layout(sizes);
+  OwnedWindowShape product;
+  WindowShape& s = product.shape;
+  s.batch = sizes.batch;
+  s.data_image = layout.data_image;
+  s.result_image = layout.result_image;
+  s.channels = sizes.in;
+  s.columns = sizes.out;
+  s.groups = sizes.groups;
+  s.weight_group = sizes.out / sizes.groups;
+  s.weight_row = sizes.out;
+  for (size_t axis = 0; axis < kWindowAxes; ++axis) {
+    const ConvolutionSizes::Axis& a = sizes.axes[axis];
+    s.axes[axis] = {a.result, a.stride, a.data, layout.data[axis], layout.result[axis]};
+  }
+  for_each_tap(sizes, [&](const auto& k, int64_t weights) {
+    WindowTap tap{{}, weights};
+    for (size_t axis = 0; axis < kWindowAxes; ++axis)
+      tap.at[axis] = k[axis] * sizes.axes[axis].dilation - sizes.axes[axis].low;
+    product.taps.push_back(tap);
+  });
+  return {finished(std::move(product))};
+}
+
+Products data_gradient_products(const ConvolutionSizes& sizes) {
+  const Layout layout(sizes);
+  Products products;
+  std::array<int64_t, kWindowAxes> first{};  // the first index of the data that a product makes
+  const auto add = [&] {
+    OwnedWindowShape product;
+    WindowShape& s = product.shape;
+    s.batch = sizes.batch;
+    s.data_image = layout.result_image;
+    s.result_image = layout.data_image;
+    s.channels = sizes.out;
+    s.columns = sizes.in;
+    s.groups = sizes.groups;
+    s.weight_group = sizes.out / sizes.groups;
+    s.weight_row = 1;
+    s.weight_col = sizes.out;
+    for (size_t axis = 0; axis < kWindowAxes; ++axis) {
+      const ConvolutionSizes::Axis& a = sizes.axes[axis];
+      const int64_t count = (a.data - first[axis] + a.stride - 1) / a.stride;
+      s.axes[axis] = {count, 1, a.result, layout.result[axis], a.stride * layout.data[axis]};
+      s.result_begin += first[axis] * layout.data[axis];
+    }
+    // Index i of the data takes part in window r where i + low = r * stride + k * dilation.
+    for_each_tap(sizes, [&](const auto& k, int64_t weights) {
+      WindowTap tap{{}, weights};
+      for (size_t axis = 0; axis < kWindowAxes; ++axis) {
+        const ConvolutionSizes::Axis& a = sizes.axes[axis];
+        const int64_t distance = first[axis] + a.low - k[axis] * a.dilation;
+        if (distance % a.stride != 0) return;
+        tap.at[axis] = distance / a.stride;
+      }
+      product.taps.push_back(tap);
+    });
+    if (s.positions() > 0) products.push_back(finished(std::move(product)));
+  };
+  const auto firsts = [&](size_t axis) { return std::min(sizes.axes[axis].stride, sizes.axes[axis].data); };
+  for (first[0] = 0; first[0] < firsts(0); ++first[0]) {
+    for (first[1] = 0; first[1] < firsts(1); ++first[1]) {
+      for (first[2] = 0; first[2] < firsts(2); ++first[2]) add();
+    }
+  }
+  return products;
+}
+
+namespace {
+
+template <class T>
+const WindowKernels<T>& kernels_of(const KernelRequest& request) {
+  const WindowKernelTable& table = request.pick(baseline::window_kernels, avx2::window_kernels, avx512::window_kernels);
+  if constexpr (std::is_same_v<T, double>) {
+    return table.f64;
+  } else {
+    return table.f32;
+  }
+}
+
+/// Multiply-adds that are worth a chunk, as in gemm_grid(), and how many chunks there are at most.
+constexpr double chunk_work = 1 << 19;
+constexpr int64_t most_chunks = 32;
+
+/// How many parts `work` multiply-adds may be cut into.
+int64_t wanted_chunks(double work) {
+  return std::max<int64_t>(1, std::min(most_chunks, static_cast<int64_t>(work / chunk_work)));
+}
+
+double work_of(const WindowShape& s) {
+  return static_cast<double>(s.positions()) * static_cast<double>(s.depth()) * static_cast<double>(s.columns);
+}
+
+/// Expected time of multiply-adds at 120 GFLOP/s.
+double nanoseconds_of(double work) { return 500 + 2 * work / 120; }
+
+// ---- the convolution and the gradient of its data
+
+/// One product and its chunks: ranges of positions times ranges of panels.
+struct Piece {
+  std::shared_ptr<const OwnedWindowShape> product;
+  int64_t first_chunk, row_parts, panel_parts;
+  int64_t first_panel, panels;  // of all pieces
+  int64_t packed;               // where its matrices are, in elements
+};
+
+constexpr int64_t row_unit = 16, least_rows = 48;
+
+template <class T>
+struct ConvolutionParams {
+  const WindowKernels<T>* kernels;
+  std::vector<Piece> pieces;
+  int64_t panels = 0;
+};
+
+/// The piece whose range of chunks or panels holds `i`.
+template <class T>
+const Piece& piece_of(const ConvolutionParams<T>& params, int64_t Piece::*first, int64_t i) {
+  const auto after = std::upper_bound(params.pieces.begin(), params.pieces.end(), i,
+                                      [&](int64_t value, const Piece& piece) { return value < piece.*first; });
+  return *std::prev(after);
+}
+
+template <class T>
+void pack_weights(const KernelCall& call) {
+  const auto& params = *static_cast<const ConvolutionParams<T>*>(call.params);
+  const int64_t end = chunk_begin(params.panels, call.chunks, call.chunk + 1);
+  for (int64_t panel = chunk_begin(params.panels, call.chunks, call.chunk); panel < end; ++panel) {
+    const Piece& piece = piece_of(params, &Piece::first_panel, panel);
+    const WindowShape& shape = piece.product->shape;
+    params.kernels->pack(shape, static_cast<const T*>(call.inputs[1]), panel - piece.first_panel, 1,
+                         static_cast<T*>(call.shared) + piece.packed);
+    call.count(shape.depth() * shape.columns / piece.panels * static_cast<int64_t>(sizeof(T)), 0);
+  }
+}
+
+template <class T>
+void run_products(const KernelCall& call) {
+  const auto& params = *static_cast<const ConvolutionParams<T>*>(call.params);
+  const Piece& piece = piece_of(params, &Piece::first_chunk, call.chunk);
+  const WindowShape& shape = piece.product->shape;
+  const int64_t chunk = call.chunk - piece.first_chunk;
+  const int64_t part = chunk / piece.panel_parts, panel_part = chunk % piece.panel_parts;
+  const int64_t units = (shape.positions() + row_unit - 1) / row_unit;
+  const int64_t begin = chunk_begin(units, piece.row_parts, part) * row_unit;
+  const int64_t end = std::min(shape.positions(), chunk_begin(units, piece.row_parts, part + 1) * row_unit);
+  const int64_t panel = chunk_begin(piece.panels, piece.panel_parts, panel_part);
+  const int64_t panel_end = chunk_begin(piece.panels, piece.panel_parts, panel_part + 1);
+  constexpr int64_t size = sizeof(T);
+  const int64_t data = shape.batch * shape.data_image / static_cast<int64_t>(params.pieces.size());
+  call.count(panel_part == 0 ? data * (end - begin) / shape.positions() * size : 0,
+             (end - begin) * shape.columns * (panel_end - panel) / piece.panels * size);
+  params.kernels->run({.shape = &shape,
+                       .data = static_cast<const T*>(call.inputs[0]),
+                       .packed = static_cast<const T*>(call.shared) + piece.packed,
+                       .result = static_cast<T*>(call.outputs[0]),
+                       .row = begin,
+                       .rows = end - begin,
+                       .panel = panel,
+                       .panels = panel_end - panel,
+                       .epilogue = nullptr},
+                      call.scratch);
+}
+
+template <class T>
+KernelPlan plan_products(const KernelRequest& request, const Products& products) {
+  KernelPlan plan;
+  auto params = std::make_shared<ConvolutionParams<T>>();
+  params->kernels = &kernels_of<T>(request);
+  int64_t chunks = 0, packed = 0;
+  double work = 0;
+  for (const auto& product : products) {
+    const WindowShape& s = product->shape;
+    const int64_t panels = params->kernels->panels(s);
+    if (s.positions() == 0 || panels == 0) continue;
+    Piece piece{product, chunks, 1, 1, params->panels, panels, packed};
+    const int64_t wanted = wanted_chunks(work_of(s));
+    piece.row_parts = std::clamp<int64_t>(s.positions() / least_rows, 1, wanted);
+    piece.panel_parts = std::clamp<int64_t>(wanted / piece.row_parts, 1, panels);
+    params->pieces.push_back(piece);
+    params->panels += panels;
+    chunks += piece.row_parts * piece.panel_parts;
+    packed += (params->kernels->packed_size(s) + 15) / 16 * 16;
+    plan.scratch_bytes = std::max(plan.scratch_bytes, params->kernels->workspace_bytes(s));
+    work += work_of(s);
+  }
+  if (chunks == 0) return plan;
+  plan.shared_bytes = static_cast<size_t>(packed) * sizeof(T);
+  constexpr int64_t pack_grain = 16 * 1024;  // elements
+  const int64_t pack_chunks = std::min(params->panels, chunk_count(packed, pack_grain));
+  plan.steps = {{pack_weights<T>, pack_chunks}, {run_products<T>, chunks}};
+  plan.nanoseconds = nanoseconds_of(work);
+  plan.params = std::move(params);
+  return plan;
+}
+
+KernelPlan plan_products(const KernelRequest& request, const Products& products) {
+  return request.output().dtype == DType::f64 ? plan_products<double>(request, products)
+                                              : plan_products<float>(request, products);
+}
+
+std::vector<int64_t> kernel_of(const std::vector<int64_t>& weights) { return {weights.begin(), weights.end() - 2}; }
+
+// ---- the gradient of the weights
+
+template <class T>
+struct WeightGradientParams {
+  const WindowKernels<T>* kernels;
+  std::shared_ptr<const OwnedWindowShape> product;
+  WindowGradientShape shape;
+  int64_t rows = 0, chunks = 0;       // of the result; of positions
+  int64_t row_parts = 1, depths = 1;  // depths: a power of two
+  [[nodiscard]] int64_t size() const { return rows * shape.window.columns; }
+};
+
+template <class T>
+void run_weight_gradient(const KernelCall& call) {
+  const auto& params = *static_cast<const WeightGradientParams<T>*>(call.params);
+  const int64_t depth = call.chunk / params.row_parts, part = call.chunk % params.row_parts;
+  const int64_t row = chunk_begin(params.rows, params.row_parts, part);
+  const int64_t chunk = chunk_begin(params.chunks, params.depths, depth);
+  T* const result =
+      params.depths == 1 ? static_cast<T*>(call.outputs[0]) : static_cast<T*>(call.shared) + depth * params.size();
+  const WindowShape& s = params.shape.window;
+  const int64_t chunks = chunk_begin(params.chunks, params.depths, depth + 1) - chunk;
+  const int64_t read = part != 0 ? 0 : s.batch * s.data_image + s.positions() * s.columns;
+  constexpr int64_t size = sizeof(T);
+  call.count(read * chunks / std::max<int64_t>(1, params.chunks) * size,
+             params.depths == 1 ? params.size() / params.row_parts * size : 0);
+  params.kernels->gradient({.shape = &params.shape,
+                            .data = static_cast<const T*>(call.inputs[0]),
+                            .gradient = static_cast<const T*>(call.inputs[1]),
+                            .result = result,
+                            .row = row,
+                            .rows = chunk_begin(params.rows, params.row_parts, part + 1) - row,
+                            .chunk = chunk,
+                            .chunks = chunks},
+                           call.scratch);
+}
+
+/// Adds the parts in pairs, pairs of pairs, and so on.
+template <class T>
+T sum_of_parts(const T* parts, int64_t count, int64_t stride) {
+  return count == 1
+             ? *parts
+             : sum_of_parts(parts, count / 2, stride) + sum_of_parts(parts + count / 2 * stride, count / 2, stride);
+}
+
+template <class T>
+void combine_weight_gradient(const KernelCall& call) {
+  const auto& params = *static_cast<const WeightGradientParams<T>*>(call.params);
+  const int64_t end = chunk_begin(params.size(), call.chunks, call.chunk + 1);
+  const T* const parts = static_cast<const T*>(call.shared);
+  T* const out = static_cast<T*>(call.outputs[0]);
+  const int64_t begin = chunk_begin(params.size(), call.chunks, call.chunk);
+  for (int64_t i = begin; i < end; ++i) out[i] = sum_of_parts(parts + i, params.depths, params.size());
+  call.count(0, (end - begin) * static_cast<int64_t>(sizeof(T)));
+}
+
+template <class T>
+KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionSizes& sizes) {
+  KernelPlan plan;
+  auto params = std::make_shared<WeightGradientParams<T>>();
+  params->kernels = &kernels_of<T>(request);
+  params->product = forward_products(sizes).front();
+  params->shape.window = params->product->shape;
+  const WindowShape& s = params->shape.window;
+  params->rows = s.depth();
+  if (params->size() == 0) return plan;
+  const int64_t row = s.axes[kWindowAxes - 1].count;
+  params->shape.positions_of_chunk = row == 0 || row > kGemmChunk ? kGemmChunk : kGemmChunk / row * row;
+  params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);
+
+  constexpr int64_t most_partial_bytes = int64_t{2} << 20, least_rows_of_part = 48;
+  const int64_t wanted = wanted_chunks(work_of(s));
+  while (2 * params->depths <= std::min(wanted, params->chunks) &&
+         2 * params->depths * params->size() * static_cast<int64_t>(sizeof(T)) <= most_partial_bytes) {
+    params->depths *= 2;
+  }
+  params->row_parts = std::clamp<int64_t>(params->rows / least_rows_of_part, 1, wanted / params->depths);
+  plan.scratch_bytes = params->kernels->gradient_workspace_bytes(params->shape);
+  plan.steps = {{run_weight_gradient<T>, params->row_parts * params->depths}};
+  if (params->depths > 1) {
+    plan.shared_bytes = static_cast<size_t>(params->depths * params->size()) * sizeof(T);
+    plan.steps.push_back({combine_weight_gradient<T>, chunk_count(params->size(), 8192)});
+  }
+  plan.nanoseconds = nanoseconds_of(work_of(s));
+  plan.params = std::move(params);
+  return plan;
+}
+
+}  // namespace
+
+KernelPlan plan_convolution(const KernelRequest& request) {
+  return plan_products(
+      request, forward_products(convolution_sizes(request.attributes(), request.input_sizes(0), request.output_sizes(),
+                                                  kernel_of(request.input_sizes(1)))));
+}
+
+KernelPlan plan_convolution_data_gradient(const KernelRequest& request) {
+  return plan_products(
+      request, data_gradient_products(convolution_sizes(request.attributes(), request.output_sizes(),
+                                                        request.input_sizes(0), kernel_of(request.input_sizes(1)))));
+}
+
+KernelPlan plan_convolution_weight_gradient(const KernelRequest& request) {
+  const ConvolutionSizes sizes = convolution_sizes(request.attributes(), request.input_sizes(0), request.input_sizes(1),
+                                                   kernel_of(request.output_sizes()));
+  return request.output().dtype == DType::f64 ? plan_weight_gradient<double>(request, sizes)
+                                              : plan_weight_gradient<float>(request, sizes);
+}
+
+}  // namespace gradloom::inline v0

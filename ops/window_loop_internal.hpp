@@ -1,0 +1,308 @@
+// The loops around the tiles of a product of windows: what is packed, and where the rows of data lie.
+//
+// A tile reads its rows of data in place, through a table of pointers to them that is made for each block of positions
+// (Dukhan, "The indirect convolution algorithm", 2019): neither strides, padding and dilation nor the gaps of a
+// gradient of data cost anything inside.
+#pragma once
+
+#include <gradloom/ops/gemm_pack_internal.hpp>
+#include <gradloom/ops/gemm_parts_internal.hpp>
+#include <gradloom/ops/window_tile_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+/// Positions of a block: a multiple of the 16 rows whose sum an epilogue takes together, and of the rows of a tile.
+/// With the columns of a panel no more than the 16 KiB that an epilogue gets at once.
+inline constexpr int64_t kWindowRows = kTileVectors == 3 ? 80 : 96;
+
+template <class T>
+struct WindowPanels {
+  explicit WindowPanels(const WindowShape& s)
+      : vectors((s.group_columns() + kLanes<T> - 1) / kLanes<T>), parts(vectors, kTileVectors) {}
+
+  int64_t vectors;
+  Parts parts;  // of one group
+
+  int64_t begin(int64_t panel) const { return parts.begin_of(panel) * kLanes<T>; }
+  int64_t width(int64_t panel) const { return parts.size_of(panel) * kLanes<T>; }
+  int64_t columns(int64_t panel, const WindowShape& s) const {
+    const int64_t rest = s.group_columns() - begin(panel);
+    return rest < width(panel) ? rest : width(panel);
+  }
+  /// Where a panel begins among the packed ones.
+  int64_t packed(int64_t group, int64_t panel, int64_t depth) const {
+    return (group * vectors * kLanes<T> + begin(panel)) * depth;
+  }
+};
+
+template <class T>
+inline int64_t window_panels(const WindowShape& s) noexcept {
+  return s.columns == 0 ? 0 : s.groups * WindowPanels<T>(s).parts.count;
+}
+
+template <class T>
+inline int64_t window_packed_size(const WindowShape& s) noexcept {
+  return s.groups * WindowPanels<T>(s).vectors * kLanes<T> * s.depth();
+}
+
+template <class T>
+inline void pack_window_panels(const WindowShape& s, const T* weights, int64_t panel, int64_t count, T* packed) {
+  const WindowPanels<T> panels(s);
+  for (int64_t i = panel; i < panel + count; ++i) {
+    const int64_t group = i / panels.parts.count, in_group = i % panels.parts.count;
+    T* out = packed + panels.packed(group, in_group, s.depth());
+    for (int64_t r = 0; r < s.run_count; ++r) {
+      const WindowRun& run = s.runs[r];
+      const T* const from = weights + s.taps[run.tap].weights + group * s.weight_group + run.channel * s.weight_row +
+                            panels.begin(in_group) * s.weight_col;
+      pack_b(from, s.weight_row, s.weight_col, run.channels, panels.columns(in_group, s), out);
+      out += run.channels * panels.width(in_group);
+    }
+  }
+}
+
+/// Goes through the positions of a product one by one.
+struct PositionWalk {
+  const WindowShape& s;
+  int64_t image, at[kWindowAxes];
+
+  PositionWalk(const WindowShape& shape, int64_t position) : s(shape), image(0), at{} {
+    for (int axis = kWindowAxes - 1; axis >= 0; --axis) {
+      at[axis] = position % s.axes[axis].count;
+      position /= s.axes[axis].count;
+    }
+    image = position;
+  }
+  void next() {
+    for (int axis = kWindowAxes - 1; axis >= 0; --axis) {
+      if (++at[axis] < s.axes[axis].count) return;
+      at[axis] = 0;
+    }
+    ++image;
+  }
+  int64_t result() const {
+    int64_t offset = s.result_begin + image * s.result_image;
+    for (int axis = 0; axis < kWindowAxes; ++axis) offset += at[axis] * s.axes[axis].result_stride;
+    return offset;
+  }
+  /// Where the tap (0, 0, 0) would read.
+  int64_t data() const {
+    int64_t offset = image * s.data_image;
+    for (int axis = 0; axis < kWindowAxes; ++axis) {
+      offset += at[axis] * s.axes[axis].step * s.axes[axis].data_stride;
+    }
+    return offset;
+  }
+  bool sees(const WindowTap& tap) const {
+    for (int axis = 0; axis < kWindowAxes; ++axis) {
+      const int64_t index = at[axis] * s.axes[axis].step + tap.at[axis];
+      if (index < 0 || index >= s.axes[axis].size) return false;
+    }
+    return true;
+  }
+};
+
+inline int64_t tap_offset(const WindowShape& s, const WindowTap& tap) {
+  int64_t offset = 0;
+  for (int axis = 0; axis < kWindowAxes; ++axis) offset += tap.at[axis] * s.axes[axis].data_stride;
+  return offset;
+}
+
+/// What a call works with besides its operands.
+template <class T>
+struct WindowWorkspace {
+  T* zeros;          // a row of data
+  T* strip;          // [kWindowRows, kPanelWidth]
+  const T** rows;    // [taps, kWindowRows]
+  int64_t* results;  // [kWindowRows]
+  int64_t* offsets;  // [taps]
+  WindowTap* range;  // the lowest and the highest tap along each axis
+
+  static size_t bytes(const WindowShape& s) {
+    const size_t elements = static_cast<size_t>(round_up(s.channels, 16) + kWindowRows * kTileVectors * kLanes<T>);
+    return elements * sizeof(T) + static_cast<size_t>(s.tap_count * kWindowRows + kWindowRows + s.tap_count) * 8 +
+           2 * sizeof(WindowTap);
+  }
+  WindowWorkspace(const WindowShape& s, void* memory) {
+    strip = static_cast<T*>(memory);
+    zeros = strip + kWindowRows * kTileVectors * kLanes<T>;
+    rows = static_cast<const T**>(static_cast<void*>(zeros + round_up(s.channels, 16)));
+    results = static_cast<int64_t*>(static_cast<void*>(rows + s.tap_count * kWindowRows));
+    offsets = results + kWindowRows;
+    range = static_cast<WindowTap*>(static_cast<void*>(offsets + s.tap_count));
+    for (int64_t c = 0; c < s.channels; ++c) zeros[c] = T{0};
+    for (int64_t tap = 0; tap < s.tap_count; ++tap) {
+      offsets[tap] = tap_offset(s, s.taps[tap]);
+      for (int axis = 0; axis < kWindowAxes; ++axis) {
+        const int64_t at = s.taps[tap].at[axis];
+        if (tap == 0 || at < range[0].at[axis]) range[0].at[axis] = at;
+        if (tap == 0 || at > range[1].at[axis]) range[1].at[axis] = at;
+      }
+    }
+  }
+
+  /// Points to the data of `count` positions from `begin`.
+  void find_rows(const WindowShape& s, const T* data, int64_t begin, int64_t count) {
+    PositionWalk walk(s, begin);
+    for (int64_t i = 0; i < count; ++i, walk.next()) {
+      results[i] = walk.result();
+      const T* const here = data + walk.data();
+      if (s.tap_count > 0 && walk.sees(range[0]) && walk.sees(range[1])) {
+        for (int64_t tap = 0; tap < s.tap_count; ++tap) rows[tap * kWindowRows + i] = here + offsets[tap];
+      } else {
+        for (int64_t tap = 0; tap < s.tap_count; ++tap) {
+          rows[tap * kWindowRows + i] = walk.sees(s.taps[tap]) ? here + offsets[tap] : zeros;
+        }
+      }
+    }
+  }
+};
+
+/// Sums one panel of a block of positions into the strip.
+template <class T>
+inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& work, const T* b, int64_t channel,
+                             int64_t rows, int64_t width) {
+  const Parts tiles(rows, kTileRows);
+  bool adds = false;
+  for (int64_t begin = 0; begin < s.run_count;) {
+    int64_t end = begin, depth = 0;
+    do depth += s.runs[end].channels;
+    while (!s.runs[end++].ends_chunk);
+    WindowTile<T> tile{s.runs + begin, end - begin, nullptr, kWindowRows, channel, b, nullptr, width, adds};
+    for (int64_t t = 0; t < tiles.count; ++t) {
+      tile.rows = work.rows + tiles.begin_of(t);
+      tile.c = work.strip + tiles.begin_of(t) * width;
+      kWindowTiles<T>.window[tiles.size_of(t) - 1][width / kLanes<T> - 1](tile);
+    }
+    b += depth * width;
+    begin = end;
+    adds = true;
+  }
+  for (int64_t i = 0; s.run_count == 0 && i < rows * width; ++i) work.strip[i] = T{0};
+}
+
+template <class T>
+inline void run_window_block(const WindowBlock<T>& block, void* memory) {
+  const WindowShape& s = *block.shape;
+  WindowWorkspace<T> work(s, memory);
+  const WindowPanels<T> panels(s);
+  for (int64_t row = block.row; row < block.row + block.rows; row += kWindowRows) {
+    const int64_t left = block.row + block.rows - row, rows = left < kWindowRows ? left : kWindowRows;
+    work.find_rows(s, block.data, row, rows);
+    for (int64_t i = block.panel; i < block.panel + block.panels; ++i) {
+      const int64_t group = i / panels.parts.count, panel = i % panels.parts.count, width = panels.width(panel);
+      sum_window_panel(s, work, block.packed + panels.packed(group, panel, s.depth()), group * s.group_channels(), rows,
+                       width);
+      const int64_t column = group * s.group_columns() + panels.begin(panel), columns = panels.columns(panel, s);
+      if (block.epilogue != nullptr) {
+        block.epilogue->run(block.epilogue->context, work.strip, width, row, column, rows, columns);
+        continue;
+      }
+      const LaneMask<T> mask(columns % kLanes<T> == 0 ? kLanes<T> : columns % kLanes<T>);
+      for (int64_t r = 0; r < rows; ++r) {
+        const T* const from = work.strip + r * width;
+        T* const to = block.result + work.results[r] + column;
+        int64_t j = 0;
+        for (; j + kLanes<T> <= columns; j += kLanes<T>) Batch<T>::load_aligned(from + j).store_unaligned(to + j);
+        if (j < columns) store_lanes(to + j, Batch<T>::load_aligned(from + j), mask);
+      }
+    }
+  }
+}
+
+// ---- gradient of the weights
+
+template <class T>
+struct WindowGradientWorkspace {
+  T* packed;             // the gradient of a chunk of positions, by panels
+  PositionRow<T>* rows;  // those of one tap
+
+  static int64_t most_rows(const WindowGradientShape& g) { return g.positions_of_chunk / g.window.axes[2].count + 2; }
+  static int64_t packed_size(const WindowGradientShape& g) {
+    return round_up(g.positions_of_chunk * WindowPanels<T>(g.window).vectors * kLanes<T>, 16);
+  }
+  static size_t bytes(const WindowGradientShape& g) {
+    return static_cast<size_t>(packed_size(g)) * sizeof(T) + static_cast<size_t>(most_rows(g)) * sizeof(PositionRow<T>);
+  }
+  WindowGradientWorkspace(const WindowGradientShape& g, void* memory) {
+    packed = static_cast<T*>(memory);
+    rows = static_cast<PositionRow<T>*>(static_cast<void*>(packed + packed_size(g)));
+  }
+
+  /// Which positions of a chunk see data through a tap. Returns the number of rows.
+  int64_t find_rows(const WindowShape& s, const WindowTap& tap, const T* data, int64_t begin, int64_t count) {
+    const WindowAxis& last = s.axes[kWindowAxes - 1];
+    // Along the last axis: those with 0 <= i * step + tap < size.
+    const int64_t at = tap.at[kWindowAxes - 1];
+    const int64_t first = at >= 0 ? 0 : (-at + last.step - 1) / last.step;
+    const int64_t seen = last.size - at <= 0 ? 0 : (last.size - at + last.step - 1) / last.step;
+    int64_t found = 0;
+    const int64_t offset = tap_offset(s, tap);
+    PositionWalk walk(s, begin);
+    for (int64_t i = 0; i < count;) {
+      int64_t& x = walk.at[kWindowAxes - 1];
+      const int64_t here = last.count - x < count - i ? last.count - x : count - i;  // positions of this row
+      const int64_t low = first > x ? first : x, high = seen < x + here ? seen : x + here;
+      if (low < high) {
+        const int64_t begin_x = x;
+        x = low;
+        if (walk.sees(tap)) rows[found++] = {data + walk.data() + offset, i + low - begin_x, high - low};
+        x = begin_x;
+      }
+      i += here;
+      x += here - 1;
+      walk.next();
+    }
+    return found;
+  }
+};
+
+template <class T>
+inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memory) {
+  const WindowGradientShape& g = *block.shape;
+  const WindowShape& s = g.window;
+  const WindowPanels<T> panels(s);
+  WindowGradientWorkspace<T> work(g, memory);
+  const int64_t channels = s.group_channels(), positions = s.positions();
+  for (int64_t i = 0; block.chunks == 0 && i < block.rows * s.columns; ++i) {
+    block.result[block.row * s.columns + i] = T{0};
+  }
+  for (int64_t chunk = block.chunk; chunk < block.chunk + block.chunks; ++chunk) {
+    const int64_t begin = chunk * g.positions_of_chunk;
+    const int64_t count = positions - begin < g.positions_of_chunk ? positions - begin : g.positions_of_chunk;
+    for (int64_t group = 0; group < s.groups; ++group) {
+      const T* const gradient = block.gradient + begin * s.columns + group * s.group_columns();
+      for (int64_t p = 0; p < panels.parts.count; ++p) {
+        pack_b(gradient + panels.begin(p), s.columns, 1, count, panels.columns(p, s),
+               work.packed + panels.begin(p) * count);
+      }
+      for (int64_t row = block.row; row < block.row + block.rows;) {
+        const int64_t tap = row / channels, channel = row % channels;
+        const int64_t left = block.row + block.rows - row;
+        const int64_t rows = channels - channel < left ? channels - channel : left;
+        const int64_t found = work.find_rows(s, s.taps[tap], block.data, begin, count);
+        const Parts tiles(rows, kTileRows);
+        GradientTile<T> tile{};
+        tile.rows = work.rows;
+        tile.row_count = found;
+        tile.data_step = s.axes[kWindowAxes - 1].step * s.axes[kWindowAxes - 1].data_stride;
+        tile.c_row = s.columns;
+        tile.adds = chunk != block.chunk;
+        for (int64_t t = 0; t < tiles.count; ++t) {
+          tile.data_offset = group * channels + channel + tiles.begin_of(t);
+          T* const c = block.result + (row + tiles.begin_of(t)) * s.columns + group * s.group_columns();
+          for (int64_t p = 0; p < panels.parts.count; ++p) {
+            const int64_t columns = panels.columns(p, s), vectors = panels.parts.size_of(p);
+            tile.b = work.packed + panels.begin(p) * count;
+            tile.c = c + panels.begin(p);
+            tile.last_lanes = columns - (vectors - 1) * kLanes<T>;
+            kWindowTiles<T>.gradient[tiles.size_of(t) - 1][vectors - 1](tile);
+          }
+        }
+        row += rows;
+      }
+    }
+  }
+}
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
