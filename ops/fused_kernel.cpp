@@ -35,13 +35,29 @@ struct Load {
   const T* from;
   Place<T, Rows> place;
   Load(const FusedCell* cell, int64_t at) : from(begin_of<T, Rows>(cell, at)), place(cell, at) {}
+  Batch<T> operator()(Batch<T>, int64_t i) const { return load(from + place[i]); }
+};
+
+template <class T>
+struct LoadStream {
+  static constexpr int cells = 1;
+  const T* from;
+  LoadStream(const FusedCell* cell, int64_t at) : from(operand<T>(cell, at)) {}
   Batch<T> operator()(Batch<T>, int64_t i) const {
     // 2 KiB ahead: the hardware's own prefetcher stays too near, and stops at every page. What lies behind the end of
     // an operand is only asked for, never read.
     constexpr int64_t ahead = 2048 / static_cast<int64_t>(sizeof(T)), line = 64 / static_cast<int64_t>(sizeof(T));
-    if (!Rows && i * lanes<T> % line == 0) __builtin_prefetch(from + ahead + place[i]);
-    return load(from + place[i]);
+    if (i * lanes<T> % line == 0) __builtin_prefetch(from + ahead + i * lanes<T>);
+    return load(from + i * lanes<T>);
   }
+};
+
+template <class T>
+struct LoadUniform {
+  static constexpr int cells = 1;
+  Operand<T, true> value;
+  LoadUniform(const FusedCell* cell, int64_t at) : value(cell, at) {}
+  Batch<T> operator()(Batch<T>, int64_t i) const { return value[i]; }
 };
 
 template <class T, bool Rows>
@@ -61,6 +77,17 @@ struct Store {
   Store(const FusedCell* cell, int64_t at) : to(begin_of<T, Rows>(cell, at)), place(cell, at) {}
   Batch<T> operator()(Batch<T> x, int64_t i) const {
     store(to + place[i], x);
+    return x;
+  }
+};
+
+template <class T>
+struct StoreUniform {
+  static constexpr int cells = 1;
+  T* to;
+  StoreUniform(const FusedCell* cell, int64_t) : to(static_cast<T*>(cell->base)) {}
+  Batch<T> operator()(Batch<T> x, int64_t i) const {
+    if (i == 0) store(to, x);
     return x;
   }
 };
@@ -107,23 +134,38 @@ struct StoreStreaming {
   }
 };
 
-template <class T, class Op, bool Part>
-struct Reduce {
+/// Combines the block with what is in memory, element for element: sums over rows.
+template <class T>
+struct AddTo {
   static constexpr int cells = 1;
-  T* accumulators;
-  int64_t count;
-  Reduce(const FusedCell* cell, int64_t at) : accumulators(operand<T>(cell, at)), count(cell->stride) {}
+  T* sums;
+  AddTo(const FusedCell* cell, int64_t at) : sums(operand<T>(cell, at)) {}
   Batch<T> operator()(Batch<T> x, int64_t i) const {
-    T* const accumulator = accumulators + i * lanes<T>;
-    const int64_t left = count - i * lanes<T>;
-    if (!Part || left >= lanes<T>) {
-      store(accumulator, Op{}(load(accumulator), x));
-    } else if (left > 0) {
-      store_part(accumulator, Op{}(load(accumulator), x), left);
-    }
+    store(sums + i * lanes<T>, load(sums + i * lanes<T>) + x);
     return x;
   }
 };
+
+/// Combines the block to one vector, and that with the accumulator. `Part`: only the first `stride` elements.
+template <class T, class Op, bool Part>
+void reduce_block(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
+                  Register<T> e, Register<T> f, Register<T> g, Register<T> h) {
+  using V = Batch<T>;
+  T* const accumulator = static_cast<T*>(cell->base);
+  V all;
+  if constexpr (Part) {
+    T x[registers * lanes<T>];
+    const Register<T> block[registers] = {a, b, c, d, e, f, g, h};
+    for (int64_t i = 0; i < registers; ++i) store(x + i * lanes<T>, V(block[i]));
+    for (int64_t i = cell->stride; i < registers * lanes<T>; ++i) x[i] = Op::template identity<T>();
+    const auto part = [&x](int64_t i) { return load(x + i * lanes<T>); };
+    all = fold_block<Op, T>(Op{}, part(0), part(1), part(2), part(3), part(4), part(5), part(6), part(7));
+  } else {
+    all = fold_block<Op, T>(Op{}, V(a), V(b), V(c), V(d), V(e), V(f), V(g), V(h));
+  }
+  store(accumulator, Op{}(load(accumulator), all));
+  return reinterpret_cast<Handler<T>>(cell[1].run)(cell + 1, at, a, b, c, d, e, f, g, h);
+}
 
 template <class T>
 void call_loop(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
@@ -154,6 +196,10 @@ FusedHandler step_of(FusedStep step) noexcept {
   switch (step) {
     case FusedStep::load:
       return erased<T, Load<T, false>>();
+    case FusedStep::load_stream:
+      return erased<T, LoadStream<T>>();
+    case FusedStep::load_uniform:
+      return erased<T, LoadUniform<T>>();
     case FusedStep::load_mask:
       return erased<T, LoadMask<T, false>>();
     case FusedStep::load_rows:
@@ -168,8 +214,12 @@ FusedHandler step_of(FusedStep step) noexcept {
       return erased<T, Store<T, true>>();
     case FusedStep::store_mask_rows:
       return erased<T, StoreMask<T, true>>();
+    case FusedStep::store_uniform:
+      return erased<T, StoreUniform<T>>();
     case FusedStep::store_streaming:
       return erased<T, StoreStreaming<T>>();
+    case FusedStep::add_to:
+      return erased<T, AddTo<T>>();
     case FusedStep::call:
       return reinterpret_cast<FusedHandler>(call_loop<T>);
     case FusedStep::end:
@@ -186,7 +236,7 @@ FusedHandler op_of(const FusedHandlers& handlers, int in_registers, int uniform)
 
 template <class T, class Op>
 FusedHandler reduce_with(bool part) {
-  return part ? erased<T, Reduce<T, Op, true>>() : erased<T, Reduce<T, Op, false>>();
+  return reinterpret_cast<FusedHandler>(part ? reduce_block<T, Op, true> : reduce_block<T, Op, false>);
 }
 
 /// Calls use(Op{}) with the functor that `reduce` names.
@@ -218,19 +268,15 @@ void run(const FusedCell* program, int64_t begin, int64_t end, int64_t step) noe
 }
 
 template <class T>
-void reset(FusedReduce reduce, void* accumulators) noexcept {
-  with(reduce, [accumulators]<class Op>(Op) {
-    T* const to = static_cast<T*>(accumulators);
-    for (int64_t i = 0; i < registers; ++i) store(to + i * lanes<T>, Batch<T>(Op::template identity<T>()));
-  });
+void reset(FusedReduce reduce, void* accumulator) noexcept {
+  with(reduce,
+       [accumulator]<class Op>(Op) { store(static_cast<T*>(accumulator), Batch<T>(Op::template identity<T>())); });
 }
 
 template <class T>
-void fold(FusedReduce reduce, const void* accumulators, void* result) noexcept {
-  with(reduce, [=]<class Op>(Op) {
-    Batch<T> a[registers];
-    for (int64_t i = 0; i < registers; ++i) a[i] = load(static_cast<const T*>(accumulators) + i * lanes<T>);
-    *static_cast<T*>(result) = fold_vectors<Op, T>(Op{}, a);
+void fold(FusedReduce reduce, const void* accumulator, void* result) noexcept {
+  with(reduce, [=]<class Op>(Op op) {
+    *static_cast<T*>(result) = fold_lanes<Op, T>(op, load(static_cast<const T*>(accumulator)));
   });
 }
 

@@ -27,6 +27,8 @@ struct FusedCell {
 /// others contiguous elements. Masks lie in memory as the bytes 0 and 1, but in scratch as lanes, all ones or zeros.
 enum class FusedStep : uint8_t {
   load,
+  load_stream,   ///< and fetches what comes 2 KiB later
+  load_uniform,  ///< one number
   load_mask,
   load_rows,
   load_mask_rows,
@@ -34,7 +36,9 @@ enum class FusedStep : uint8_t {
   store_mask,
   store_rows,
   store_mask_rows,
+  store_uniform,    ///< what is the same in all lanes: one vector of it
   store_streaming,  ///< past the caches; `base` is aligned to a vector
+  add_to,           ///< what is in memory, of the lane type
   call,             ///< of a PointwiseLoop on memory: see fused_call_cells
   end
 };
@@ -45,6 +49,9 @@ inline constexpr int fused_call_cells = 2;  // besides the inputs
 
 enum class FusedReduce : uint8_t { sum, prod, max, min };
 
+/// Vectors of a block.
+inline constexpr int fused_registers = 8;
+
 /// The kernels for programs of one lane type, f32 or f64.
 struct FusedKernels {
   int64_t block = 0;           ///< elements in the registers
@@ -53,14 +60,14 @@ struct FusedKernels {
   /// The handler of an op for its i-th input in the registers and all others in memory, of which those whose bit is set
   /// in `uniform` (the first of them is bit 0) are one number: only the first element of their block is read.
   FusedHandler (*op)(const FusedHandlers& handlers, int in_registers, int uniform) noexcept = nullptr;
-  /// Combines the block with accumulators in memory; `part`: only the first `stride` elements of it.
+  /// Combines the block with an accumulator, a vector; `part`: only the first `stride` elements of the block.
   FusedHandler (*reduce)(FusedReduce reduce, bool part) noexcept = nullptr;
   /// Runs the program at begin, begin + step, ... below end.
   void (*run)(const FusedCell* program, int64_t begin, int64_t end, int64_t step) noexcept = nullptr;
-  /// Sets a block of accumulators to what changes nothing.
-  void (*reset)(FusedReduce reduce, void* accumulators) noexcept = nullptr;
-  /// Combines a block of accumulators to one element.
-  void (*fold)(FusedReduce reduce, const void* accumulators, void* result) noexcept = nullptr;
+  /// Sets an accumulator to what changes nothing.
+  void (*reset)(FusedReduce reduce, void* accumulator) noexcept = nullptr;
+  /// Combines the lanes of an accumulator to one element.
+  void (*fold)(FusedReduce reduce, const void* accumulator, void* result) noexcept = nullptr;
   /// sums[j] = from[0][j] + from[1][j] + ..., from the first of `rows` >= 1 rows to the last; `add`: after what is in
   /// sums[j]. The order of a leaf of column sums: see reduce_loop_internal.hpp.
   void (*sum_rows)(const void* from, int64_t stride, int64_t rows, int64_t columns, void* sums,

@@ -54,7 +54,7 @@ struct Max {
     if constexpr (!is_float_v<T>)
       return xsimd::max(a, b);
     else
-      return xsimd::select((a > b) | is_nan(a), a, b);
+      return xsimd::select(is_nan(a), a, xsimd::max(a, b));  // of equal zeros and beside a nan b
   }
 };
 
@@ -72,18 +72,22 @@ struct Min {
     if constexpr (!is_float_v<T>)
       return xsimd::min(a, b);
     else
-      return xsimd::select((a < b) | is_nan(a), a, b);
+      return xsimd::select(is_nan(a), a, xsimd::min(a, b));
   }
 };
 
-/// Combines the lanes of eight vectors: vectors four apart, two apart, next to each other, then lanes likewise.
+/// Combines eight vectors to one: those four apart, two apart, next to each other.
 template <class Op, class T>
-[[gnu::noinline]] T fold_vectors(Op op, Batch<T> (&a)[8]) {
-  for (int64_t width = 4; width > 0; width /= 2) {
-    for (int64_t i = 0; i < width; ++i) a[i] = op(a[i], a[i + width]);
-  }
+inline Batch<T> fold_block(Op op, Batch<T> a, Batch<T> b, Batch<T> c, Batch<T> d, Batch<T> e, Batch<T> f, Batch<T> g,
+                           Batch<T> h) {
+  return op(op(op(a, e), op(c, g)), op(op(b, f), op(d, h)));
+}
+
+/// Combines the lanes of a vector, likewise.
+template <class Op, class T>
+inline T fold_lanes(Op op, Batch<T> a) {
   T values[Batch<T>::size];
-  a[0].store_unaligned(values);
+  a.store_unaligned(values);
   for (size_t width = Batch<T>::size / 2; width > 0; width /= 2) {
     for (size_t i = 0; i < width; ++i) values[i] = op(values[i], values[i + width]);
   }

@@ -1,9 +1,10 @@
 // From a functor that combines two values to the kernels of a reduction.
 //
 // Order of combination: a fixed tree that depends on sizes and the instruction set only, so results have the same bits
-// on any number of threads, and in a fused region. A leaf is 4096 contiguous elements, combined by a block of eight
-// vectors that goes over them, or 16 lines, combined from first to last; leaves are combined in pairs, pairs of pairs,
-// and so on (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): the error of a sum grows with log n, not n.
+// on any number of threads, and in a fused region. A leaf is 4096 contiguous elements, of which each eight vectors are
+// combined to one and those from first to last, or 16 lines, combined from first to last; leaves are combined in pairs,
+// pairs of pairs, and so on (Higham, Accuracy and Stability of Numerical Algorithms, 4.2): the error of a sum grows
+// with log n, not n.
 #pragma once
 
 #include <gradloom/ops/reduce_functors_internal.hpp>
@@ -46,28 +47,16 @@ struct Reduction {
       return Op{}(fold_contiguous(x, half), fold_contiguous(x + half, n - half));
     }
     if (n == 0) return static_cast<T>(T(0) + Op::template identity<T>());  // the sum of nothing is 0, not -0
-    constexpr int64_t count = 8;
-    V a[count];
+    constexpr int64_t block = 8 * lanes;
+    V sum(Op::template identity<T>());
     int64_t i = 0;
-    if (n >= count * lanes) {
-      for (int64_t k = 0; k < count; ++k) a[k] = load(x + k * lanes);
-      for (i = count * lanes; i + count * lanes <= n; i += count * lanes) {
-        for (int64_t k = 0; k < count; ++k) a[k] = Op{}(a[k], load(x + i + k * lanes));
-      }
-    } else {
-      for (int64_t k = 0; k < count; ++k) a[k] = V(Op::template identity<T>());
+    for (; i + block <= n; i += block) sum = Op{}(sum, fold_block(x + i));
+    if (i < n) {
+      T padded[block];
+      for (int64_t k = 0; k < block; ++k) padded[k] = i + k < n ? x[i + k] : Op::template identity<T>();
+      sum = Op{}(sum, fold_block(padded));
     }
-    for (int64_t k = 0; i < n; ++k, i += lanes) {
-      if (i + lanes <= n) {
-        a[k] = Op{}(a[k], load(x + i));
-      } else {
-        T padded[lanes];
-        V(Op::template identity<T>()).store_unaligned(padded);
-        for (int64_t lane = 0; i + lane < n; ++lane) padded[lane] = x[i + lane];
-        a[k] = Op{}(a[k], load(padded));
-      }
-    }
-    return fold_vectors<Op, T>(Op{}, a);
+    return fold_lanes<Op, T>(Op{}, sum);
   }
 
  private:
@@ -178,6 +167,11 @@ struct Reduction {
     for (int k = 0; k < vectors; ++k) a[k].store_unaligned(out + k * lanes);
   }
 
+  static V fold_block(const T* x) {
+    return v0::GRADLOOM_KERNEL_ISA::fold_block<Op, T>(Op{}, load(x), load(x + lanes), load(x + 2 * lanes),
+                                                      load(x + 3 * lanes), load(x + 4 * lanes), load(x + 5 * lanes),
+                                                      load(x + 6 * lanes), load(x + 7 * lanes));
+  }
   static V load(const T* from) { return V::load_unaligned(from); }
 };
 

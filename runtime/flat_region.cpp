@@ -117,8 +117,10 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   for (size_t i = 0; i < inputs.size(); ++i) input_of[inputs[i].node_id()] = static_cast<int>(i);
   const auto stream = [&](int node) {
     if (const auto known = stream_of.find(node); known != stream_of.end()) return known->second;
-    const int place =
-        builder.add_place({FusedPlace::Kind::input, input_of.at(node), size_of(graph.node(node).outputs[0].dtype)});
+    const int place = builder.add_place({.kind = FusedPlace::Kind::input,
+                                         .index = input_of.at(node),
+                                         .element_size = size_of(graph.node(node).outputs[0].dtype),
+                                         .fetch_ahead = true});
     builder.define(node, place);
     return stream_of[node] = place;
   };

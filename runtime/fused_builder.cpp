@@ -100,8 +100,13 @@ void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::
       load(reduction->value);
     }
     if (reduction != reducing.end()) {
-      reduces_.push_back({static_cast<int>(program_.cells.size()), reduction->reduce});
-      emit(program_.kernels->reduce(reduction->reduce, false), reduction->place, true);
+      if (program_.place(reduction->place).kind == FusedPlace::Kind::block) {
+        reduces_.push_back({static_cast<int>(program_.cells.size()), reduction->reduce});
+        emit(program_.kernels->reduce(reduction->reduce, false), reduction->place, true);
+      } else {
+        assert(reduction->reduce == FusedReduce::sum);
+        emit_step(FusedStep::add_to, reduction->place);
+      }
       consume(reduction->value);
       reducing.erase(reduction);
       continue;
@@ -186,6 +191,10 @@ void FusedBuilder::emit_in_registers(const Node& node) {
   for (int i = 0; i < count && chosen == none; ++i) {
     if (input(i) == in_registers_) chosen = i;
   }
+  // One number is best left in memory: its handlers load it once.
+  for (int i = 0; i < count && chosen == none; ++i) {
+    if (!program_.place(home(input(i)).lanes).uniform) chosen = i;
+  }
   if (chosen == none) chosen = 0;
   const int value = input(chosen);
   for (int i = 0; i < count; ++i) {
@@ -226,6 +235,7 @@ void FusedBuilder::emit_call(const Node& node) {
   call.base = reinterpret_cast<void*>(kernels.loops[static_cast<size_t>(dtype_of(node.inputs.back().node))]);
   call.moves = static_cast<int64_t>(node.inputs.size());
   for (const Value& value : node.inputs) {
+    read_whole(home(value.node).natural);
     emit(nullptr, home(value.node).natural, false).stride = static_cast<int64_t>(size_of(dtype_of(value.node)));
   }
   for (const Value& value : node.inputs) consume(value.node);
@@ -278,9 +288,14 @@ void FusedBuilder::load(int node) {
   const Home& from = home(node);
   const bool mask = dtype_of(node) == DType::boolean;
   if (from.lanes != none) {
-    emit_step(FusedStep::load, from.lanes);
+    const FusedPlace& place = program_.place(from.lanes);
+    emit_step(place.uniform       ? FusedStep::load_uniform
+              : place.fetch_ahead ? FusedStep::load_stream
+                                  : FusedStep::load,
+              from.lanes);
   } else {
     assert(from.natural != none);
+    read_whole(from.natural);
     const bool rows = rows_ && program_.place(from.natural).kind != FusedPlace::Kind::block;
     emit_step(mask ? (rows ? FusedStep::load_mask_rows : FusedStep::load_mask)
                    : (rows ? FusedStep::load_rows : FusedStep::load),
@@ -371,6 +386,8 @@ FusedCell& FusedBuilder::emit(FusedHandler run, int place, bool writes) {
   return cell;
 }
 
+void FusedBuilder::read_whole(int place) { program_.places[static_cast<size_t>(place)].whole = true; }
+
 void FusedBuilder::emit_step(FusedStep step, int place) {
   const bool writes = step >= FusedStep::store;
   emit(program_.kernels->step(step), place, writes);
@@ -394,6 +411,12 @@ FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
     if (program_.places[i].kind == FusedPlace::Kind::output) program_.output_streams.push_back(static_cast<int>(i));
   }
   if (rows_) return std::move(program_);
+  const FusedHandler store = program_.kernels->step(FusedStep::store);
+  for (const auto& [cell, place] : program_.uses) {
+    FusedHandler& run = program_.cells[static_cast<size_t>(cell)].run;
+    if (program_.place(place).uniform && !program_.place(place).whole && run == store)
+      run = program_.kernels->step(FusedStep::store_uniform);
+  }
   program_.tail = program_.cells;
   program_.tail_offsets.resize(program_.places.size());
   for (size_t i = 0; i < program_.places.size(); ++i) {
@@ -408,7 +431,6 @@ FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
     program_.tail[static_cast<size_t>(reduce.cell)].run = program_.kernels->reduce(reduce.reduce, true);
     program_.tail_counts.push_back(reduce.cell);
   }
-  const FusedHandler store = program_.kernels->step(FusedStep::store);
   for (const auto& [cell, place] : program_.uses) {
     const FusedPlace& p = program_.place(place);
     if (p.kind != FusedPlace::Kind::output || program_.cells[static_cast<size_t>(cell)].run != store) continue;

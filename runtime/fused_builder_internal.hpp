@@ -20,10 +20,12 @@ struct FusedPlace {
     buffer   ///< the kernel's own, padded to whole blocks; the program goes along it
   };
   Kind kind = Kind::block;
-  int index = 0;            ///< of the input, output or buffer
-  size_t element_size = 4;  ///< of a block too: masks are lanes there
-  size_t offset = 0;        ///< of a block in scratch
-  bool uniform = false;     ///< of a block: all elements are the same number
+  int index = 0;             ///< of the input, output or buffer
+  size_t element_size = 4;   ///< of a block too: masks are lanes there
+  size_t offset = 0;         ///< of a block in scratch
+  bool uniform = false;      ///< of a block: all elements are the same number, and only the first one is read, unless
+  bool whole = false;        ///< the program reads them all
+  bool fetch_ahead = false;  ///< of a stream: from memory, and nobody else asks for it
 
   [[nodiscard]] bool is_stream() const { return kind == Kind::input || kind == Kind::output; }
 };
@@ -56,7 +58,8 @@ struct FusedProgram {
   [[nodiscard]] const FusedPlace& place(int i) const { return places[static_cast<size_t>(i)]; }
 };
 
-/// A reduction in a segment: the value of node `value` is combined with accumulators at `place`.
+/// A reduction in a segment: the value of node `value` is combined with the accumulator at `place`, a block, or summed
+/// element for element in a buffer.
 struct FusedReduction {
   int value = -1;
   FusedReduce reduce = FusedReduce::sum;
@@ -120,6 +123,7 @@ class FusedBuilder {
   FusedCell& emit(FusedHandler run);
   FusedCell& emit(FusedHandler run, int place, bool writes);
   void emit_step(FusedStep step, int place);
+  void read_whole(int place);
 
   const Graph& body_;
   const DType lane_;

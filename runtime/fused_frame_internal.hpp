@@ -31,6 +31,7 @@ class FusedFrame {
 
   /// Where a place that is no block begins. For streams and buffers: where element 0 of the iteration space would be.
   void set(int place, const void* base) { bases_[place] = const_cast<void*>(base); }
+  [[nodiscard]] const void* base(int place) const { return bases_[place]; }
   [[nodiscard]] std::byte* block(int place) const { return blocks_ + program_.place(place).offset; }
 
   /// Writes all addresses into the cells.

@@ -148,7 +148,7 @@ class RowPlanner {
     for (const auto& [node, reduction] : reductions_) {
       if (reduction.phase == phase) {
         reducing.push_back(
-            {graph_.node(static_cast<int>(node)).inputs[0].node, reduction.reduce, reduction.accumulators});
+            {graph_.node(static_cast<int>(node)).inputs[0].node, reduction.reduce, reduction.accumulator});
       }
     }
     for (size_t i = 0; i < sums_.size(); ++i) {

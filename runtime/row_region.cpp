@@ -25,50 +25,53 @@ class RowRun {
       frame_.set(place, call.outputs[region.program.place(place).index]);
     for (const RowOperand& operand : region.operands) {
       const auto* const input = static_cast<const std::byte*>(call.inputs[operand.input]);
-      if (operand.kind == RowOperand::Kind::uniform)
-        fill_elements(frame_.block(operand.place), input, kernels_.block, operand.element_size);
-      if (operand.kind == RowOperand::Kind::by_column)
+      if (operand.kind == RowOperand::Kind::uniform) set_number(operand.place, input, operand.element_size);
+      if (operand.kind == RowOperand::Kind::by_column) {
         std::memcpy(scratch_ + operand.offset, input, static_cast<size_t>(region.length) * operand.element_size);
+        frame_.set(operand.place, scratch_ + operand.offset);
+      }
     }
+    for (const auto& [place, offset] : region.buffers) frame_.set(place, scratch_ + offset);
     frame_.bind();
     frame_.choose_stores(call);
+    for (const int place : region.program.input_streams)
+      next_bytes_ += static_cast<size_t>(region.length) * region.program.place(place).element_size;
+    pieces_ = region.phases * ((region.length + piece - 1) / piece);
   }
   ~RowRun() { frame_.finish_stores(); }
   RowRun(const RowRun&) = delete;
   RowRun& operator=(const RowRun&) = delete;
 
   void run(int64_t row) {
-    const int64_t begin = row * region_.length;
-    const auto before = [&](size_t element_size) { return static_cast<size_t>(begin) * element_size; };
-    for (const auto& [place, offset] : region_.buffers) {
-      frame_.rebind(place, scratch_ + offset - before(region_.program.place(place).element_size));
+    const auto at_row = [&](const void* base, size_t element_size) {
+      return static_cast<std::byte*>(const_cast<void*>(base)) +
+             static_cast<size_t>(row * region_.length) * element_size;
+    };
+    for (const int place : region_.program.input_streams) {
+      const FusedPlace& p = region_.program.place(place);
+      frame_.rebind(place, at_row(call_.inputs[p.index], p.element_size));
+    }
+    for (const int place : region_.program.output_streams) {
+      const FusedPlace& p = region_.program.place(place);
+      frame_.rebind(place, at_row(call_.outputs[p.index], p.element_size));
     }
     for (const RowOperand& operand : region_.operands) {
-      if (operand.kind == RowOperand::Kind::by_row) {
-        const auto* const input = static_cast<const std::byte*>(call_.inputs[operand.input]);
-        fill_elements(frame_.block(operand.place), input + static_cast<size_t>(row) * operand.element_size,
-                      kernels_.block, operand.element_size);
-      } else if (operand.kind == RowOperand::Kind::by_column) {
-        frame_.rebind(operand.place, scratch_ + operand.offset - before(operand.element_size));
-      }
+      if (operand.kind != RowOperand::Kind::by_row) continue;
+      set_number(
+          operand.place,
+          static_cast<const std::byte*>(call_.inputs[operand.input]) + static_cast<size_t>(row) * operand.element_size,
+          operand.element_size);
     }
-    for (const ColumnSum& sum : region_.sums.sums) {
-      std::byte* const leaf = static_cast<std::byte*>(call_.shared) + sum.leaves +
-                              static_cast<size_t>(row / reduce_leaf_lines * region_.padded) * region_.element_size;
-      if (row % reduce_leaf_lines == 0) {
-        for (int64_t at = 0; at < region_.padded; at += kernels_.block)
-          kernels_.reset(FusedReduce::sum, leaf + static_cast<size_t>(at) * region_.element_size);
-      }
-      frame_.rebind(sum.place, leaf - before(region_.element_size));
-    }
+    if (row % reduce_leaf_lines == 0) begin_leaves(row / reduce_leaf_lines);
 
-    if (row + 1 < region_.rows) prefetch(begin + region_.length);
-    if (whole_ < region_.length) frame_.load_tail(begin + whole_, region_.length - whole_);
+    next_ = row + 1 < region_.rows ? 0 : region_.program.input_streams.size();
+    next_at_ = 0;
+    if (whole_ < region_.length) frame_.load_tail(whole_, region_.length - whole_);
     for (int phase = 0; phase < region_.phases; ++phase) {
       if (region_.computes_once[static_cast<size_t>(phase)]) frame_.run(2 * phase, 0, 1);
-      run_along(phase, begin);
+      run_along(phase);
     }
-    if (whole_ < region_.length) frame_.store_tail(begin + whole_, region_.length - whole_);
+    if (whole_ < region_.length) frame_.store_tail(whole_, region_.length - whole_);
     for (const RowOutput& output : region_.outputs) {
       std::memcpy(
           static_cast<std::byte*>(call_.outputs[output.output]) + static_cast<size_t>(row) * output.element_size,
@@ -77,26 +80,51 @@ class RowRun {
   }
 
  private:
-  // The row at element `begin`, of all inputs: memory delivers it while the row before is computed.
-  void prefetch(int64_t begin) const {
+  /// Elements of a row between two requests to memory.
+  static constexpr int64_t piece = 256;
+
+  void set_number(int place, const void* from, size_t element_size) {
+    fill_elements(frame_.block(place), from, region_.program.place(place).whole ? kernels_.block : 1, element_size);
+  }
+
+  // Sums over rows go on in the row of partial sums that the leaf has.
+  void begin_leaves(int64_t leaf) {
+    for (const ColumnSum& sum : region_.sums.sums) {
+      std::byte* const sums = static_cast<std::byte*>(call_.shared) + sum.leaves +
+                              static_cast<size_t>(leaf * region_.padded) * region_.element_size;
+      const int64_t step = kernels_.block / fused_registers;
+      for (int64_t at = 0; at < region_.padded; at += step)
+        kernels_.reset(FusedReduce::sum, sums + static_cast<size_t>(at) * region_.element_size);
+      frame_.rebind(sum.place, sums);
+    }
+  }
+
+  // A part of the next row of all inputs: memory delivers it while this row is computed.
+  void prefetch() {
     constexpr size_t line = 64;
-    for (const int place : region_.program.input_streams) {
-      const FusedPlace& p = region_.program.place(place);
+    const auto& streams = region_.program.input_streams;
+    for (size_t left = next_bytes_ / static_cast<size_t>(pieces_) + line; left >= line && next_ < streams.size();) {
+      const FusedPlace& p = region_.program.place(streams[next_]);
       const size_t bytes = static_cast<size_t>(region_.length) * p.element_size;
-      const auto* const from =
-          static_cast<const std::byte*>(call_.inputs[p.index]) + static_cast<size_t>(begin) * p.element_size;
-      for (size_t at = 0; at < bytes; at += line) __builtin_prefetch(from + at, 0, 2);
+      const auto* const row = static_cast<const std::byte*>(frame_.base(streams[next_])) + bytes;
+      for (; next_at_ < bytes && left >= line; next_at_ += line, left -= line) __builtin_prefetch(row + next_at_, 0, 2);
+      if (next_at_ < bytes) return;
+      ++next_;
+      next_at_ = 0;
     }
   }
 
   // Rows longer than a leaf of the reductions' tree are folded leaf by leaf.
-  void run_along(int phase, int64_t begin) {
-    const int64_t end = begin + region_.length;
-    for (int64_t leaf = begin, i = 0; leaf < end; leaf += reduce_leaf_elements, ++i) {
+  void run_along(int phase) {
+    const int64_t end = region_.length;
+    for (int64_t leaf = 0, i = 0; leaf < end; leaf += reduce_leaf_elements, ++i) {
       const int64_t leaf_end = std::min(leaf + reduce_leaf_elements, end);
-      for_reductions(phase, [&](const RowReduction& r) { kernels_.reset(r.reduce, frame_.block(r.accumulators)); });
-      frame_.run(2 * phase + 1, leaf, std::min(leaf_end, begin + whole_));
-      if (leaf_end == end && whole_ < region_.length) frame_.run_tail(2 * phase + 1, begin + whole_);
+      for_reductions(phase, [&](const RowReduction& r) { kernels_.reset(r.reduce, frame_.block(r.accumulator)); });
+      for (int64_t at = leaf; at < leaf_end; at += piece) {
+        prefetch();
+        frame_.run(2 * phase + 1, at, std::min({at + piece, leaf_end, whole_}));
+      }
+      if (leaf_end == end && whole_ < end) frame_.run_tail(2 * phase + 1, whole_);
       for_reductions(phase, [&](const RowReduction& r) { fold_leaf(r, i); });
     }
     for_reductions(phase, [&](const RowReduction& r) { finish(r); });
@@ -122,7 +150,7 @@ class RowRun {
     Waiting& w = waiting(r);
     if (leaf == 0) w.leaves = 0;
     alignas(8) std::byte value[8];
-    kernels_.fold(r.reduce, frame_.block(r.accumulators), value);
+    kernels_.fold(r.reduce, frame_.block(r.accumulator), value);
     size_t level = 0;
     for (; (w.leaves >> level & 1) != 0; ++level) kernels_.merge(r.reduce, w.values[level], value, value);
     std::memcpy(w.values[level], value, sizeof value);
@@ -142,7 +170,7 @@ class RowRun {
       }
       any = true;
     }
-    fill_elements(frame_.block(r.result), value, kernels_.block, region_.element_size);
+    set_number(r.result, value, region_.element_size);
   }
 
   const RowRegion& region_;
@@ -151,6 +179,8 @@ class RowRun {
   const FusedKernels& kernels_;
   const int64_t whole_;
   FusedFrame frame_;
+  size_t next_bytes_ = 0, next_ = 0, next_at_ = 0;  // of the next row: all inputs' bytes, which input, where in it
+  int64_t pieces_ = 1;                              // of a row's work
   Waiting waiting_[most_row_reductions];
 };
 

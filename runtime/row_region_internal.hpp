@@ -19,10 +19,10 @@ struct RowOperand {
   size_t offset = 0;  // by_column: of the padded copy in scratch
 };
 
-/// The reduction of a row: accumulators, then the result in every lane of a block.
+/// The reduction of a row: an accumulator, then the result.
 struct RowReduction {
   FusedReduce reduce = FusedReduce::sum;
-  int accumulators = 0, result = 0;  // places
+  int accumulator = 0, result = 0;  // places
   int phase = 0;
 };
 
