@@ -113,6 +113,12 @@ Tensor simplify_sub(Graph&, const Node&, std::span<const Tensor> inputs) {
   return {};
 }
 
+/// A small one, whose reciprocal and whose product with a common number are normal in f32 too.
+bool is_power_of_two(double x) {
+  int exponent = 0;
+  return std::fabs(std::frexp(x, &exponent)) == 0.5 && std::abs(exponent) <= 100;
+}
+
 Tensor simplify_mul(Graph&, const Node&, std::span<const Tensor> inputs) {
   const Tensor &a = inputs[0], &b = inputs[1];
   if (is_uniform(a, 1)) return b;
@@ -120,6 +126,18 @@ Tensor simplify_mul(Graph&, const Node&, std::span<const Tensor> inputs) {
   if (is_uniform(a, -1)) return -b;
   if (is_uniform(b, -1)) return -a;
   if (made_by(a, neg_def) && made_by(b, neg_def)) return input_of(a) * input_of(b);
+  // (2^k x) broadcast(c) = x broadcast(2^k c): a product of single numbers instead of one of arrays. Exact, where
+  // nothing overflows.
+  for (const int i : {0, 1}) {
+    const Tensor &scaled = inputs[i], &factor = inputs[1 - i];
+    if (!made_by(scaled, mul_def) || !made_by(factor, broadcast_def)) continue;
+    for (const int j : {0, 1}) {
+      const std::optional<double> scale = uniform_value(input_of(scaled, j));
+      if (!scale || !is_power_of_two(*scale) || !is_float(a.dtype())) continue;
+      if (uniform_value(input_of(scaled, 1 - j))) continue;  // constants fold
+      return input_of(scaled, 1 - j) * broadcast(input_of(factor) * *scale, a.shape());
+    }
+  }
   return {};
 }
 
@@ -147,10 +165,9 @@ Tensor simplify_div(Graph& graph, const Node& node, std::span<const Tensor> inpu
   // One division for each softmax, not one for each element: the divisor is far from where its reciprocal would lose
   // digits or overflow, so the error is 1.5 ULP instead of 0.5.
   if (is_shifted_sum(b)) return a * broadcast(reciprocal(input_of(b)), b.shape());
-  // The reciprocal of a power of two is exact, and a product several times faster. The bound keeps it normal in f32.
+  // The reciprocal of a power of two is exact, and a product several times faster.
   const std::optional<double> divisor = uniform_value(b);
-  int exponent = 0;
-  if (!divisor || std::fabs(std::frexp(*divisor, &exponent)) != 0.5 || std::abs(exponent) > 100) return {};
+  if (!divisor || !is_power_of_two(*divisor)) return {};
   return a * full(graph, b.shape(), 1 / *divisor, node.outputs[0].dtype);
 }
 

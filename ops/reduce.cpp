@@ -6,6 +6,7 @@
 #include <gradloom/ops/fused_program.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/recurrence.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/reduce_plan_internal.hpp>
@@ -14,6 +15,8 @@
 #include <gradloom/ops/where.hpp>
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace gradloom::inline v0 {
 
@@ -68,6 +71,53 @@ Tensor simplify(Graph&, const Node& node, std::span<const Tensor> inputs) {
   return reshape(inputs[0], node.outputs[0].shape);
 }
 
+/// The factor b, if it is broadcast and the same wherever the sum adds, as one number for each sum; else empty.
+Tensor one_for_each_sum(const Tensor& b, const Node& sum) {
+  if (!made_by(b, broadcast_def)) return {};
+  const Tensor source = input_of(b);
+  const std::vector<int64_t>& axes = axes_of(sum.attributes);
+  const int missing = b.rank() - source.rank();
+  std::vector<Dim> kept;
+  for (int axis = 0; axis < b.rank(); ++axis) {
+    const Dim dim = axis < missing ? Dim(1) : source.dim(axis - missing);
+    const bool added = std::find(axes.begin(), axes.end(), axis) != axes.end();
+    if (added && dim != Dim(1)) return {};
+    if (!added || sum.attributes.get<bool>("keepdims")) kept.push_back(dim);
+  }
+  return broadcast(reshape(source, Shape(kept)), sum.outputs[0].shape);
+}
+
+/// The sum of x = -a, a b or a / b, with the minus or the factor b applied once, to the sum; else empty.
+Tensor with_factor_outside(const Tensor& x, const Node& node) {
+  const auto sum_of = [&](const Tensor& a) {
+    return sum(a, {.axes = axes_of(node.attributes), .keepdims = node.attributes.get<bool>("keepdims")});
+  };
+  if (made_by(x, neg_def)) return -sum_of(input_of(x));
+  if (made_by(x, mul_def)) {
+    for (const int i : {0, 1}) {
+      if (const Tensor b = one_for_each_sum(input_of(x, i), node); b.valid()) return sum_of(input_of(x, 1 - i)) * b;
+    }
+  }
+  if (made_by(x, div_def)) {
+    if (const Tensor b = one_for_each_sum(input_of(x, 1), node); b.valid()) return sum_of(input_of(x)) / b;
+  }
+  return {};
+}
+
+// Along rows, what follows a sum waits for it: the gradients of softmax and of norms need one pass less if factors come
+// last, and fewer multiplications. That changes bits, by some ULP.
+Tensor simplify_sum(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  if (const Tensor single = simplify(graph, node, inputs); single.valid()) return single;
+  const Tensor& x = inputs[0];
+  const std::vector<int64_t>& axes = axes_of(node.attributes);
+  if (!is_float(x.dtype()) || axes.back() != x.rank() - 1 || static_cast<int>(axes.size()) == x.rank()) return {};
+  if (const Tensor sum = with_factor_outside(x, node); sum.valid()) return sum;
+  if (!made_by(x, add_def) && !made_by(x, sub_def)) return {};
+  const Tensor a = with_factor_outside(input_of(x), node), b = with_factor_outside(input_of(x, 1), node);
+  if (!a.valid() || !b.valid()) return {};
+  return made_by(x, add_def) ? a + b : a - b;
+}
+
 std::vector<Sample> samples() {
   const auto sample = [](std::vector<int64_t> sizes, std::vector<int64_t> axes, bool keepdims) {
     return Sample{.inputs = {{std::move(sizes)}}, .attributes = {{"axes", std::move(axes)}, {"keepdims", keepdims}}};
@@ -96,7 +146,7 @@ const OpDef sum_def{.name = "sum",
                           return plan_reduce(
                               request, request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels));
                         },
-                    .simplify = simplify,
+                    .simplify = simplify_sum,
                     .samples = samples};
 
 const OpDef prod_def{.name = "prod",

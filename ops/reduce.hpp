@@ -25,7 +25,8 @@ struct ReduceOptions {
 // the error of a float sum grows with log n and its bits do not depend on the number of threads. Each throws Error if x
 // has no such axis, or for an axis given twice.
 
-/// The sum over the axes; of no elements: 0. Integers and booleans are summed in i64, which wraps around.
+/// The sum over the axes; of no elements: 0. Integers and booleans are summed in i64, which wraps around. A compiled
+/// sum along rows applies a factor that is the same in all elements of a row once, to the sum.
 [[nodiscard]] GRADLOOM_API Tensor sum(const Operand& x, const ReduceOptions& options = {});
 
 /// The product over the axes; of no elements: 1. Integers and booleans are multiplied in i64, which wraps around. The

@@ -144,6 +144,31 @@ BOOST_AUTO_TEST_CASE(reductions_of_single_elements) {
   BOOST_TEST(simplified([](auto x, auto) { return sum(x, {.axes = {0}}); }, DType::f32, {2, 3}) == "sum(x)");
 }
 
+BOOST_AUTO_TEST_CASE(factors_that_a_sum_of_rows_can_take_last) {
+  const ReduceOptions rows{.axes = {1}, .keepdims = true}, last{.axes = {-1}};
+  const auto check = [](const std::string& expected, const std::function<Tensor(Tensor, Tensor)>& f) {
+    BOOST_TEST(simplified(f) == expected);
+  };
+  check("neg(sum(x))", [&](auto x, auto) { return sum(-x, rows); });
+  check("mul(sum(x), max(y))", [&](auto x, auto y) { return sum(x * max(y, rows), rows); });
+  check("mul(sum(x), max(y))", [&](auto x, auto y) { return sum(max(y, rows) * x, last); });
+  check("div(sum(x), sign(max(x)))", [&](auto x, auto) { return sum(x / sign(max(x, rows)), rows); });
+  check("mul(sum(x), 3)", [&](auto x, auto) { return sum(x * 3, last); });
+  check("sub(mul(sum(x), max(y)), mul(sum(y), max(x)))",
+        [&](auto x, auto y) { return sum(x * max(y, rows) - y * max(x, rows), rows); });
+  // Not a factor that differs within a row, not half of what is added, and no other sums.
+  check("sum(mul(x, max(y)))", [&](auto x, auto y) { return sum(x * max(y, {.axes = {0}}), rows); });
+  check("sum(add(x, mul(y, max(x))))", [&](auto x, auto y) { return sum(x + y * max(x, rows), rows); });
+  check("sum(mul(x, 3))", [&](auto x, auto) { return sum(x * 3); });
+  check("sum(mul(x, 3))", [&](auto x, auto) { return sum(x * 3, {.axes = {0}}); });
+}
+
+BOOST_AUTO_TEST_CASE(powers_of_two_go_with_single_numbers) {
+  const ReduceOptions rows{.axes = {1}, .keepdims = true};
+  BOOST_TEST(simplified([&](auto x, auto y) { return x * 2 * max(y, rows); }) == "mul(x, mul(max(y), 2))");
+  BOOST_TEST(simplified([&](auto x, auto y) { return x * 3 * max(y, rows); }) == "mul(mul(x, 3), max(y))");
+}
+
 BOOST_AUTO_TEST_CASE(matmul_takes_transposes_as_flags) {
   Graph g;
   const Tensor a = g.input("a", {2, 4, 3}), b = g.input("b", {4, 5});
