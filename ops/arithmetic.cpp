@@ -8,6 +8,8 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
 
 struct Add {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V a, V b) const {
     if constexpr (std::is_integral_v<V>)
@@ -17,6 +19,8 @@ struct Add {
   }
 };
 struct Sub {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V a, V b) const {
     if constexpr (std::is_integral_v<V>)
@@ -26,6 +30,8 @@ struct Sub {
   }
 };
 struct Mul {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V a, V b) const {
     if constexpr (std::is_integral_v<V>)
@@ -50,6 +56,8 @@ struct Div {
   }
 };
 struct Neg {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V a) const {
     if constexpr (std::is_integral_v<V>)

@@ -7,36 +7,48 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
 
 struct Equal {
+  static constexpr bool cheap = true;
+
   template <class V>
   auto operator()(V a, V b) const {
     return a == b;
   }
 };
 struct NotEqual {
+  static constexpr bool cheap = true;
+
   template <class V>
   auto operator()(V a, V b) const {
     return !(a == b);  // xsimd 8.1 has nan != nan false on AVX
   }
 };
 struct Less {
+  static constexpr bool cheap = true;
+
   template <class V>
   auto operator()(V a, V b) const {
     return a < b;
   }
 };
 struct LessEqual {
+  static constexpr bool cheap = true;
+
   template <class V>
   auto operator()(V a, V b) const {
     return a <= b;
   }
 };
 struct Greater {
+  static constexpr bool cheap = true;
+
   template <class V>
   auto operator()(V a, V b) const {
     return a > b;
   }
 };
 struct GreaterEqual {
+  static constexpr bool cheap = true;
+
   template <class V>
   auto operator()(V a, V b) const {
     return a >= b;

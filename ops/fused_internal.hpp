@@ -9,7 +9,7 @@
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
-inline constexpr int64_t registers = 8;
+inline constexpr int64_t registers = fused_registers;
 template <class T>
 using Register = typename Batch<T>::register_type;
 
@@ -17,11 +17,18 @@ template <class T>
 using Handler = void (*)(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
                          Register<T> e, Register<T> f, Register<T> g, Register<T> h);
 
-/// The handlers of an op in programs of T, by which input is in the registers, and which of the others (bits) are one
-/// number: that is loaded once instead of once for each register, and loads are what limits a cheap op.
+/// Handlers of an op, by which input is in the registers, and which of the others (bits) are one number: that is loaded
+/// once instead of once for each register, and loads are what limits a cheap op.
+template <class T>
+struct ByInput {
+  Handler<T> of[3][4] = {};
+};
+
+/// The handlers of an op in programs of T, by the cells that they stand for (FusedAlong as a number). A functor that
+/// declares a member `cheap` has them all: a jump costs as much as its work.
 template <class T>
 struct OpHandlers {
-  Handler<T> by_input[3][4] = {};
+  ByInput<T> along[4] = {};
 };
 
 template <class T>
@@ -66,21 +73,33 @@ inline Batch<T> kept(Mask<T> value) {
 }
 
 /// The handler that does `Step` to each register. A Step is made from its cell and where the block is, takes a register
-/// and its number, and says how many cells it is long.
-template <class T, class Step>
+/// and its number, and says how many cells it is long. `Along`: the cell before it loads the registers, or the one
+/// after it stores them, and this handler does it too.
+template <class T, class Step, int Along = 0>
 [[gnu::flatten]] void handle(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c,
                              Register<T> d, Register<T> e, Register<T> f, Register<T> g, Register<T> h) {
   using V = Batch<T>;
-  const Step step(cell, at);
-  a = step(V(a), 0);
-  b = step(V(b), 1);
-  c = step(V(c), 2);
-  d = step(V(d), 3);
-  e = step(V(e), 4);
-  f = step(V(f), 5);
-  g = step(V(g), 6);
-  h = step(V(h), 7);
-  const FusedCell* const next = cell + Step::cells;
+  constexpr bool loads = (Along & static_cast<int>(FusedAlong::load)) != 0,
+                 stores = (Along & static_cast<int>(FusedAlong::store)) != 0;
+  const FusedCell* const own = cell + (loads ? 1 : 0);
+  const FusedCell* next = own + Step::cells;
+  const T* const from = loads ? operand<T>(cell, at) : nullptr;
+  T* const to = stores ? operand<T>(next, at) : nullptr;
+  const Step step(own, at);
+  const auto one = [&](Register<T> x, int64_t i) {
+    const V y = step(loads ? load(from + i * lanes<T>) : V(x), i);
+    if constexpr (stores) store(to + i * lanes<T>, y);
+    return y;
+  };
+  a = one(a, 0);
+  b = one(b, 1);
+  c = one(c, 2);
+  d = one(d, 3);
+  e = one(e, 4);
+  f = one(f, 5);
+  g = one(g, 6);
+  h = one(h, 7);
+  next += stores ? 1 : 0;
   return reinterpret_cast<Handler<T>>(next->run)(next, at, a, b, c, d, e, f, g, h);
 }
 
@@ -157,29 +176,39 @@ struct MaskBinary {
   }
 };
 
-template <class T, class F>
-constexpr OpHandlers<T> ternary_handlers() {
+template <class T, class F, int Along>
+constexpr ByInput<T> ternary_handlers() {
   const auto handlers = []<int... Uniform>(std::integer_sequence<int, Uniform...>) {
-    return OpHandlers<T>{{{handle<T, Ternary<T, F, 0, Uniform>>...},
-                          {handle<T, Ternary<T, F, 1, Uniform>>...},
-                          {handle<T, Ternary<T, F, 2, Uniform>>...}}};
+    return ByInput<T>{{{handle<T, Ternary<T, F, 0, Uniform>, Along>...},
+                       {handle<T, Ternary<T, F, 1, Uniform>, Along>...},
+                       {handle<T, Ternary<T, F, 2, Uniform>, Along>...}}};
   };
   return handlers(std::make_integer_sequence<int, 4>());
 }
 
 /// The handlers made from a functor over vectors of T.
-template <class T, class F>
-constexpr OpHandlers<T> op_handlers() {
+template <class T, class F, int Along>
+constexpr ByInput<T> vector_handlers() {
   using V = Batch<T>;
   if constexpr (requires { F::selects; }) {
-    return ternary_handlers<T, F>();
+    return ternary_handlers<T, F, Along>();
   } else if constexpr (std::is_invocable_v<F, V>) {
-    return {{{handle<T, Unary<T, F>>}}};
+    return {{{handle<T, Unary<T, F>, Along>}}};
   } else if constexpr (std::is_invocable_v<F, V, V>) {
-    return {{{handle<T, Binary<T, F, false, false>>, handle<T, Binary<T, F, false, true>>},
-             {handle<T, Binary<T, F, true, false>>, handle<T, Binary<T, F, true, true>>}}};
+    return {{{handle<T, Binary<T, F, false, false>, Along>, handle<T, Binary<T, F, false, true>, Along>},
+             {handle<T, Binary<T, F, true, false>, Along>, handle<T, Binary<T, F, true, true>, Along>}}};
   } else {
-    return ternary_handlers<T, F>();
+    return ternary_handlers<T, F, Along>();
+  }
+}
+
+template <class T, class F>
+constexpr OpHandlers<T> op_handlers() {
+  if constexpr (requires { F::cheap; }) {
+    return {{vector_handlers<T, F, 0>(), vector_handlers<T, F, 1>(), vector_handlers<T, F, 2>(),
+             vector_handlers<T, F, 3>()}};
+  } else {
+    return {{vector_handlers<T, F, 0>()}};
   }
 }
 
@@ -187,10 +216,10 @@ constexpr OpHandlers<T> op_handlers() {
 template <class T, class F>
 constexpr OpHandlers<T> mask_handlers() {
   if constexpr (std::is_invocable_v<F, Mask<T>>) {
-    return {{{handle<T, MaskUnary<T, F>>}}};
+    return {{ByInput<T>{{{handle<T, MaskUnary<T, F>>}}}}};
   } else {
-    return {{{handle<T, MaskBinary<T, F, false, false>>, handle<T, MaskBinary<T, F, false, true>>},
-             {handle<T, MaskBinary<T, F, true, false>>, handle<T, MaskBinary<T, F, true, true>>}}};
+    return {{ByInput<T>{{{handle<T, MaskBinary<T, F, false, false>>, handle<T, MaskBinary<T, F, false, true>>},
+                         {handle<T, MaskBinary<T, F, true, false>>, handle<T, MaskBinary<T, F, true, true>>}}}}};
   }
 }
 

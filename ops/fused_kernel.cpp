@@ -147,10 +147,22 @@ struct AddTo {
 };
 
 /// Combines the block to one vector, and that with the accumulator. `Part`: only the first `stride` elements.
-template <class T, class Op, bool Part>
+template <class T, class Op, bool Part, bool Loads>
 void reduce_block(const FusedCell* cell, int64_t at, Register<T> a, Register<T> b, Register<T> c, Register<T> d,
                   Register<T> e, Register<T> f, Register<T> g, Register<T> h) {
   using V = Batch<T>;
+  if constexpr (Loads) {
+    const T* const from = operand<T>(cell, at);
+    a = load(from);
+    b = load(from + lanes<T>);
+    c = load(from + 2 * lanes<T>);
+    d = load(from + 3 * lanes<T>);
+    e = load(from + 4 * lanes<T>);
+    f = load(from + 5 * lanes<T>);
+    g = load(from + 6 * lanes<T>);
+    h = load(from + 7 * lanes<T>);
+    ++cell;
+  }
   T* const accumulator = static_cast<T*>(cell->base);
   V all;
   if constexpr (Part) {
@@ -220,6 +232,8 @@ FusedHandler step_of(FusedStep step) noexcept {
       return erased<T, StoreStreaming<T>>();
     case FusedStep::add_to:
       return erased<T, AddTo<T>>();
+    case FusedStep::load_add_to:
+      return reinterpret_cast<FusedHandler>(handle<T, AddTo<T>, static_cast<int>(FusedAlong::load)>);
     case FusedStep::call:
       return reinterpret_cast<FusedHandler>(call_loop<T>);
     case FusedStep::end:
@@ -229,14 +243,15 @@ FusedHandler step_of(FusedStep step) noexcept {
 }
 
 template <class T>
-FusedHandler op_of(const FusedHandlers& handlers, int in_registers, int uniform) noexcept {
+FusedHandler op_of(const FusedHandlers& handlers, int in_registers, int uniform, FusedAlong along) noexcept {
   const auto& typed = *static_cast<const OpHandlers<T>*>(handlers.handlers);
-  return reinterpret_cast<FusedHandler>(typed.by_input[in_registers][uniform]);
+  return reinterpret_cast<FusedHandler>(typed.along[static_cast<int>(along)].of[in_registers][uniform]);
 }
 
-template <class T, class Op>
-FusedHandler reduce_with(bool part) {
-  return reinterpret_cast<FusedHandler>(part ? reduce_block<T, Op, true> : reduce_block<T, Op, false>);
+template <class T, class Op, bool Part>
+FusedHandler reduce_with(FusedAlong along) {
+  return reinterpret_cast<FusedHandler>(along == FusedAlong::load ? reduce_block<T, Op, Part, true>
+                                                                  : reduce_block<T, Op, Part, false>);
 }
 
 /// Calls use(Op{}) with the functor that `reduce` names.
@@ -256,8 +271,10 @@ auto with(FusedReduce reduce, Use use) {
 }
 
 template <class T>
-FusedHandler reduce_of(FusedReduce reduce, bool part) noexcept {
-  return with(reduce, [part]<class Op>(Op) { return reduce_with<T, Op>(part); });
+FusedHandler reduce_of(FusedReduce reduce, bool part, FusedAlong along) noexcept {
+  return with(reduce, [part, along]<class Op>(Op) {
+    return part ? reduce_with<T, Op, true>(along) : reduce_with<T, Op, false>(along);
+  });
 }
 
 template <class T>

@@ -39,6 +39,7 @@ enum class FusedStep : uint8_t {
   store_uniform,    ///< what is the same in all lanes: one vector of it
   store_streaming,  ///< past the caches; `base` is aligned to a vector
   add_to,           ///< what is in memory, of the lane type
+  load_add_to,      ///< a load and an add_to, from the load's cell
   call,             ///< of a PointwiseLoop on memory: see fused_call_cells
   end
 };
@@ -46,6 +47,10 @@ enum class FusedStep : uint8_t {
 /// What a FusedStep::call finds in its cell and those behind it: `base` the loop, `moves` how many inputs; then a cell
 /// for each input and one for the output, whose `stride` is the size of an element.
 inline constexpr int fused_call_cells = 2;  // besides the inputs
+
+/// What a handler does besides its own cell's work, as bits: the load before it, the store after it, of a block as
+/// FusedStep::load and store move it. Its run then stands in the first of those cells.
+enum class FusedAlong : uint8_t { nothing = 0, load = 1, store = 2, both = 3 };
 
 enum class FusedReduce : uint8_t { sum, prod, max, min };
 
@@ -58,10 +63,12 @@ struct FusedKernels {
   int64_t rows_per_block = 0;  ///< a block of rows is that high; all its columns are one or two vectors
   FusedHandler (*step)(FusedStep step) noexcept = nullptr;
   /// The handler of an op for its i-th input in the registers and all others in memory, of which those whose bit is set
-  /// in `uniform` (the first of them is bit 0) are one number: only the first element of their block is read.
-  FusedHandler (*op)(const FusedHandlers& handlers, int in_registers, int uniform) noexcept = nullptr;
-  /// Combines the block with an accumulator, a vector; `part`: only the first `stride` elements of the block.
-  FusedHandler (*reduce)(FusedReduce reduce, bool part) noexcept = nullptr;
+  /// in `uniform` (the first of them is bit 0) are one number: only the first element of their block is read. Null if
+  /// the op has none that takes those neighbours along.
+  FusedHandler (*op)(const FusedHandlers& handlers, int in_registers, int uniform, FusedAlong along) noexcept = nullptr;
+  /// Combines the block with an accumulator, a vector; `part`: only the first `stride` elements of the block; `along`:
+  /// nothing or load.
+  FusedHandler (*reduce)(FusedReduce reduce, bool part, FusedAlong along) noexcept = nullptr;
   /// Runs the program at begin, begin + step, ... below end.
   void (*run)(const FusedCell* program, int64_t begin, int64_t end, int64_t step) noexcept = nullptr;
   /// Sets an accumulator to what changes nothing.

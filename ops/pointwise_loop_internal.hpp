@@ -142,6 +142,7 @@ struct PointwiseLoopOf {
 template <class F, class... T>
 constexpr PointwiseKernels make_pointwise_kernels(Types<T...>) {
   PointwiseKernels kernels;
+  kernels.cheap = requires { F::cheap; };
   ((kernels.loops[dtype_index<T>] = PointwiseLoopOf<F, T>::run), ...);
   if constexpr ((std::is_same_v<T, float> || ...)) kernels.fused[0] = {&op_handlers_of<float, F>, false};
   if constexpr ((std::is_same_v<T, double> || ...)) kernels.fused[1] = {&op_handlers_of<double, F>, false};

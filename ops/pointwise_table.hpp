@@ -18,6 +18,7 @@ struct FusedHandlers {
 /// The kernels of one op for one instruction set.
 struct PointwiseKernels {
   PointwiseLoop loops[6] = {};  ///< by the dtype (as a number) of the op's last input; null if not supported
+  bool cheap = false;           ///< its work is an instruction or a few: as cheap to do again as to store and load
   FusedHandlers fused[2] = {};  ///< in programs of f32 and of f64; without them a program calls the loop
 };
 

@@ -8,6 +8,8 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
 
 struct Square {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V x) const {
     if constexpr (std::is_integral_v<V>) {

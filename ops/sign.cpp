@@ -8,6 +8,8 @@ namespace {
 
 // The lowest integer has no positive twin and stays.
 struct Abs {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V x) const {
     if constexpr (std::is_signed_v<V> && std::is_integral_v<V>) {
@@ -20,6 +22,8 @@ struct Abs {
   }
 };
 struct Sign {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V x) const {
     if constexpr (std::is_integral_v<V>) {

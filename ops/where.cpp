@@ -7,6 +7,7 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
 
 struct Where {
+  static constexpr bool cheap = true;
   static constexpr bool selects = true;
 
   template <class M, class V>

@@ -102,7 +102,7 @@ void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::
     if (reduction != reducing.end()) {
       if (program_.place(reduction->place).kind == FusedPlace::Kind::block) {
         reduces_.push_back({static_cast<int>(program_.cells.size()), reduction->reduce});
-        emit(program_.kernels->reduce(reduction->reduce, false), reduction->place, true);
+        emit(program_.kernels->reduce(reduction->reduce, false, FusedAlong::nothing), reduction->place, true);
       } else {
         assert(reduction->reduce == FusedReduce::sum);
         emit_step(FusedStep::add_to, reduction->place);
@@ -212,7 +212,8 @@ void FusedBuilder::emit_in_registers(const Node& node) {
     if (program_.place(home(input(i)).lanes).uniform) uniform |= bit;
     bit *= 2;
   }
-  const FusedHandler handler = program_.kernels->op(fused, chosen, uniform);
+  const FusedHandler handler = program_.kernels->op(fused, chosen, uniform, FusedAlong::nothing);
+  ops_.push_back({static_cast<int>(program_.cells.size()), std::max(1, count - 1), &fused, chosen, uniform});
   if (count == 1) emit(handler);
   for (int i = 0; i < count; ++i) {
     if (i == chosen) continue;
@@ -403,6 +404,28 @@ int FusedBuilder::first_write(int place) const {
   return found == first_write_.end() ? static_cast<int>(program_.cells.size()) : found->second;
 }
 
+// A jump costs as much as a cheap op's work, and so does going through a register's value twice. Loads and stores
+// beside such an op are done by its handler, which then stands in the first of their cells.
+void FusedBuilder::take_neighbours_along(std::vector<FusedCell>& cells, bool part) const {
+  const FusedKernels& kernels = *program_.kernels;
+  const FusedHandler loading = kernels.step(FusedStep::load), storing = kernels.step(FusedStep::store),
+                     adding = kernels.step(FusedStep::add_to);
+  const auto run = [&](int cell) -> FusedHandler& { return cells[static_cast<size_t>(cell)].run; };
+  for (const OpCell& op : ops_) {
+    const bool loads = op.cell > 0 && run(op.cell - 1) == loading, stores = run(op.cell + op.cells) == storing;
+    const auto along = static_cast<FusedAlong>((loads ? 1 : 0) + (stores ? 2 : 0));
+    if (const FusedHandler both = kernels.op(*op.handlers, op.in_registers, op.uniform, along); both != nullptr)
+      run(op.cell - (loads ? 1 : 0)) = both;
+  }
+  for (const ReduceCell& reduce : reduces_) {
+    if (reduce.cell > 0 && run(reduce.cell - 1) == loading)
+      run(reduce.cell - 1) = kernels.reduce(reduce.reduce, part, FusedAlong::load);
+  }
+  for (size_t i = 1; i < cells.size(); ++i) {
+    if (cells[i].run == adding && cells[i - 1].run == loading) cells[i - 1].run = kernels.step(FusedStep::load_add_to);
+  }
+}
+
 FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
   program_.cells_of.resize(program_.places.size());
   for (const auto& [cell, place] : program_.uses) program_.cells_of[static_cast<size_t>(place)].push_back(cell);
@@ -410,7 +433,10 @@ FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
     if (program_.places[i].kind == FusedPlace::Kind::input) program_.input_streams.push_back(static_cast<int>(i));
     if (program_.places[i].kind == FusedPlace::Kind::output) program_.output_streams.push_back(static_cast<int>(i));
   }
-  if (rows_) return std::move(program_);
+  if (rows_) {
+    take_neighbours_along(program_.cells, false);
+    return std::move(program_);
+  }
   const FusedHandler store = program_.kernels->step(FusedStep::store);
   for (const auto& [cell, place] : program_.uses) {
     FusedHandler& run = program_.cells[static_cast<size_t>(cell)].run;
@@ -428,7 +454,8 @@ FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
     if (program_.place(place).is_stream()) program_.tail[static_cast<size_t>(cell)].moves = 0;
   }
   for (const ReduceCell& reduce : reduces_) {
-    program_.tail[static_cast<size_t>(reduce.cell)].run = program_.kernels->reduce(reduce.reduce, true);
+    program_.tail[static_cast<size_t>(reduce.cell)].run =
+        program_.kernels->reduce(reduce.reduce, true, FusedAlong::nothing);
     program_.tail_counts.push_back(reduce.cell);
   }
   for (const auto& [cell, place] : program_.uses) {
@@ -441,6 +468,8 @@ FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
       program_.streaming.push_back({cell, place});
     }
   }
+  take_neighbours_along(program_.cells, false);
+  take_neighbours_along(program_.tail, true);
   return std::move(program_);
 }
 

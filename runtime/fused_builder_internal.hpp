@@ -124,6 +124,7 @@ class FusedBuilder {
   FusedCell& emit(FusedHandler run, int place, bool writes);
   void emit_step(FusedStep step, int place);
   void read_whole(int place);
+  void take_neighbours_along(std::vector<FusedCell>& cells, bool part) const;
 
   const Graph& body_;
   const DType lane_;
@@ -139,6 +140,12 @@ class FusedBuilder {
     FusedReduce reduce;
   };
   std::vector<ReduceCell> reduces_;
+  struct OpCell {
+    int cell, cells;
+    const FusedHandlers* handlers;
+    int in_registers, uniform;
+  };
+  std::vector<OpCell> ops_;
   std::map<int, int> last_read_, first_write_;  // by place
   int in_registers_ = none;
 };
