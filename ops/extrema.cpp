@@ -7,6 +7,8 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 namespace {
 
 struct Maximum {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V a, V b) const {
     if constexpr (std::is_integral_v<V>) {
@@ -17,12 +19,38 @@ struct Maximum {
   }
 };
 struct Minimum {
+  static constexpr bool cheap = true;
+
   template <class V>
   V operator()(V a, V b) const {
     if constexpr (std::is_integral_v<V>) {
       return a < b ? a : b;
     } else {
       return math::minimum(a, b);
+    }
+  }
+};
+struct AtLeast {
+  static constexpr bool cheap = true;
+
+  template <class V>
+  V operator()(V x, V low) const {
+    if constexpr (std::is_integral_v<V>) {
+      return x < low ? low : x;
+    } else {
+      return xsimd::max(low, x);  // the instruction returns its second operand if either is nan, and for equal zeros
+    }
+  }
+};
+struct AtMost {
+  static constexpr bool cheap = true;
+
+  template <class V>
+  V operator()(V x, V high) const {
+    if constexpr (std::is_integral_v<V>) {
+      return x > high ? high : x;
+    } else {
+      return xsimd::min(high, x);
     }
   }
 };
@@ -40,6 +68,8 @@ struct Clamp {
 
 GRADLOOM_POINTWISE(maximum, Maximum, numbers)
 GRADLOOM_POINTWISE(minimum, Minimum, numbers)
+GRADLOOM_POINTWISE(at_least, AtLeast, numbers)
+GRADLOOM_POINTWISE(at_most, AtMost, numbers)
 GRADLOOM_POINTWISE(clamp, Clamp, numbers)
 
 #ifndef GRADLOOM_KERNEL_ISA
@@ -54,6 +84,7 @@ GRADLOOM_POINTWISE(clamp, Clamp, numbers)
 #include <gradloom/ops/where.hpp>
 
 #include <cmath>
+#include <optional>
 
 namespace gradloom::inline v0 {
 
@@ -80,8 +111,24 @@ Gradients clamp_vjp(const Vjp& v) {
   return {where(inside, v.cotangent(), 0), where(below, v.cotangent(), 0), where(above, v.cotangent(), 0)};
 }
 
-Tensor simplify(Graph&, const Node&, std::span<const Tensor> inputs) {
-  return equal_values(inputs[0], inputs[1]) ? inputs[0] : Tensor();
+/// A number beside which nan and the sign of zero take no care: one instruction does it.
+bool is_ordinary(const Tensor& x) {
+  const std::optional<double> value = uniform_value(x);
+  return value && !std::isnan(*value) && *value != 0;
+}
+
+/// For maximum and minimum, which `beside` is for ordinary numbers.
+Tensor simplify_extremum(const OpDef& beside, std::span<const Tensor> inputs) {
+  if (equal_values(inputs[0], inputs[1])) return inputs[0];
+  for (const int i : {0, 1}) {
+    if (is_ordinary(inputs[i])) return pointwise(beside, {inputs[1 - i], inputs[i]});
+  }
+  return {};
+}
+
+Tensor simplify_clamp(Graph&, const Node&, std::span<const Tensor> inputs) {
+  if (!is_ordinary(inputs[1]) || !is_ordinary(inputs[2])) return {};
+  return pointwise(at_most_def, {pointwise(at_least_def, {inputs[0], inputs[1]}), inputs[2]});
 }
 
 std::vector<Sample> clamp_samples() {
@@ -101,7 +148,8 @@ const OpDef maximum_def{
     .pointwise = &maximum_table,
     .reference = [](const double* x) { return larger(x[0], x[1]); },
     .properties = {.commutative = true},
-    .simplify = simplify,
+    .simplify = [](Graph&, const Node&,
+                   std::span<const Tensor> inputs) { return simplify_extremum(at_least_def, inputs); },
     .samples = [] { return pointwise_samples(2, -3, 3); }};
 
 const OpDef minimum_def{
@@ -113,8 +161,33 @@ const OpDef minimum_def{
     .pointwise = &minimum_table,
     .reference = [](const double* x) { return smaller(x[0], x[1]); },
     .properties = {.commutative = true},
-    .simplify = simplify,
+    .simplify = [](Graph&, const Node&,
+                   std::span<const Tensor> inputs) { return simplify_extremum(at_most_def, inputs); },
     .samples = [] { return pointwise_samples(2, -3, 3); }};
+
+const OpDef at_least_def{.name = "at_least",
+                         .inputs = {"x", "low"},
+                         .rule = "at_least needs two tensors of numbers, of one shape",
+                         .shape = pointwise_shape,
+                         .vjp = [](const Vjp& v) -> Gradients {
+                           const Tensor below = v.input(0) < v.input(1);
+                           return {where(below, 0, v.cotangent()), where(below, v.cotangent(), 0)};
+                         },
+                         .pointwise = &at_least_table,
+                         .reference = [](const double* x) { return x[0] < x[1] ? x[1] : x[0]; },
+                         .samples = [] { return pointwise_samples(2, -3, 3); }};
+
+const OpDef at_most_def{.name = "at_most",
+                        .inputs = {"x", "high"},
+                        .rule = "at_most needs two tensors of numbers, of one shape",
+                        .shape = pointwise_shape,
+                        .vjp = [](const Vjp& v) -> Gradients {
+                          const Tensor above = v.input(0) > v.input(1);
+                          return {where(above, 0, v.cotangent()), where(above, v.cotangent(), 0)};
+                        },
+                        .pointwise = &at_most_table,
+                        .reference = [](const double* x) { return x[0] > x[1] ? x[1] : x[0]; },
+                        .samples = [] { return pointwise_samples(2, -3, 3); }};
 
 const OpDef clamp_def{.name = "clamp",
                       .inputs = {"x", "low", "high"},
@@ -123,6 +196,7 @@ const OpDef clamp_def{.name = "clamp",
                       .vjp = clamp_vjp,
                       .pointwise = &clamp_table,
                       .reference = [](const double* x) { return smaller(larger(x[0], x[1]), x[2]); },
+                      .simplify = simplify_clamp,
                       .samples = clamp_samples};
 
 Tensor maximum(const Operand& a, const Operand& b) { return pointwise(maximum_def, {a, b}); }

@@ -163,6 +163,15 @@ BOOST_AUTO_TEST_CASE(factors_that_a_sum_of_rows_can_take_last) {
   check("sum(mul(x, 3))", [&](auto x, auto) { return sum(x * 3, {.axes = {0}}); });
 }
 
+BOOST_AUTO_TEST_CASE(extrema_beside_ordinary_numbers) {
+  BOOST_TEST(simplified([](auto x, auto) { return maximum(x, 2); }) == "at_least(x, 2)");
+  BOOST_TEST(simplified([](auto x, auto) { return minimum(2, x); }) == "at_most(x, 2)");
+  BOOST_TEST(simplified([](auto x, auto) { return clamp(x, -1, 5); }) == "at_most(at_least(x, -1), 5)");
+  // The sign of zero: maximum(-0, 0) is 0.
+  BOOST_TEST(simplified([](auto x, auto) { return maximum(x, 0); }) == "maximum(x, 0)");
+  BOOST_TEST(simplified([](auto x, auto y) { return clamp(x, y, 5); }) == "clamp(x, y, 5)");
+}
+
 BOOST_AUTO_TEST_CASE(powers_of_two_go_with_single_numbers) {
   const ReduceOptions rows{.axes = {1}, .keepdims = true};
   BOOST_TEST(simplified([&](auto x, auto y) { return x * 2 * max(y, rows); }) == "mul(x, mul(max(y), 2))");
