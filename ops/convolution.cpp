@@ -7,6 +7,8 @@
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
 
@@ -150,6 +152,12 @@ std::vector<TensorType> weight_gradient_shape(const ShapeContext& context) {
 
 // ---- gradient
 
+Numbers kernel_of(const Tensor& weights) {
+  Numbers kernel;
+  for (int axis = 0; axis + 2 < weights.rank(); ++axis) kernel.push_back(weights.dim(axis).value());
+  return kernel;
+}
+
 Attributes settings_of(const Attributes& attributes) {
   Attributes settings;
   for (const char* name : {"strides", "dilations", "low", "high"}) settings.set(name, attributes.get<Numbers>(name));
@@ -170,9 +178,7 @@ Tensor to_data(const Vjp& v, const Tensor& g, const Tensor& w, const Tensor& x) 
 
 Tensor to_weights(const Vjp& v, const Tensor& x, const Tensor& g, const Tensor& w) {
   Attributes attributes = settings_of(v.attributes());
-  Numbers kernel;
-  for (int axis = 0; axis + 2 < w.rank(); ++axis) kernel.push_back(w.dim(axis).value());
-  attributes.set("kernel", std::move(kernel));
+  attributes.set("kernel", kernel_of(w));
   return v.graph().add(convolution_weight_gradient_def, std::array{x, g}, std::move(attributes), v.node().location);
 }
 
@@ -189,6 +195,31 @@ Gradients data_gradient_vjp(const Vjp& v) {
 Gradients weight_gradient_vjp(const Vjp& v) {
   const Tensor x = v.input(0), g = v.input(1), w = v.cotangent();
   return {to_data(v, g, w, x), forward(v, x, w)};
+}
+
+// ---- simplify: windows of one element, side by side, are rows of a matrix product (the gradient of the weights is as
+// fast as it is)
+
+bool is_matmul(const Node& node, std::span<const Tensor> inputs, const Numbers& kernel) {
+  const Attributes& attributes = node.attributes;
+  const auto all = [](const Numbers& numbers, int64_t value) {
+    return std::all_of(numbers.begin(), numbers.end(), [&](int64_t number) { return number == value; });
+  };
+  return inputs[0].shape().known() && all(kernel, 1) && all(attributes.get<Numbers>("strides"), 1) &&
+         all(attributes.get<Numbers>("low"), 0) && all(attributes.get<Numbers>("high"), 0) &&
+         attributes.get<int64_t>("groups") == 1;
+}
+
+Tensor simplify(Graph&, const Node& node, std::span<const Tensor> inputs) {
+  if (!is_matmul(node, inputs, kernel_of(inputs[1]))) return {};
+  const Tensor& w = inputs[1];
+  return matmul(inputs[0], reshape(w, {w.dim(-2), w.dim(-1)}));
+}
+
+Tensor simplify_data_gradient(Graph&, const Node& node, std::span<const Tensor> inputs) {
+  if (!is_matmul(node, inputs, kernel_of(inputs[1]))) return {};
+  const Tensor& w = inputs[1];
+  return matmul(inputs[0], reshape(w, {w.dim(-2), w.dim(-1)}), {.transpose_b = true});
 }
 
 // ---- samples: [n, size, channels] and so on; each op sees the same convolutions from another side
@@ -326,6 +357,7 @@ const OpDef convolution_def{
     .shape = shape,
     .vjp = vjp,
     .plan = plan_convolution,
+    .simplify = simplify,
     .samples = samples};
 
 const OpDef convolution_data_gradient_def{
@@ -335,7 +367,8 @@ const OpDef convolution_data_gradient_def{
         "convolution_data_gradient needs gradient [batch, windows..., out] and weights [kernel..., in / groups, out]",
     .shape = data_gradient_shape,
     .vjp = data_gradient_vjp,
-    .plan = plan_convolution_data_gradient,
+    .plan = plan_convolution,
+    .simplify = simplify_data_gradient,
     .samples = data_gradient_samples};
 
 const OpDef convolution_weight_gradient_def{

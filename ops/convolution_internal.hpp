@@ -41,8 +41,8 @@ struct OwnedWindowShape {
 [[nodiscard]] std::vector<std::shared_ptr<const OwnedWindowShape>> data_gradient_products(
     const ConvolutionSizes& sizes);
 
+/// Of the convolution and of the gradient of its data.
 [[nodiscard]] KernelPlan plan_convolution(const KernelRequest& request);
-[[nodiscard]] KernelPlan plan_convolution_data_gradient(const KernelRequest& request);
 [[nodiscard]] KernelPlan plan_convolution_weight_gradient(const KernelRequest& request);
 
 }  // namespace gradloom::inline v0

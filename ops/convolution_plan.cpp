@@ -1,6 +1,7 @@
 // How the three ops of a convolution run.
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
 
 #include <algorithm>
 
@@ -206,97 +207,98 @@ struct Piece {
 constexpr int64_t row_unit = 16, least_rows = 48;
 
 template <class T>
-struct ConvolutionParams {
-  const WindowKernels<T>* kernels;
-  std::vector<Piece> pieces;
-  int64_t panels = 0;
+class WindowProducts : public FusibleProduct<T> {
+ public:
+  WindowProducts(const WindowKernels<T>& kernels, const Products& products) : kernels_(kernels) {
+    int64_t packed = 0;
+    double work = 0;
+    for (const auto& product : products) {
+      const WindowShape& s = product->shape;
+      const int64_t panels = kernels_.panels(s);
+      this->rows += s.positions();
+      this->columns = s.columns;
+      if (s.positions() == 0 || panels == 0) continue;
+      Piece piece{product, this->chunks, 1, 1, panels_, panels, packed};
+      const int64_t wanted = wanted_chunks(work_of(s));
+      piece.row_parts = std::clamp<int64_t>(s.positions() / least_rows, 1, wanted);
+      piece.panel_parts = std::clamp<int64_t>(wanted / piece.row_parts, 1, panels);
+      pieces_.push_back(piece);
+      panels_ += panels;
+      this->chunks += piece.row_parts * piece.panel_parts;
+      packed += (kernels_.packed_size(s) + 15) / 16 * 16;
+      this->scratch_bytes = std::max(this->scratch_bytes, kernels_.workspace_bytes(s));
+      work += work_of(s);
+    }
+    constexpr int64_t pack_grain = 16 * 1024;  // elements
+    this->prepare_chunks = std::min(panels_, chunk_count(packed, pack_grain));
+    this->shared_bytes = static_cast<size_t>(packed) * sizeof(T);
+    this->nanoseconds = nanoseconds_of(work);
+  }
+
+  void prepare(int64_t chunk, const ProductMemory<T>& memory) const override {
+    const int64_t end = chunk_begin(panels_, this->prepare_chunks, chunk + 1);
+    for (int64_t panel = chunk_begin(panels_, this->prepare_chunks, chunk); panel < end; ++panel) {
+      const Piece& piece = piece_of(&Piece::first_panel, panel);
+      kernels_.pack(piece.product->shape, memory.b, panel - piece.first_panel, 1,
+                    static_cast<T*>(memory.shared) + piece.packed);
+    }
+  }
+
+  void finish(int64_t chunk, const ProductMemory<T>& memory) const override {
+    const Part part = part_of(chunk);
+    const WindowShape& shape = part.piece.product->shape;
+    kernels_.run({.shape = &shape,
+                  .data = memory.a,
+                  .packed = static_cast<const T*>(memory.shared) + part.piece.packed,
+                  .result = memory.result,
+                  .row = part.rows.begin,
+                  .rows = part.rows.size,
+                  .panel = part.panels.begin,
+                  .panels = part.panels.size,
+                  .epilogue = memory.epilogue},
+                 memory.scratch);
+  }
+
+  [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override {
+    const Part part = part_of(chunk);
+    const WindowShape& shape = part.piece.product->shape;
+    const int64_t data = shape.batch * shape.data_image / static_cast<int64_t>(pieces_.size());
+    ProductTraffic traffic;
+    if (part.panels.begin == 0) traffic.read += data * part.rows.size / shape.positions();
+    if (part.rows.begin == 0)
+      traffic.read += shape.depth() * shape.group_columns() * part.panels.size / part.piece.panels * shape.groups;
+    traffic.made = part.rows.size * shape.columns * part.panels.size / part.piece.panels;
+    return traffic;
+  }
+
+ private:
+  /// The piece whose range of chunks or panels holds `i`.
+  [[nodiscard]] const Piece& piece_of(int64_t Piece::*first, int64_t i) const {
+    const auto after = std::upper_bound(pieces_.begin(), pieces_.end(), i,
+                                        [&](int64_t value, const Piece& piece) { return value < piece.*first; });
+    return *std::prev(after);
+  }
+
+  struct Part {
+    const Piece& piece;
+    GemmRange rows, panels;
+  };
+  [[nodiscard]] Part part_of(int64_t chunk) const {
+    const Piece& piece = piece_of(&Piece::first_chunk, chunk);
+    const int64_t i = chunk - piece.first_chunk, positions = piece.product->shape.positions();
+    const int64_t row = i / piece.panel_parts, panel = i % piece.panel_parts;
+    const int64_t units = (positions + row_unit - 1) / row_unit;
+    const int64_t begin = chunk_begin(units, piece.row_parts, row) * row_unit;
+    const int64_t end = std::min(positions, chunk_begin(units, piece.row_parts, row + 1) * row_unit);
+    return {piece,
+            {begin, end - begin},
+            {chunk_begin(piece.panels, piece.panel_parts, panel), chunk_size(piece.panels, piece.panel_parts, panel)}};
+  }
+
+  const WindowKernels<T>& kernels_;
+  std::vector<Piece> pieces_;
+  int64_t panels_ = 0;
 };
-
-/// The piece whose range of chunks or panels holds `i`.
-template <class T>
-const Piece& piece_of(const ConvolutionParams<T>& params, int64_t Piece::*first, int64_t i) {
-  const auto after = std::upper_bound(params.pieces.begin(), params.pieces.end(), i,
-                                      [&](int64_t value, const Piece& piece) { return value < piece.*first; });
-  return *std::prev(after);
-}
-
-template <class T>
-void pack_weights(const KernelCall& call) {
-  const auto& params = *static_cast<const ConvolutionParams<T>*>(call.params);
-  const int64_t end = chunk_begin(params.panels, call.chunks, call.chunk + 1);
-  for (int64_t panel = chunk_begin(params.panels, call.chunks, call.chunk); panel < end; ++panel) {
-    const Piece& piece = piece_of(params, &Piece::first_panel, panel);
-    const WindowShape& shape = piece.product->shape;
-    params.kernels->pack(shape, static_cast<const T*>(call.inputs[1]), panel - piece.first_panel, 1,
-                         static_cast<T*>(call.shared) + piece.packed);
-    call.count(shape.depth() * shape.columns / piece.panels * static_cast<int64_t>(sizeof(T)), 0);
-  }
-}
-
-template <class T>
-void run_products(const KernelCall& call) {
-  const auto& params = *static_cast<const ConvolutionParams<T>*>(call.params);
-  const Piece& piece = piece_of(params, &Piece::first_chunk, call.chunk);
-  const WindowShape& shape = piece.product->shape;
-  const int64_t chunk = call.chunk - piece.first_chunk;
-  const int64_t part = chunk / piece.panel_parts, panel_part = chunk % piece.panel_parts;
-  const int64_t units = (shape.positions() + row_unit - 1) / row_unit;
-  const int64_t begin = chunk_begin(units, piece.row_parts, part) * row_unit;
-  const int64_t end = std::min(shape.positions(), chunk_begin(units, piece.row_parts, part + 1) * row_unit);
-  const int64_t panel = chunk_begin(piece.panels, piece.panel_parts, panel_part);
-  const int64_t panel_end = chunk_begin(piece.panels, piece.panel_parts, panel_part + 1);
-  constexpr int64_t size = sizeof(T);
-  const int64_t data = shape.batch * shape.data_image / static_cast<int64_t>(params.pieces.size());
-  call.count(panel_part == 0 ? data * (end - begin) / shape.positions() * size : 0,
-             (end - begin) * shape.columns * (panel_end - panel) / piece.panels * size);
-  params.kernels->run({.shape = &shape,
-                       .data = static_cast<const T*>(call.inputs[0]),
-                       .packed = static_cast<const T*>(call.shared) + piece.packed,
-                       .result = static_cast<T*>(call.outputs[0]),
-                       .row = begin,
-                       .rows = end - begin,
-                       .panel = panel,
-                       .panels = panel_end - panel,
-                       .epilogue = nullptr},
-                      call.scratch);
-}
-
-template <class T>
-KernelPlan plan_products(const KernelRequest& request, const Products& products) {
-  KernelPlan plan;
-  auto params = std::make_shared<ConvolutionParams<T>>();
-  params->kernels = &kernels_of<T>(request);
-  int64_t chunks = 0, packed = 0;
-  double work = 0;
-  for (const auto& product : products) {
-    const WindowShape& s = product->shape;
-    const int64_t panels = params->kernels->panels(s);
-    if (s.positions() == 0 || panels == 0) continue;
-    Piece piece{product, chunks, 1, 1, params->panels, panels, packed};
-    const int64_t wanted = wanted_chunks(work_of(s));
-    piece.row_parts = std::clamp<int64_t>(s.positions() / least_rows, 1, wanted);
-    piece.panel_parts = std::clamp<int64_t>(wanted / piece.row_parts, 1, panels);
-    params->pieces.push_back(piece);
-    params->panels += panels;
-    chunks += piece.row_parts * piece.panel_parts;
-    packed += (params->kernels->packed_size(s) + 15) / 16 * 16;
-    plan.scratch_bytes = std::max(plan.scratch_bytes, params->kernels->workspace_bytes(s));
-    work += work_of(s);
-  }
-  if (chunks == 0) return plan;
-  plan.shared_bytes = static_cast<size_t>(packed) * sizeof(T);
-  constexpr int64_t pack_grain = 16 * 1024;  // elements
-  const int64_t pack_chunks = std::min(params->panels, chunk_count(packed, pack_grain));
-  plan.steps = {{pack_weights<T>, pack_chunks}, {run_products<T>, chunks}};
-  plan.nanoseconds = nanoseconds_of(work);
-  plan.params = std::move(params);
-  return plan;
-}
-
-KernelPlan plan_products(const KernelRequest& request, const Products& products) {
-  return request.output().dtype == DType::f64 ? plan_products<double>(request, products)
-                                              : plan_products<float>(request, products);
-}
 
 std::vector<int64_t> kernel_of(const std::vector<int64_t>& weights) { return {weights.begin(), weights.end() - 2}; }
 
@@ -388,18 +390,31 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   return plan;
 }
 
-}  // namespace
-
-KernelPlan plan_convolution(const KernelRequest& request) {
-  return plan_products(
-      request, forward_products(convolution_sizes(request.attributes(), request.input_sizes(0), request.output_sizes(),
-                                                  kernel_of(request.input_sizes(1)))));
+template <class T>
+std::shared_ptr<const FusibleProduct<T>> window_products(const KernelRequest& request) {
+  const std::vector<int64_t> kernel = kernel_of(request.input_sizes(1));
+  const bool is_forward = request.node().op == &convolution_def;
+  const ConvolutionSizes sizes =
+      is_forward ? convolution_sizes(request.attributes(), request.input_sizes(0), request.output_sizes(), kernel)
+                 : convolution_sizes(request.attributes(), request.output_sizes(), request.input_sizes(0), kernel);
+  return std::make_shared<WindowProducts<T>>(kernels_of<T>(request),
+                                             is_forward ? forward_products(sizes) : data_gradient_products(sizes));
 }
 
-KernelPlan plan_convolution_data_gradient(const KernelRequest& request) {
-  return plan_products(
-      request, data_gradient_products(convolution_sizes(request.attributes(), request.output_sizes(),
-                                                        request.input_sizes(0), kernel_of(request.input_sizes(1)))));
+}  // namespace
+
+template <>
+std::shared_ptr<const FusibleProduct<float>> convolution_product(const KernelRequest& request) {
+  return window_products<float>(request);
+}
+template <>
+std::shared_ptr<const FusibleProduct<double>> convolution_product(const KernelRequest& request) {
+  return window_products<double>(request);
+}
+
+KernelPlan plan_convolution(const KernelRequest& request) {
+  return request.output().dtype == DType::f64 ? plan_product(convolution_product<double>(request))
+                                              : plan_product(convolution_product<float>(request));
 }
 
 KernelPlan plan_convolution_weight_gradient(const KernelRequest& request) {

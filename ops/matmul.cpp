@@ -204,51 +204,68 @@ Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64
 }
 
 template <class T>
-void run_part(const KernelCall& call) {
-  multiply_part(*static_cast<const Products<T>*>(call.params), call.chunk, static_cast<const T*>(call.inputs[0]),
-                static_cast<const T*>(call.inputs[1]), static_cast<T*>(call.shared), call.scratch);
+Products<T> products_of(const KernelRequest& request, Multiply<T> multiply, const GemmKernels* kernels) {
+  return make_products<T>(request.input_sizes(0), request.input_sizes(1), request.output_sizes(),
+                          options_of(request.attributes()), multiply, kernels);
 }
 
 template <class T>
-void run_combine(const KernelCall& call) {
-  const auto& products = *static_cast<const Products<T>*>(call.params);
-  const ProductTraffic moved = chunk_traffic(products, call.chunk);
-  constexpr int64_t size = sizeof(T);
-  call.count(moved.read * size, moved.made * size);
-  combine_block(products, call.chunk, static_cast<T*>(call.outputs[0]), static_cast<const T*>(call.shared));
-}
+class MatmulProduct : public FusibleProduct<T> {
+ public:
+  explicit MatmulProduct(Products<T> products) : products_(std::move(products)) {
+    const GemmArgs<T>& args = products_.args;
+    this->rows = products_.count * args.m;
+    this->columns = args.n;
+    if (products_.groups == 0) return;
+    this->chunks = products_.chunks();
+    this->scratch_bytes = products_.scratch_bytes;
+    this->nanoseconds = products_.nanoseconds;
+    if (is_cut()) {
+      this->prepare_chunks = products_.parts();
+      this->shared_bytes = products_.partial_bytes();
+    }
+    this->needs_partials = args.k > kGemmChunk && !is_cut();
+  }
+
+  void prepare(int64_t chunk, const ProductMemory<T>& memory) const override {
+    multiply_part(products_, chunk, memory.a, memory.b, static_cast<T*>(memory.shared), memory.scratch);
+  }
+  void finish(int64_t chunk, const ProductMemory<T>& memory) const override {
+    if (is_cut()) {
+      combine_block(products_, chunk, memory.result, static_cast<const T*>(memory.shared), memory.epilogue);
+    } else {
+      multiply_chunk(products_, chunk, memory.a, memory.b, memory.result, memory.scratch, memory.epilogue);
+    }
+  }
+  [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override { return chunk_traffic(products_, chunk); }
+
+ private:
+  [[nodiscard]] bool is_cut() const { return products_.grid.depths > 1; }
+
+  Products<T> products_;
+};
 
 template <class T>
-KernelPlan plan_products(const KernelRequest& request, Multiply<T> multiply, const GemmKernels* kernels) {
-  auto products = std::make_shared<Products<T>>(make_products<T>(request.input_sizes(0), request.input_sizes(1),
-                                                                 request.output_sizes(),
-                                                                 options_of(request.attributes()), multiply, kernels));
+KernelPlan plan_integers(const KernelRequest& request) {
+  auto products = std::make_shared<Products<T>>(products_of<T>(request, multiply_integers<T>, nullptr));
   if (products->groups == 0) return {};
   KernelPlan plan;
   plan.steps = {{run<T>, products->chunks()}};
-  if constexpr (std::is_floating_point_v<T>) {
-    if (products->grid.depths > 1) {
-      plan.steps = {{run_part<T>, products->parts()}, {run_combine<T>, products->blocks()}};
-      plan.shared_bytes = products->partial_bytes();
-    }
-  }
   plan.nanoseconds = products->nanoseconds;
-  plan.scratch_bytes = products->scratch_bytes;
   plan.params = std::move(products);
   return plan;
 }
 
 KernelPlan plan(const KernelRequest& request) {
-  const GemmKernels& kernels = gemm_kernels_of(request.isa());
   switch (request.output().dtype) {
     case DType::f64:
-      return plan_products<double>(request, kernels.f64, &kernels);
+      return plan_product(matmul_product<double>(request));
     case DType::f32:
-      return plan_products<float>(request, kernels.f32, &kernels);
+      return plan_product(matmul_product<float>(request));
     case DType::i64:
-      return plan_products<int64_t>(request, multiply_integers<int64_t>, nullptr);
+      return plan_integers<int64_t>(request);
     default:
-      return plan_products<int32_t>(request, multiply_integers<int32_t>, nullptr);
+      return plan_integers<int32_t>(request);
   }
 }
 
@@ -264,18 +281,17 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-template <>
-Products<float> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
-                            const std::vector<int64_t>& c, Isa isa) {
-  const GemmKernels& kernels = gemm_kernels_of(isa);
-  return make_products<float>(a, b, c, options_of(matmul.attributes), kernels.f32, &kernels);
+template <class T>
+std::shared_ptr<const FusibleProduct<T>> matmul_product(const KernelRequest& request) {
+  const GemmKernels& kernels = gemm_kernels_of(request.isa());
+  if constexpr (std::is_same_v<T, double>) {
+    return std::make_shared<MatmulProduct<T>>(products_of<T>(request, kernels.f64, &kernels));
+  } else {
+    return std::make_shared<MatmulProduct<T>>(products_of<T>(request, kernels.f32, &kernels));
+  }
 }
-template <>
-Products<double> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
-                             const std::vector<int64_t>& c, Isa isa) {
-  const GemmKernels& kernels = gemm_kernels_of(isa);
-  return make_products<double>(a, b, c, options_of(matmul.attributes), kernels.f64, &kernels);
-}
+template std::shared_ptr<const FusibleProduct<float>> matmul_product(const KernelRequest& request);
+template std::shared_ptr<const FusibleProduct<double>> matmul_product(const KernelRequest& request);
 
 const OpDef matmul_def{.name = "matmul",
                        .inputs = {"lhs", "rhs"},

@@ -1,7 +1,7 @@
-// How a matmul node is cut into products and chunks; shared with regions that follow a product with more.
+// How a matmul node is cut into products and chunks.
 #pragma once
 
-#include <gradloom/graph/node.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/kernel.hpp>
 
@@ -39,11 +39,6 @@ struct Products {
   }
   [[nodiscard]] size_t partial_bytes() const { return static_cast<size_t>(blocks() * partials_of_block()) * sizeof(T); }
 };
-
-/// Of a matmul node over floats, whose operands and result have these sizes.
-template <class T>
-[[nodiscard]] Products<T> products_of(const Node& matmul, const std::vector<int64_t>& a, const std::vector<int64_t>& b,
-                                      const std::vector<int64_t>& c, Isa isa);
 
 /// One chunk of the products of `a` and `b`. `c` may be null if there is an epilogue and k is no more than kGemmChunk;
 /// the epilogue's rows are those of all products, one after the other.
@@ -97,11 +92,6 @@ void combine_block(const Products<T>& products, int64_t block, T* c, const T* pa
   args = gemm_block(args, products.grid, block / products.grid.cols, block % products.grid.cols);
   gemm_combine(args, partials + block * products.partials_of_block());
 }
-
-/// Elements that a chunk reads of A and B, and has of C. Blocks share their operands; each part of one is counted once.
-struct ProductTraffic {
-  int64_t read = 0, made = 0;
-};
 
 template <class T>
 [[nodiscard]] ProductTraffic chunk_traffic(const Products<T>& products, int64_t chunk) {

@@ -1,11 +1,11 @@
-// fuse: pointwise nodes that share an iteration space become one region, with the matrix product they follow and the
-// sums over its rows, or with reductions of their rows and what is computed from those.
+// fuse: pointwise nodes that share an iteration space become one region, with the product they follow and the sums
+// over its rows, or with reductions of their rows and what is computed from those.
 //
 // Groups grow from consumers to producers, so that a node joins the code that needs its result: what only the backward
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
 // path leads from one to the other through a third, which would close a circle.
 #include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
@@ -23,8 +23,6 @@ namespace gradloom::inline v0 {
 namespace {
 
 constexpr size_t most_nodes = 64;  // of a region: bounds its scratch and the work lost if a chunk is late
-/// A smaller product is all edge: its epilogue would run on copies of parts of blocks.
-constexpr int64_t narrowest_product = 16, lowest_product = 4;
 
 class Fusion {
  public:
@@ -68,18 +66,7 @@ class Fusion {
   bool is_broadcast(int id) const { return graph_.node(id).op == &broadcast_def; }
 
   // A product whose parts can be worked on as soon as they are finished.
-  bool is_product(int id) const {
-    const Node& node = graph_.node(id);
-    if (node.op != &matmul_def || !is_float(node.outputs[0].dtype)) return false;
-    const int64_t columns = node.outputs[0].shape[-1].value();
-    return columns >= narrowest_product && node.outputs[0].shape.element_count().value() >= lowest_product * columns;
-  }
-
-  // Is it one product, or a row of products that all meet the same matrix?
-  bool is_single(const Node& product) const {
-    const auto rank = [&](size_t i) { return graph_.node(product.inputs[i].node).outputs[0].shape.rank(); };
-    return rank(1) == 2 && (rank(0) == 2 || !product.attributes.get<bool>("transpose_a"));
-  }
+  bool is_product(int id) const { return is_fusible_product(graph_, graph_.node(id)); }
 
   bool is_column_sum(int id) const {
     const Node& node = graph_.node(id);
@@ -160,7 +147,8 @@ class Fusion {
   void join_product(int sum) {
     const int value = graph_.node(sum).inputs[0].node, group = group_[static_cast<size_t>(value)];
     const int product = product_of(group);
-    if (product < 0 || !is_single(graph_.node(product)) || !(is_pointwise(value) || value == product)) return;
+    if (product < 0 || !has_one_matrix(graph_, graph_.node(product)) || !(is_pointwise(value) || value == product))
+      return;
     const DType lane = graph_.node(product).outputs[0].dtype;
     // The sum is known only when the region has ended.
     if (graph_.node(value).outputs[0].dtype == lane && group_[static_cast<size_t>(sum)] == sum &&

@@ -1,4 +1,4 @@
-#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
 namespace gradloom::inline v0 {
@@ -17,9 +17,9 @@ KernelPlan plan(const KernelRequest& request) {
   const Subgraph& body = body_of(request.node());
   bool reduces = false;
   for (int id = 0; id < body.graph.node_count(); ++id) {
-    const OpDef* const op = body.graph.node(id).op;
-    if (op == &matmul_def) return plan_matmul_region(request, body);
-    reduces = reduces || op->fused_reduce >= 0;
+    const Node& node = body.graph.node(id);
+    if (is_fusible_product(body.graph, node)) return plan_product_region(request, body);
+    reduces = reduces || node.op->fused_reduce >= 0;
   }
   return reduces ? plan_row_region(request, body) : plan_flat_region(request, body);
 }

@@ -22,8 +22,8 @@ extern const OpDef region_def;
 
 /// A region of pointwise nodes alone, all of one shape.
 [[nodiscard]] KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body);
-/// A matmul, pointwise nodes of its shape, and sums over all axes but the last.
-[[nodiscard]] KernelPlan plan_matmul_region(const KernelRequest& request, const Subgraph& body);
+/// A product, pointwise nodes of its shape, and sums over all axes but the last.
+[[nodiscard]] KernelPlan plan_product_region(const KernelRequest& request, const Subgraph& body);
 
 /// Pointwise nodes along rows, reductions of rows, what is computed from those, and sums over the rows.
 [[nodiscard]] KernelPlan plan_row_region(const KernelRequest& request, const Subgraph& body);

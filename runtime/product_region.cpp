@@ -1,9 +1,8 @@
-// A matrix product with the pointwise nodes that follow it: a fused program runs over each part of the result while
-// that is in the first-level cache (the epilogue), and sums of its columns are taken there too. The product itself is
-// stored only if somebody else reads it.
+// A matrix product or convolution with the pointwise nodes that follow it: a fused program runs over each part of the
+// result while that is in the first-level cache (the epilogue), and sums of its columns are taken there too. The
+// product itself is stored only if somebody else reads it.
 #include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/ops/matmul.hpp>
-#include <gradloom/ops/matmul_internal.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/runtime/column_sums_internal.hpp>
 #include <gradloom/runtime/fused_frame_internal.hpp>
@@ -26,11 +25,11 @@ struct RowOperand {
 };
 
 template <class T>
-struct MatmulRegion {
-  MatmulRegion(Products<T> all, FusedProgram made)
-      : products(std::move(all)), program(std::move(made)), layout(program) {}
+struct ProductRegion {
+  ProductRegion(std::shared_ptr<const FusibleProduct<T>> planned, FusedProgram made)
+      : product(std::move(planned)), program(std::move(made)), layout(program) {}
 
-  Products<T> products;
+  std::shared_ptr<const FusibleProduct<T>> product;
   FusedProgram program;
   FusedFrameLayout layout;
   int a = 0, b = 0;  // inputs
@@ -40,7 +39,7 @@ struct MatmulRegion {
   std::vector<RowOperand> operands;
   ColumnSums sums;  // their places are those of the values: outputs, or strips of scratch
   int64_t read_per_element = 0, written_per_element = 0;  // bytes, besides the product's operands
-  /// Storage of partial sums, for a long k: an output's memory, or shared memory.
+  /// Where the product keeps partial sums: in an output's memory, or in shared memory.
   int partial_output = -1;
   int64_t partial_offset = -1;
   // Scratch: the product's workspace, the frame, then by place a strip, and a block for the ragged edges.
@@ -49,7 +48,7 @@ struct MatmulRegion {
 
   void count_traffic(const KernelCall& call) const {
     if (call.traffic == nullptr) return;
-    const ProductTraffic moved = chunk_traffic(products, call.chunk);
+    const ProductTraffic moved = product->traffic(call.chunk);
     constexpr int64_t size = sizeof(T);
     call.count(moved.read * size + moved.made * read_per_element, moved.made * written_per_element);
   }
@@ -59,7 +58,7 @@ struct MatmulRegion {
 template <class T>
 class Epilogue {
  public:
-  Epilogue(const MatmulRegion<T>& region, const KernelCall& call)
+  Epilogue(const ProductRegion<T>& region, const KernelCall& call)
       : region_(region),
         call_(call),
         scratch_(static_cast<std::byte*>(call.scratch)),
@@ -198,7 +197,7 @@ class Epilogue {
     }
   }
 
-  const MatmulRegion<T>& region_;
+  const ProductRegion<T>& region_;
   const KernelCall& call_;
   std::byte* const scratch_;
   FusedFrame frame_;
@@ -208,50 +207,44 @@ class Epilogue {
 };
 
 template <class T>
-void run_matmul(const KernelCall& call) {
-  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
+ProductMemory<T> memory_of(const ProductRegion<T>& region, const KernelCall& call) {
+  return {.a = static_cast<const T*>(call.inputs[region.a]),
+          .b = static_cast<const T*>(call.inputs[region.b]),
+          .scratch = call.scratch,
+          .shared = call.shared};
+}
+
+template <class T>
+void prepare_product(const KernelCall& call) {
+  const auto& region = *static_cast<const ProductRegion<T>*>(call.params);
+  region.product->prepare(call.chunk, memory_of(region, call));
+}
+
+template <class T>
+void finish_product(const KernelCall& call) {
+  const auto& region = *static_cast<const ProductRegion<T>*>(call.params);
   Epilogue<T> epilogue(region, call);
   const GemmEpilogue<T> hook{Epilogue<T>::run, &epilogue};
   region.count_traffic(call);
-  T* partial = nullptr;
-  if (region.partial_output >= 0) partial = static_cast<T*>(call.outputs[region.partial_output]);
+  ProductMemory<T> memory = memory_of(region, call);
+  memory.epilogue = &hook;
+  if (region.partial_output >= 0) memory.result = static_cast<T*>(call.outputs[region.partial_output]);
   if (region.partial_offset >= 0)
-    partial = reinterpret_cast<T*>(static_cast<std::byte*>(call.shared) + region.partial_offset);
-  multiply_chunk(region.products, call.chunk, static_cast<const T*>(call.inputs[region.a]),
-                 static_cast<const T*>(call.inputs[region.b]), partial, call.scratch, &hook);
-}
-
-// Where the product is cut along k, the epilogue sees the sums of the parts.
-template <class T>
-void run_parts(const KernelCall& call) {
-  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
-  multiply_part(region.products, call.chunk, static_cast<const T*>(call.inputs[region.a]),
-                static_cast<const T*>(call.inputs[region.b]),
-                reinterpret_cast<T*>(static_cast<std::byte*>(call.shared) + region.partial_offset), call.scratch);
-}
-
-template <class T>
-void combine_parts(const KernelCall& call) {
-  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
-  Epilogue<T> epilogue(region, call);
-  const GemmEpilogue<T> hook{Epilogue<T>::run, &epilogue};
-  region.count_traffic(call);
-  combine_block(region.products, call.chunk, static_cast<T*>(nullptr),
-                reinterpret_cast<const T*>(static_cast<std::byte*>(call.shared) + region.partial_offset), &hook);
+    memory.result = reinterpret_cast<T*>(static_cast<std::byte*>(call.shared) + region.partial_offset);
+  region.product->finish(call.chunk, memory);
 }
 
 template <class T>
 void combine_sums(const KernelCall& call) {
-  const auto& region = *static_cast<const MatmulRegion<T>*>(call.params);
+  const auto& region = *static_cast<const ProductRegion<T>*>(call.params);
   region.sums.combine_chunk(call, region.rows, region.columns, region.columns);
 }
 
 template <class T>
-KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const Node& matmul) {
+KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const Node& product) {
   const Graph& graph = body.graph;
-  const TensorType& product = matmul.outputs[0];
-  FusedBuilder builder(graph, product.dtype, request.isa(), true);
-  const auto sizes_of = [&](const Value& value) { return graph.node(value.node).outputs[0].shape.sizes(); };
+  const TensorType& type = product.outputs[0];
+  FusedBuilder builder(graph, type.dtype, request.isa(), true);
 
   std::map<int, int> input_of, stream_of;
   const std::vector<Tensor> inputs = graph.inputs();
@@ -262,10 +255,9 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     return places.back();
   };
   const int tile = add_rows_of({FusedPlace::Kind::buffer, 0, sizeof(T)});
-  builder.define(matmul.id, tile);
+  builder.define(product.id, tile);
   std::vector<RowOperand> operands;
   std::vector<int> nodes;
-  std::map<int, int> summed;  // node -> output
   for (int id = 0; id < graph.node_count(); ++id) {
     const Node& node = graph.node(id);
     if (node.op->pointwise != nullptr) {
@@ -288,7 +280,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   std::vector<int> output_places(body.outputs.size(), -1);
   for (size_t i = 0; i < body.outputs.size(); ++i) {
     const Node& node = graph.node(body.outputs[i].node_id());
-    if (node.op->pointwise == nullptr && &node != &matmul) continue;
+    if (node.op->pointwise == nullptr && &node != &product) continue;
     output_places[i] = add_rows_of({FusedPlace::Kind::output, static_cast<int>(i), size_of(node.outputs[0].dtype)});
     stores.emplace_back(node.id, output_places[i]);
     stored.try_emplace(node.id, output_places[i]);
@@ -297,7 +289,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   for (size_t i = 0; i < body.outputs.size(); ++i) {
     if (output_places[i] >= 0) continue;
     const int value = graph.node(body.outputs[i].node_id()).inputs[0].node;
-    if (value == matmul.id) stored.try_emplace(value, tile);
+    if (value == product.id) stored.try_emplace(value, tile);
     if (!stored.contains(value)) {
       stored[value] = add_rows_of({FusedPlace::Kind::buffer, 0, sizeof(T)});
       stores.emplace_back(value, stored[value]);
@@ -307,19 +299,17 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   builder.add_segment(nodes, stores, {});
 
   KernelPlan plan;
-  const std::vector<int64_t> c = product.shape.sizes();
-  Products<T> products =
-      products_of<T>(matmul, sizes_of(matmul.inputs[0]), sizes_of(matmul.inputs[1]), c, request.isa());
-  if (products.groups == 0) return plan;
-  auto region = std::make_shared<MatmulRegion<T>>(std::move(products), builder.finish());
-  region->a = input_of.at(matmul.inputs[0].node);
-  region->b = input_of.at(matmul.inputs[1].node);
+  auto planned = fusible_product<T>({graph, product, request.isa()});
+  if (planned->chunks == 0) return plan;
+  auto region = std::make_shared<ProductRegion<T>>(std::move(planned), builder.finish());
+  region->a = input_of.at(product.inputs[0].node);
+  region->b = input_of.at(product.inputs[1].node);
   for (const int place : region->program.input_streams)
     region->read_per_element += static_cast<int64_t>(region->program.place(place).element_size);
   for (const int place : region->program.output_streams)
     region->written_per_element += static_cast<int64_t>(region->program.place(place).element_size);
-  region->columns = c.back();
-  region->rows = product.shape.element_count().value() / c.back();
+  region->columns = region->product->columns;
+  region->rows = region->product->rows;
   region->tile = tile;
   region->places = places;
   region->operands = std::move(operands);
@@ -336,29 +326,25 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     }
   }
 
-  // Partial sums of a long k: in an output of the product's dtype, if nothing is read from its memory meanwhile, or in
-  // memory of their own.
-  const bool is_cut = region->products.grid.depths > 1;
-  const bool is_long = region->products.args.k > kGemmChunk && !is_cut;
-  if (is_cut) {
-    region->partial_offset = 0;
-    plan.shared_bytes = cache_aligned(region->products.partial_bytes());
-  }
-  for (size_t o = 0; o < body.outputs.size() && is_long && region->partial_output < 0; ++o) {
+  // The product's partial sums: in an output of its dtype, if nothing is read from its memory meanwhile, or in memory
+  // of their own.
+  plan.shared_bytes = cache_aligned(region->product->shared_bytes);
+  const bool needs_partials = region->product->needs_partials;
+  for (size_t o = 0; o < body.outputs.size() && needs_partials && region->partial_output < 0; ++o) {
     const bool is_free = std::none_of(plan.in_place.begin(), plan.in_place.end(),
                                       [&](const auto& pair) { return pair.second == static_cast<int>(o); });
-    if (output_places[o] >= 0 && body.outputs[o].dtype() == product.dtype && is_free)
+    if (output_places[o] >= 0 && body.outputs[o].dtype() == type.dtype && is_free)
       region->partial_output = static_cast<int>(o);
   }
-  if (is_long && region->partial_output < 0) {
-    region->partial_offset = 0;
-    plan.shared_bytes = cache_aligned(static_cast<size_t>(region->rows * region->columns) * sizeof(T));
+  if (needs_partials && region->partial_output < 0) {
+    region->partial_offset = static_cast<int64_t>(plan.shared_bytes);
+    plan.shared_bytes += cache_aligned(static_cast<size_t>(region->rows * region->columns) * sizeof(T));
   }
-  region->sums = {.sums = std::move(sums), .dtype = product.dtype};
+  region->sums = {.sums = std::move(sums), .dtype = type.dtype};
   plan.shared_bytes = region->sums.place_leaves(request, region->rows, region->columns, plan.shared_bytes);
 
   const FusedProgram& program = region->program;
-  region->frame_offset = cache_aligned(region->products.scratch_bytes);
+  region->frame_offset = cache_aligned(region->product->scratch_bytes);
   size_t bytes = region->frame_offset + cache_aligned(region->layout.end);
   region->strip_offsets.resize(program.places.size());
   region->edge_offsets.resize(program.places.size());
@@ -371,24 +357,21 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     }
   }
   plan.scratch_bytes = bytes;
-  if (is_cut) {
-    plan.steps = {{run_parts<T>, region->products.parts()}, {combine_parts<T>, region->products.chunks()}};
-  } else {
-    plan.steps = {{run_matmul<T>, region->products.chunks()}};
-  }
+  if (region->product->prepare_chunks > 0) plan.steps.push_back({prepare_product<T>, region->product->prepare_chunks});
+  plan.steps.push_back({finish_product<T>, region->product->chunks});
   if (!region->sums.sums.empty()) plan.steps.push_back({combine_sums<T>, ColumnSums::chunks(region->columns)});
   plan.nanoseconds =
-      region->products.nanoseconds + 0.05 * program.instructions * static_cast<double>(region->rows * region->columns);
+      region->product->nanoseconds + 0.05 * program.instructions * static_cast<double>(region->rows * region->columns);
   plan.params = std::move(region);
   return plan;
 }
 
 }  // namespace
 
-KernelPlan plan_matmul_region(const KernelRequest& request, const Subgraph& body) {
+KernelPlan plan_product_region(const KernelRequest& request, const Subgraph& body) {
   for (int id = 0; id < body.graph.node_count(); ++id) {
     const Node& node = body.graph.node(id);
-    if (node.op != &matmul_def) continue;
+    if (!is_fusible_product(body.graph, node)) continue;
     return node.outputs[0].dtype == DType::f64 ? plan_region<double>(request, body, node)
                                                : plan_region<float>(request, body, node);
   }

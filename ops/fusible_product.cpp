@@ -1,0 +1,98 @@
+#include <gradloom/ops/convolution.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
+#include <gradloom/ops/matmul.hpp>
+
+#include <algorithm>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+/// A smaller product is all edge: its epilogue would run on copies of parts of blocks.
+constexpr int64_t narrowest_product = 16, lowest_product = 4;
+
+bool is_convolution(const Node& node) {
+  return node.op == &convolution_def || node.op == &convolution_data_gradient_def;
+}
+
+/// Are its rows made one after the other, with the columns of a group at a place where an epilogue can begin?
+bool is_in_order(const Node& node) {
+  const auto& strides = node.attributes.get<std::vector<int64_t>>("strides");
+  const int64_t groups = node.attributes.get<int64_t>("groups");
+  const bool dense = std::all_of(strides.begin(), strides.end(), [](int64_t stride) { return stride == 1; });
+  return (node.op == &convolution_def || dense) &&
+         (groups == 1 || node.outputs[0].shape[-1].value() / groups % narrowest_product == 0);
+}
+
+template <class T>
+ProductMemory<T> memory_of(const KernelCall& call) {
+  return {.a = static_cast<const T*>(call.inputs[0]),
+          .b = static_cast<const T*>(call.inputs[1]),
+          .result = static_cast<T*>(call.outputs[0]),
+          .scratch = call.scratch,
+          .shared = call.shared};
+}
+
+template <class T>
+void prepare(const KernelCall& call) {
+  static_cast<const FusibleProduct<T>*>(call.params)->prepare(call.chunk, memory_of<T>(call));
+}
+
+template <class T>
+void finish(const KernelCall& call) {
+  const auto& product = *static_cast<const FusibleProduct<T>*>(call.params);
+  if (call.traffic != nullptr) {
+    const ProductTraffic moved = product.traffic(call.chunk);
+    constexpr int64_t size = sizeof(T);
+    call.count(moved.read * size, moved.made * size);
+  }
+  product.finish(call.chunk, memory_of<T>(call));
+}
+
+template <class T>
+KernelPlan make_plan(std::shared_ptr<const FusibleProduct<T>> product) {
+  KernelPlan plan;
+  if (product->chunks == 0) return plan;
+  if (product->prepare_chunks > 0) plan.steps.push_back({prepare<T>, product->prepare_chunks});
+  plan.steps.push_back({finish<T>, product->chunks});
+  plan.scratch_bytes = product->scratch_bytes;
+  plan.shared_bytes = product->shared_bytes;
+  plan.nanoseconds = product->nanoseconds;
+  plan.params = std::move(product);
+  return plan;
+}
+
+}  // namespace
+
+bool is_fusible_product(const Graph&, const Node& node) {
+  if (node.op != &matmul_def && !is_convolution(node)) return false;
+  if (!is_float(node.outputs[0].dtype) || (is_convolution(node) && !is_in_order(node))) return false;
+  const int64_t columns = node.outputs[0].shape[-1].value();
+  return columns >= narrowest_product && node.outputs[0].shape.element_count().value() >= lowest_product * columns;
+}
+
+bool has_one_matrix(const Graph& graph, const Node& node) {
+  if (node.op != &matmul_def) return true;
+  const auto rank = [&](size_t i) { return graph.node(node.inputs[i].node).outputs[0].shape.rank(); };
+  return rank(1) == 2 && (rank(0) == 2 || !node.attributes.get<bool>("transpose_a"));
+}
+
+template <>
+std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request) {
+  return is_convolution(request.node()) ? convolution_product<float>(request) : matmul_product<float>(request);
+}
+template <>
+std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request) {
+  return is_convolution(request.node()) ? convolution_product<double>(request) : matmul_product<double>(request);
+}
+
+template <>
+KernelPlan plan_product(std::shared_ptr<const FusibleProduct<float>> product) {
+  return make_plan(std::move(product));
+}
+template <>
+KernelPlan plan_product(std::shared_ptr<const FusibleProduct<double>> product) {
+  return make_plan(std::move(product));
+}
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,69 @@
+// Products (matmul, convolution, its gradient of the data) seen alike: as kernels that hand finished parts of their
+// result, [rows, columns], to an epilogue. Regions that follow a product with more run it through this.
+#pragma once
+
+#include <gradloom/graph/node.hpp>
+#include <gradloom/ops/gemm.hpp>
+#include <gradloom/ops/kernel.hpp>
+
+#include <memory>
+
+namespace gradloom::inline v0 {
+
+/// Elements that a chunk reads of its operands, and has of the result. Chunks share operands; each part of one is
+/// counted once.
+struct ProductTraffic {
+  int64_t read = 0, made = 0;
+};
+
+/// What a product works with.
+template <class T>
+struct ProductMemory {
+  const T* a = nullptr;
+  const T* b = nullptr;
+  T* result = nullptr;  ///< with an epilogue: room for partial sums, if FusibleProduct::needs_partials
+  void* scratch = nullptr;
+  void* shared = nullptr;
+  const GemmEpilogue<T>* epilogue = nullptr;
+};
+
+/// One planned product. It runs in two steps, the first of which may have nothing to do.
+template <class T>
+class FusibleProduct {
+ public:
+  virtual ~FusibleProduct() = default;
+
+  int64_t rows = 0, columns = 0;
+  int64_t prepare_chunks = 0, chunks = 0;  // chunks = 0: the result has no elements
+  size_t scratch_bytes = 0, shared_bytes = 0;
+  bool needs_partials = false;
+  double nanoseconds = 0;  // expected
+
+  /// Packs an operand, or sums parts, into shared memory.
+  virtual void prepare(int64_t chunk, const ProductMemory<T>& memory) const = 0;
+  /// Makes a part of the result: stores it, or hands it to the epilogue.
+  virtual void finish(int64_t chunk, const ProductMemory<T>& memory) const = 0;
+  [[nodiscard]] virtual ProductTraffic traffic(int64_t chunk) const = 0;
+};
+
+/// Can an epilogue follow this node, whose sizes are known?
+[[nodiscard]] bool is_fusible_product(const Graph& graph, const Node& node);
+
+/// Is its result one matrix, so that its columns can be summed along the way?
+[[nodiscard]] bool has_one_matrix(const Graph& graph, const Node& node);
+
+/// The product of such a node.
+template <class T>
+[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request);
+
+/// A node that is nothing but the product.
+template <class T>
+[[nodiscard]] KernelPlan plan_product(std::shared_ptr<const FusibleProduct<T>> product);
+
+/// What fusible_product() returns, by op.
+template <class T>
+[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> matmul_product(const KernelRequest& request);
+template <class T>
+[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> convolution_product(const KernelRequest& request);
+
+}  // namespace gradloom::inline v0
