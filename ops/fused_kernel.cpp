@@ -282,6 +282,9 @@ void run(const FusedCell* program, int64_t begin, int64_t end, int64_t step) noe
   const auto first = reinterpret_cast<Handler<T>>(program->run);
   const Register<T> any = Batch<T>(T{0});  // every program begins with a load or a call
   for (int64_t at = begin; at < end; at += step) first(program, at, any, any, any, any, any, any, any, any);
+#if defined(__AVX2__)
+  _mm256_zeroupper();  // the compiler does not see that handlers use them; the caller's SSE code would wait for them
+#endif
 }
 
 template <class T>

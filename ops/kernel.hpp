@@ -78,6 +78,7 @@ struct KernelPlan {
   size_t shared_bytes = 0;                    ///< per node, lives through its steps
   double nanoseconds = 0;                     ///< expected serial time, for the scheduler
   std::vector<std::pair<int, int>> in_place;  ///< (input, output) pairs: the output may take the input's buffer
+  std::string remark{};                       ///< for explain(): what was chosen, and why
 };
 
 /// A node to be planned: every size is a number.

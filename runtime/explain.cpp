@@ -67,6 +67,8 @@ std::string describe(const Plan& plan) {
     text += fmt::format("  {:>4} {} {} chunks {}, {:.1f} us{}{}{}\n", i, kernel_name(node),
                         node.outputs.empty() ? "" : to_string(node.outputs[0]), task.chunks, task.nanoseconds / 1000,
                         task.commits ? ", writes the State" : "", place.empty() ? "" : ", " + place, next);
+    const std::string& remark = plan.kernels[static_cast<size_t>(task.node)].remark;
+    if (!remark.empty()) text += fmt::format("       {}\n", remark);
   }
   return text;
 }

@@ -100,6 +100,9 @@ void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::
       load(reduction->value);
     }
     if (reduction != reducing.end()) {
+      // A value that several nodes still read will be spilled: at once, so that the handler that made it does it.
+      const auto readers = std::count_if(waiting.begin(), waiting.end(), reads_registers);
+      if (readers > 1 && home(reduction->value).lanes == none) make_lanes(reduction->value);
       if (program_.place(reduction->place).kind == FusedPlace::Kind::block) {
         reduces_.push_back({static_cast<int>(program_.cells.size()), reduction->reduce});
         emit(program_.kernels->reduce(reduction->reduce, false, FusedAlong::nothing), reduction->place, true);
@@ -429,6 +432,9 @@ void FusedBuilder::take_neighbours_along(std::vector<FusedCell>& cells, bool par
 FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
   program_.cells_of.resize(program_.places.size());
   for (const auto& [cell, place] : program_.uses) program_.cells_of[static_cast<size_t>(place)].push_back(cell);
+  for (const FusedProgram::Use& use : program_.uses) {
+    if (program_.place(use.place).is_stream()) program_.stream_uses.push_back(use);
+  }
   for (size_t i = 0; i < program_.places.size(); ++i) {
     if (program_.places[i].kind == FusedPlace::Kind::input) program_.input_streams.push_back(static_cast<int>(i));
     if (program_.places[i].kind == FusedPlace::Kind::output) program_.output_streams.push_back(static_cast<int>(i));

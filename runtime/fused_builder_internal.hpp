@@ -41,7 +41,7 @@ struct FusedProgram {
 
   const FusedKernels* kernels = nullptr;
   std::vector<FusedPlace> places;
-  std::vector<Use> uses;
+  std::vector<Use> uses, stream_uses;
   std::vector<FusedCell> cells;
   /// The same for a block that is not full: inputs and outputs are blocks of scratch, reductions look at `stride`
   /// elements. Empty in programs over rows.

@@ -42,6 +42,10 @@ void FusedFrame::bind() {
   }
 }
 
+void FusedFrame::bind_streams() {
+  for (const auto& [cell, place] : program_.stream_uses) cells_[cell].base = bases_[place];
+}
+
 void FusedFrame::rebind(int place, const void* base) {
   set(place, base);
   for (const int cell : program_.cells_of[static_cast<size_t>(place)]) {

@@ -36,6 +36,8 @@ class FusedFrame {
 
   /// Writes all addresses into the cells.
   void bind();
+  /// Writes those of streams, but not into the tail.
+  void bind_streams();
   /// Writes one into the cells that use it, of both programs, the tail's only if it is no stream.
   void rebind(int place, const void* base);
 

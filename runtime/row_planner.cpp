@@ -4,7 +4,10 @@
 #include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/row_region_internal.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -28,6 +31,7 @@ class RowPlanner {
     const std::vector<Tensor> inputs = graph_.inputs();
     for (size_t i = 0; i < inputs.size(); ++i) input_of_[inputs[i].node_id()] = static_cast<int>(i);
     for (int id = 0; id < graph_.node_count(); ++id) classify(graph_.node(id));
+    choose_phases();
     place_outputs();
     for (int phase = 0; phase < phases_; ++phase) add_phase(phase);
     return finish();
@@ -46,7 +50,7 @@ class RowPlanner {
       if (input_of_.contains(from)) stream(from);
       if (reduces_rows(node, space_)) {
         RowReduction reduction{static_cast<FusedReduce>(node.op->fused_reduce), builder_.add_block(),
-                               builder_.add_block(true), level(from)};
+                               builder_.add_block(true)};
         builder_.define(node.id, reduction.result);
         number_of_[node.id] = reduction.result;
         reductions_[static_cast<size_t>(node.id)] = reduction;
@@ -113,19 +117,97 @@ class RowPlanner {
         numbers_out_.push_back({number_of_.at(node.id), static_cast<int>(i), size_of_value(node.id)});
       }
     }
-    // Values along the row that a later phase reads.
+    for (const int node : buffered_) {
+      buffers_.emplace_back(builder_.add_place({FusedPlace::Kind::buffer, 0, size_of_value(node)}), 0);
+      stores_.emplace_back(node, buffers_.back().first);
+    }
+  }
+
+  // ---- which phases compute what
+
+  /// Is it computed along the row?
+  bool runs_along(const Node& node) const { return node.op->pointwise != nullptr && is_full(node); }
+  bool is_output(int node) const {
+    return std::any_of(body_.outputs.begin(), body_.outputs.end(),
+                       [&](const Tensor& output) { return output.node_id() == node; });
+  }
+
+  // From consumers to producers: a value along the row is computed where it is read. If several phases read it, it is
+  // stored by the first, or computed in each, if that moves fewer bytes to and from the cache.
+  void choose_phases() {
+    std::vector<std::set<int>> read_in(level_.size());  // by node: phases that read it
     for (int id = 0; id < graph_.node_count(); ++id) {
-      for (const Value& value : graph_.node(id).inputs) {
-        const Node& made = graph_.node(value.node);
-        const int reader = reductions_.contains(static_cast<size_t>(id)) ? level(id) - 1 : level(id);
-        if (made.op->pointwise == nullptr || !is_full(made) || reader == level(made.id)) continue;
-        const bool is_stored =
-            std::any_of(stores_.begin(), stores_.end(), [&](const auto& store) { return store.first == made.id; });
-        if (is_stored) continue;
-        buffers_.emplace_back(builder_.add_place({FusedPlace::Kind::buffer, 0, size_of_value(made.id)}), 0);
-        stores_.emplace_back(made.id, buffers_.back().first);
+      const Node& node = graph_.node(id);
+      if (!runs_along(node)) continue;
+      for (const Value& value : node.inputs) read_in[static_cast<size_t>(value.node)].insert(level(id));
+    }
+    first_read_.assign(level_.size(), phases_);
+    for (int id = graph_.node_count() - 1; id >= 0; --id) {
+      const Node& node = graph_.node(id);
+      const int read = node.op->pointwise != nullptr ? level(id) : first_read_[static_cast<size_t>(id)];
+      for (const Value& value : node.inputs) {
+        int& first = first_read_[static_cast<size_t>(value.node)];
+        first = std::min(first, read);
       }
     }
+    const std::vector<std::set<int>> read_anyway = read_in;
+    for (std::set<int>& phases : read_in) phases.clear();
+    computed_in_.resize(level_.size());
+    for (int id = graph_.node_count() - 1; id >= 0; --id) {
+      const Node& node = graph_.node(id);
+      std::set<int>& phases = computed_in_[static_cast<size_t>(id)];
+      if (node.op->fused_reduce >= 0) {
+        const int value = node.inputs[0].node;
+        int& phase = reduced_in_[id] = level(value);
+        // As late as its readers allow, if the value is there then.
+        for (const int later : read_anyway[static_cast<size_t>(value)]) {
+          if (later > phase && later < first_read_[static_cast<size_t>(id)]) phase = later;
+        }
+        read_in[static_cast<size_t>(value)].insert(phase);
+      }
+      if (!runs_along(node)) continue;
+      phases = read_in[static_cast<size_t>(id)];
+      if (phases.empty()) phases = {level(id)};
+      if (phases.size() > 1) {
+        const size_t stored = phases.size() * size_of_value(id), again = bytes_again(node, phases, read_anyway);
+        if (is_cheap(node) && !is_output(id) && again < stored) {
+          ++again_;
+          bytes_again_ += again;
+          bytes_spared_ += stored;
+        } else {
+          phases = {*phases.begin()};
+          if (!is_output(id)) buffered_.push_back(id);
+        }
+      }
+      for (const Value& value : node.inputs)
+        read_in[static_cast<size_t>(value.node)].insert(phases.begin(), phases.end());
+    }
+    std::reverse(buffered_.begin(), buffered_.end());
+  }
+
+  bool is_cheap(const Node& node) const {
+    const PointwiseKernels* const kernels = node.op->pointwise->isa[static_cast<int>(request_.isa())];
+    return kernels != nullptr && kernels->cheap;
+  }
+
+  // What computing a value again, in all phases but the first, reads that these phases do not read anyway: bytes an
+  // element.
+  size_t bytes_again(const Node& node, const std::set<int>& phases,
+                     const std::vector<std::set<int>>& read_anyway) const {
+    size_t again = 0;
+    for (const Value& value : node.inputs) {
+      const Node& input = graph_.node(value.node);
+      if (number_of_.contains(input.id)) continue;
+      for (auto phase = std::next(phases.begin()); phase != phases.end(); ++phase) {
+        if (!read_anyway[static_cast<size_t>(input.id)].contains(*phase)) again += size_of_value(input.id);
+      }
+    }
+    return again;
+  }
+
+  int first_phase_of(int node) const {
+    const std::set<int>& phases = computed_in_[static_cast<size_t>(node)];
+    return phases.empty() ? level_[static_cast<size_t>(node)] : *phases.begin();
   }
 
   void add_phase(int phase) {
@@ -133,27 +215,27 @@ class RowPlanner {
     std::vector<std::pair<int, int>> stores_once, stores_along;
     for (int id = 0; id < graph_.node_count(); ++id) {
       const Node& node = graph_.node(id);
-      if (node.op->pointwise == nullptr || level(id) != phase) continue;
+      if (node.op->pointwise == nullptr) continue;
       if (is_full(node)) {
-        along.push_back(id);
-      } else {
+        if (computed_in_[static_cast<size_t>(id)].contains(phase)) along.push_back(id);
+      } else if (level(id) == phase) {
         once.push_back(id);
         stores_once.emplace_back(id, number_of_.at(id));
       }
     }
     for (const auto& store : stores_) {
-      if (level(store.first) == phase) stores_along.push_back(store);
+      if (first_phase_of(store.first) == phase) stores_along.push_back(store);
     }
     std::vector<FusedReduction> reducing;
     for (const auto& [node, reduction] : reductions_) {
-      if (reduction.phase == phase) {
+      if (reduced_in_.at(static_cast<int>(node)) == phase) {
         reducing.push_back(
             {graph_.node(static_cast<int>(node)).inputs[0].node, reduction.reduce, reduction.accumulator});
       }
     }
     for (size_t i = 0; i < sums_.size(); ++i) {
       const int value = graph_.node(sum_nodes_[i]).inputs[0].node;
-      if (level(value) == phase) reducing.push_back({value, FusedReduce::sum, sums_[i].place});
+      if (reduced_in_.at(sum_nodes_[i]) == phase) reducing.push_back({value, FusedReduce::sum, sums_[i].place});
     }
     builder_.add_segment(once, stores_once, {});
     builder_.add_segment(along, stores_along, reducing);
@@ -180,10 +262,15 @@ class RowPlanner {
     region->length = space_.length;
     region->padded = (space_.length + block - 1) / block * block;
     region->element_size = size_of(lane_);
-    region->phases = phases_;
-    region->computes_once = computes_once_;
     region->outputs = numbers_out_;
-    for (const auto& [node, reduction] : reductions_) region->reductions.push_back(reduction);
+    for (int phase = 0; phase < phases_; ++phase) {
+      RowPhase made{computes_once_[static_cast<size_t>(phase)], region->reductions.size(), 0};
+      for (const auto& [node, reduction] : reductions_) {
+        if (reduced_in_.at(static_cast<int>(node)) == phase) region->reductions.push_back(reduction);
+      }
+      made.last_reduction = region->reductions.size();
+      region->phases.push_back(made);
+    }
     size_t bytes = region->layout.end;
     const auto take = [&](size_t element_size) {
       const size_t offset = bytes;
@@ -207,6 +294,11 @@ class RowPlanner {
                        (100 + static_cast<double>(region->length) *
                                   (0.05 * region->program.instructions +
                                    0.05 * static_cast<double>(stream_of_.size() + body_.outputs.size())));
+    plan.remark = fmt::format(
+        "{} rows of {} in {} phases; {} values stored in between, {} computed again ({} bytes an element moved instead "
+        "of "
+        "{})",
+        space_.rows, space_.length, phases_, buffered_.size(), again_, bytes_again_, bytes_spared_);
     plan.params = std::move(region);
     return plan;
   }
@@ -237,6 +329,12 @@ class RowPlanner {
   std::map<size_t, RowReduction> reductions_;  // by node
   std::set<int> operands_known_;
   std::vector<RowOperand> operands_;
+  std::vector<std::set<int>> computed_in_;  // by node: phases; a value along the row only
+  std::vector<int> first_read_;             // by node: the level of the first pointwise node that needs it
+  std::map<int, int> reduced_in_;           // reduction -> phase
+  std::vector<int> buffered_;               // nodes whose values later phases read
+  // Values that later phases compute again, what that moves and what storing them would: bytes an element.
+  size_t again_ = 0, bytes_again_ = 0, bytes_spared_ = 0;
   std::vector<int> output_places_;
   std::vector<std::pair<int, int>> stores_;  // of values along the row: node, place
   std::vector<std::pair<int, size_t>> buffers_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace gradloom::inline v0 {
 
@@ -36,7 +37,14 @@ class RowRun {
     frame_.choose_stores(call);
     for (const int place : region.program.input_streams)
       next_bytes_ += static_cast<size_t>(region.length) * region.program.place(place).element_size;
-    pieces_ = region.phases * ((region.length + piece - 1) / piece);
+    fetches_ = next_bytes_ * static_cast<size_t>(region.rows) > second_cache;
+    pieces_ = static_cast<int64_t>(region.phases.size()) * ((region.length + piece - 1) / piece);
+    for (const RowReduction& reduction : region.reductions) {
+      Reducing& r = reducing_[reducing_count_++];
+      r = {.reduce = reduction.reduce, .accumulator = frame_.block(reduction.accumulator), .result = reduction.result};
+      kernels_.reset(r.reduce, r.accumulator);
+      std::memcpy(r.identity, r.accumulator, widest_vector);
+    }
   }
   ~RowRun() { frame_.finish_stores(); }
   RowRun(const RowRun&) = delete;
@@ -49,12 +57,13 @@ class RowRun {
     };
     for (const int place : region_.program.input_streams) {
       const FusedPlace& p = region_.program.place(place);
-      frame_.rebind(place, at_row(call_.inputs[p.index], p.element_size));
+      frame_.set(place, at_row(call_.inputs[p.index], p.element_size));
     }
     for (const int place : region_.program.output_streams) {
       const FusedPlace& p = region_.program.place(place);
-      frame_.rebind(place, at_row(call_.outputs[p.index], p.element_size));
+      frame_.set(place, at_row(call_.outputs[p.index], p.element_size));
     }
+    frame_.bind_streams();
     for (const RowOperand& operand : region_.operands) {
       if (operand.kind != RowOperand::Kind::by_row) continue;
       set_number(
@@ -64,24 +73,34 @@ class RowRun {
     }
     if (row % reduce_leaf_lines == 0) begin_leaves(row / reduce_leaf_lines);
 
-    next_ = row + 1 < region_.rows ? 0 : region_.program.input_streams.size();
+    next_ = fetches_ && row + 1 < region_.rows ? 0 : region_.program.input_streams.size();
     next_at_ = 0;
     if (whole_ < region_.length) frame_.load_tail(whole_, region_.length - whole_);
-    for (int phase = 0; phase < region_.phases; ++phase) {
-      if (region_.computes_once[static_cast<size_t>(phase)]) frame_.run(2 * phase, 0, 1);
-      run_along(phase);
+    int segment = 0;
+    for (const RowPhase& phase : region_.phases) {
+      if (phase.computes_once) frame_.run(segment, 0, 1);
+      run_along(phase, segment + 1);
+      segment += 2;
     }
     if (whole_ < region_.length) frame_.store_tail(whole_, region_.length - whole_);
     for (const RowOutput& output : region_.outputs) {
-      std::memcpy(
-          static_cast<std::byte*>(call_.outputs[output.output]) + static_cast<size_t>(row) * output.element_size,
-          frame_.block(output.place), output.element_size);
+      const std::byte* const number = frame_.block(output.place);
+      std::byte* const to =
+          static_cast<std::byte*>(call_.outputs[output.output]) + static_cast<size_t>(row) * output.element_size;
+      if (output.element_size == 1) {  // a boolean, which is a lane of ones or zeros here
+        *to = static_cast<std::byte>(*number != std::byte{0});
+      } else {
+        std::memcpy(to, number, output.element_size);
+      }
     }
   }
 
  private:
   /// Elements of a row between two requests to memory.
   static constexpr int64_t piece = 256;
+  /// Of processors of today 256 KiB to 2 MiB; what fits need not be asked for.
+  static constexpr size_t second_cache = size_t{512} * 1024;
+  static constexpr size_t most_levels = 8, widest_vector = 64;
 
   void set_number(int place, const void* from, size_t element_size) {
     fill_elements(frame_.block(place), from, region_.program.place(place).whole ? kernels_.block : 1, element_size);
@@ -114,62 +133,68 @@ class RowRun {
     }
   }
 
-  // Rows longer than a leaf of the reductions' tree are folded leaf by leaf.
-  void run_along(int phase) {
-    const int64_t end = region_.length;
-    for (int64_t leaf = 0, i = 0; leaf < end; leaf += reduce_leaf_elements, ++i) {
-      const int64_t leaf_end = std::min(leaf + reduce_leaf_elements, end);
-      for_reductions(phase, [&](const RowReduction& r) { kernels_.reset(r.reduce, frame_.block(r.accumulator)); });
-      for (int64_t at = leaf; at < leaf_end; at += piece) {
-        prefetch();
-        frame_.run(2 * phase + 1, at, std::min({at + piece, leaf_end, whole_}));
-      }
-      if (leaf_end == end && whole_ < end) frame_.run_tail(2 * phase + 1, whole_);
-      for_reductions(phase, [&](const RowReduction& r) { fold_leaf(r, i); });
-    }
-    for_reductions(phase, [&](const RowReduction& r) { finish(r); });
-  }
-
-  template <class Use>
-  void for_reductions(int phase, Use use) const {
-    for (const RowReduction& reduction : region_.reductions) {
-      if (reduction.phase == phase) use(reduction);
-    }
-  }
-
-  // Results of leaves that wait for their partner: one for each power of two of leaves, as in a binary counter.
-  static constexpr size_t most_levels = 8;
-  struct Waiting {
-    alignas(8) std::byte values[most_levels][8];
+  struct Reducing {
+    FusedReduce reduce = FusedReduce::sum;
+    std::byte* accumulator = nullptr;
+    int result = 0;  // place
+    /// Results of leaves that wait for their partner: one for each power of two of leaves, as in a binary counter.
+    alignas(8) std::byte waiting[most_levels][8] = {};
     int64_t leaves = 0;
+    alignas(64) std::byte identity[widest_vector] = {};
   };
 
-  Waiting& waiting(const RowReduction& r) { return waiting_[static_cast<size_t>(&r - region_.reductions.data())]; }
-
-  void fold_leaf(const RowReduction& r, int64_t leaf) {
-    Waiting& w = waiting(r);
-    if (leaf == 0) w.leaves = 0;
-    alignas(8) std::byte value[8];
-    kernels_.fold(r.reduce, frame_.block(r.accumulator), value);
-    size_t level = 0;
-    for (; (w.leaves >> level & 1) != 0; ++level) kernels_.merge(r.reduce, w.values[level], value, value);
-    std::memcpy(w.values[level], value, sizeof value);
-    ++w.leaves;
+  // Rows longer than a leaf of the reductions' tree are folded leaf by leaf.
+  void run_along(const RowPhase& phase, int segment) {
+    const int64_t end = region_.length;
+    const std::span<Reducing> reducing =
+        std::span(reducing_).subspan(phase.first_reduction, phase.last_reduction - phase.first_reduction);
+    for (int64_t leaf = 0; leaf < end; leaf += reduce_leaf_elements) {
+      const int64_t leaf_end = std::min(leaf + reduce_leaf_elements, end);
+      for (Reducing& r : reducing) std::memcpy(r.accumulator, r.identity, widest_vector);
+      for (int64_t at = leaf; at < leaf_end; at += piece) {
+        prefetch();
+        frame_.run(segment, at, std::min({at + piece, leaf_end, whole_}));
+      }
+      if (leaf_end == end && whole_ < end) frame_.run_tail(segment, whole_);
+      if (end <= reduce_leaf_elements) {
+        for (Reducing& r : reducing) finish(r);
+      } else {
+        for (Reducing& r : reducing) fold_leaf(r);
+      }
+    }
+    if (end > reduce_leaf_elements) {
+      for (Reducing& r : reducing) combine_leaves(r);
+    }
   }
 
-  void finish(const RowReduction& r) {
-    Waiting& w = waiting(r);
+  // The only leaf.
+  void finish(const Reducing& r) {
+    kernels_.fold(r.reduce, r.accumulator, frame_.block(r.result));
+    if (region_.program.place(r.result).whole) set_number(r.result, frame_.block(r.result), region_.element_size);
+  }
+
+  void fold_leaf(Reducing& r) const {
+    alignas(8) std::byte value[8];
+    kernels_.fold(r.reduce, r.accumulator, value);
+    size_t level = 0;
+    for (; (r.leaves >> level & 1) != 0; ++level) kernels_.merge(r.reduce, r.waiting[level], value, value);
+    std::memcpy(r.waiting[level], value, sizeof value);
+    ++r.leaves;
+  }
+
+  void combine_leaves(Reducing& r) {
     alignas(8) std::byte value[8];
     bool any = false;
     for (size_t level = 0; level < most_levels; ++level) {
-      if ((w.leaves >> level & 1) == 0) continue;
+      if ((r.leaves >> level & 1) == 0) continue;
       if (any) {
-        kernels_.merge(r.reduce, w.values[level], value, value);
+        kernels_.merge(r.reduce, r.waiting[level], value, value);
       } else {
-        std::memcpy(value, w.values[level], sizeof value);
+        std::memcpy(value, r.waiting[level], sizeof value);
       }
       any = true;
     }
+    r.leaves = 0;
     set_number(r.result, value, region_.element_size);
   }
 
@@ -180,8 +205,10 @@ class RowRun {
   const int64_t whole_;
   FusedFrame frame_;
   size_t next_bytes_ = 0, next_ = 0, next_at_ = 0;  // of the next row: all inputs' bytes, which input, where in it
-  int64_t pieces_ = 1;                              // of a row's work
-  Waiting waiting_[most_row_reductions];
+  bool fetches_ = false;
+  int64_t pieces_ = 1;  // of a row's work
+  Reducing reducing_[most_row_reductions];
+  size_t reducing_count_ = 0;
 };
 
 }  // namespace

@@ -23,7 +23,13 @@ struct RowOperand {
 struct RowReduction {
   FusedReduce reduce = FusedReduce::sum;
   int accumulator = 0, result = 0;  // places
-  int phase = 0;
+};
+
+/// What is computed between two levels of reductions: segment `2 i` of the program once a row, on a block with the same
+/// number in all lanes, then segment `2 i + 1` along the row, then the reductions at its end.
+struct RowPhase {
+  bool computes_once = false;
+  size_t first_reduction = 0, last_reduction = 0;
 };
 
 /// A number of each row that somebody outside reads.
@@ -40,12 +46,9 @@ struct RowRegion {
   int64_t rows = 0, length = 0;
   int64_t padded = 0;  // length in whole blocks
   size_t element_size = 4;
-  /// Segments 2 p and 2 p + 1 are phase p: what is computed once a row, in a block with the same number in all lanes,
-  /// and what is computed along the row.
-  int phases = 0;
-  std::vector<bool> computes_once;  // by phase
+  std::vector<RowPhase> phases;
   std::vector<RowOperand> operands;
-  std::vector<RowReduction> reductions;
+  std::vector<RowReduction> reductions;  // by phase
   std::vector<RowOutput> outputs;
   ColumnSums sums;  // their places are those of the leaf at hand; leaves are rows of `padded` elements
   std::vector<std::pair<int, size_t>> buffers;    // places of values that later phases read, offset in scratch
