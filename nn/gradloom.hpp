@@ -56,6 +56,7 @@
 #include <gradloom/ops/mod.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/parse.hpp>
+#include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/random.hpp>
 #include <gradloom/ops/reduce.hpp>
