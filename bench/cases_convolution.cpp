@@ -17,23 +17,8 @@ struct ConvShape {
 
 enum class ConvPart { forward, data, weights };
 
-/// Uniform in [-bound, bound): the peers' array of those sizes, with its axes in another order.
-gl::Array permuted(const std::vector<int64_t>& theirs, const std::vector<size_t>& order, float bound, uint64_t seed) {
-  int64_t count = 1;
-  std::vector<int64_t> their_strides(theirs.size());
-  for (size_t axis = theirs.size(); axis-- > 0; count *= theirs[axis]) their_strides[axis] = count;
-  std::vector<float> elements(static_cast<size_t>(count));
-  peers::fill_uniform(elements.data(), elements.size(), -bound, bound, seed);
-  std::vector<int64_t> sizes, strides;
-  for (const size_t axis : order) {
-    sizes.push_back(theirs[axis]);
-    strides.push_back(their_strides[axis]);
-  }
-  return gl::Array::view(elements.data(), sizes, strides).clone();
-}
-
 gl::Array images(int64_t batch, int64_t channels, int64_t side, uint64_t seed) {
-  return permuted({batch, channels, side, side}, {0, 2, 3, 1}, 1, seed);
+  return bench::images({batch, channels, side, side}, seed);
 }
 
 Case convolution(gl::CompileOptions options, const ConvShape& s, ConvPart part) {

@@ -1,15 +1,15 @@
 // Complete trainings on Fashion-MNIST: epochs are timed, the start and the order of the images are those of the peers.
 #include "case.hpp"
 #include "start_values.hpp"
+#include "training.hpp"
 #include <gradloom/io/fashion_mnist.hpp>
 #include <gradloom/io/loader.hpp>
-#include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/metrics.hpp>
 #include <gradloom/nn/optimizers.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
-#include <gradloom/ops/relu.hpp>
+#include <gradloom/ops/movement.hpp>
 
 #include <cstdio>
 #include <utility>
@@ -27,13 +27,17 @@ struct Network {
   gl::State state;
 };
 
-Network mlp(gl::CompileOptions options) {
-  gl::Graph g;
+Tensor mlp(Training& t, const Tensor& x) { return t.mlp(x, {256, 128, 10}, relu); }
+
+Tensor cnn(Training& t, const Tensor& x) { return lenet(t, gl::reshape(x, {"batch", 28, 28, 1})); }
+
+Network make_network(gl::CompileOptions options, Tensor (*make)(Training& t, const Tensor& x)) {
+  Training t(options);
   // Bytes until here: a step reads a quarter of the memory, and the division is part of the first kernel.
-  Tensor x = gl::cast(g.input("image", {"batch", 784}, gl::DType::u8), gl::DType::f32) / 255;
+  gl::Graph& g = t.graph();
+  const Tensor x = gl::cast(g.input("image", {"batch", 784}, gl::DType::u8), gl::DType::f32) / 255;
   const Tensor label = g.input("label", {"batch"}, gl::DType::i32);
-  for (const int64_t units : {256, 128}) x = gl::relu(nn::dense(x, units), {.derivative_at_zero = 0});
-  const Tensor logits = nn::dense(x, 10);
+  const Tensor logits = make(t, x);
   const Tensor loss = nn::softmax_cross_entropy(logits, label);
   Network network;
   set_parameters(network.state, g);
@@ -99,9 +103,14 @@ peers::Row train(const TrainingOptions& options, Network network, int64_t batch_
   return row;
 }
 
-peers::Row fashion_mlp(const TrainingOptions& options) { return train(options, mlp(options.compile), 128, 5); }
+peers::Row fashion_mlp(const TrainingOptions& options) {
+  return train(options, make_network(options.compile, mlp), 128, 5);
+}
+peers::Row fashion_cnn(const TrainingOptions& options) {
+  return train(options, make_network(options.compile, cnn), 64, 3);
+}
 
-constexpr NamedTraining cases[] = {{"fashion_mlp", fashion_mlp}};
+constexpr NamedTraining cases[] = {{"fashion_mlp", fashion_mlp}, {"fashion_cnn", fashion_cnn}};
 
 }  // namespace
 

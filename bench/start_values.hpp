@@ -6,6 +6,7 @@
 #include <gradloom/runtime/array.hpp>
 #include <gradloom/runtime/state.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <vector>
@@ -16,6 +17,13 @@ namespace gl = gradloom;
 
 /// f32, uniform in [-1, 1).
 [[nodiscard]] gl::Array uniform(const std::vector<int64_t>& sizes, uint64_t seed);
+
+/// f32, uniform in [-bound, bound): the peers' array of those sizes, with its axes in another order.
+[[nodiscard]] gl::Array permuted(const std::vector<int64_t>& theirs, const std::vector<size_t>& order, float bound,
+                                 uint64_t seed);
+
+/// Images of the peers' sizes [batch, channels, height, width], uniform in [-1, 1), with the channels last.
+[[nodiscard]] gl::Array images(const std::vector<int64_t>& theirs, uint64_t seed);
 
 /// i32, class numbers below `classes`.
 [[nodiscard]] gl::Array labels(std::initializer_list<int64_t> sizes, uint32_t classes);

@@ -1,10 +1,11 @@
-// One training step under construction, of networks of dense layers.
+// One training step under construction, of networks of dense and convolutional layers.
 #pragma once
 
 #include "case.hpp"
 #include "start_values.hpp"
 #include <gradloom/graph/function_ref.hpp>
 #include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/conv.hpp>
 #include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/optimizers.hpp>
 
@@ -22,6 +23,8 @@ class Training {
  public:
   explicit Training(gl::CompileOptions options) : options_(std::move(options)) {}
 
+  [[nodiscard]] gl::Graph& graph() { return graph_; }
+
   gl::Tensor input(gl::Array array) {
     const gl::Tensor x = graph_.input("x", gl::Shape(std::span<const int64_t>(array.sizes())));
     inputs_.set("x", std::move(array));
@@ -36,9 +39,16 @@ class Training {
 
   /// `trains_x`: the gradient of x is needed, as everywhere but in the first layer.
   gl::Tensor dense(const gl::Tensor& x, int64_t units, bool trains_x = true) {
-    const auto rows = static_cast<double>(x.dim(0).value()), in = static_cast<double>(x.dim(1).value());
-    flops_ += 2.0 * rows * in * static_cast<double>(units) * (trains_x ? 3 : 2);
+    count(x.shape(), static_cast<double>(units), trains_x);
     return gl::nn::dense(x, units);
+  }
+
+  /// A square window.
+  gl::Tensor conv(const gl::Tensor& x, int64_t channels, int64_t window, gl::nn::ConvOptions options,
+                  bool trains_x = true) {
+    const gl::Tensor y = gl::nn::conv(x, channels, {window}, std::move(options));
+    count(y.shape(), static_cast<double>(window * window * x.dim(-1).value()), trains_x);
+    return y;
   }
 
   /// Dense layers of these widths, with an activation between them.
@@ -50,6 +60,21 @@ class Training {
       first = false;
     }
     return x;
+  }
+
+  /// The network in use: the weights do not change any more, so they are part of the Program.
+  Case use(const gl::Tensor& y) {
+    gl::State weights;
+    set_parameters(weights, graph_);
+    Case c;
+    options_.outputs = {y};
+    options_.mode = gl::Mode::inference;
+    options_.constants = &weights;
+    c.program = gl::compile(options_);
+    c.inputs = std::move(inputs_);
+    c.outputs = {gl::Array(y.shape().sizes())};
+    c.flops = flops_ / 3;
+    return c;
   }
 
   template <class Optimizer>
@@ -66,6 +91,12 @@ class Training {
   }
 
  private:
+  // A product of each element with so many more numbers. Products of a batch of unknown size are not counted.
+  void count(const gl::Shape& shape, double numbers, bool trains_x) {
+    if (!shape.known()) return;
+    flops_ += 2.0 * static_cast<double>(shape.element_count().value()) * numbers * (trains_x ? 3 : 2);
+  }
+
   gl::CompileOptions options_;
   gl::Graph graph_;
   gl::Batch inputs_;
@@ -81,6 +112,9 @@ inline auto adam(double rate) {
 
 /// The peers take 0 for the derivative of relu at 0.
 gl::Tensor relu(const gl::Tensor& x);
+
+/// The network of peers/README.md, [batch, 28, 28, 1] -> [batch, 10].
+gl::Tensor lenet(Training& t, gl::Tensor x);
 
 /// mlp_custom_act of peers/README.md with any activation.
 Case mlp_of_activation(gl::CompileOptions options, Activation activation);

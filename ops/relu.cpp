@@ -49,8 +49,9 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 }
 
 Gradients vjp(const Vjp& v) {
+  // Without 0 the output tells as well as the input, which then need not be kept for the way back.
   const bool passes_zero = v.attributes().get<int64_t>("derivative_at_zero") == 1;
-  return {where(passes_zero ? v.input(0) >= 0 : v.input(0) > 0, v.cotangent(), 0)};
+  return {where(passes_zero ? v.input(0) >= 0 : v.output() > 0, v.cotangent(), 0)};
 }
 
 Tensor simplify(Graph&, const Node&, std::span<const Tensor> inputs) {

@@ -1,7 +1,8 @@
 // A region of pointwise nodes of one shape: a fused program along the elements. Broadcast operands are spread out into
 // tiles first (once per chunk where every tile sees the same values). Tiles and chunks do not change bits: pointwise
-// handlers are lane-wise.
+// handlers are lane-wise, and where rows are summed, a tile is a number of leaves of their sums.
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/runtime/column_sums_internal.hpp>
 #include <gradloom/runtime/fused_frame_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
@@ -34,8 +35,34 @@ struct FlatRegion {
   int64_t tile = 0;   // elements, whole blocks
   int64_t tiles = 0;
   std::vector<SpreadOperand> operands;
+  /// Over the rows, of `columns` elements: of values that the program leaves in scratch, at these offsets.
+  ColumnSums sums;
+  std::vector<size_t> summed;
+  int64_t columns = 0;
   int64_t read_per_element = 0, written_per_element = 0;  // bytes; broadcast operands are as good as nothing
 };
+
+// The leaves of sums over the rows of a tile.
+void sum_tile(const FlatRegion& region, const KernelCall& call, int64_t begin, int64_t end) {
+  const int64_t columns = region.columns, rows = (end - begin) / columns;
+  const size_t row_bytes = static_cast<size_t>(columns) * size_of(region.sums.dtype);
+  for (size_t i = 0; i < region.summed.size(); ++i) {
+    const std::byte* from = static_cast<std::byte*>(call.scratch) + region.summed[i];
+    std::byte* leaf = static_cast<std::byte*>(call.shared) + region.sums.sums[i].leaves +
+                      static_cast<size_t>(begin / columns / reduce_leaf_lines) * row_bytes;
+    for (int64_t row = 0; row < rows; row += reduce_leaf_lines) {
+      const int64_t lines = std::min(reduce_leaf_lines, rows - row);
+      region.program.kernels->sum_rows(from, columns, lines, columns, leaf, false);
+      from += static_cast<size_t>(lines) * row_bytes;
+      leaf += row_bytes;
+    }
+  }
+}
+
+void combine_sums(const KernelCall& call) {
+  const auto& region = *static_cast<const FlatRegion*>(call.params);
+  region.sums.combine_chunk(call, region.count / region.columns, region.columns, region.columns);
+}
 
 void run_flat(const KernelCall& call) {
   const auto& region = *static_cast<const FlatRegion*>(call.params);
@@ -49,7 +76,7 @@ void run_flat(const KernelCall& call) {
   const int64_t chunk_end = std::min(last * region.tile, region.count);  // tiles are whole blocks
   FusedFrame frame(region.program, region.layout, scratch,
                    {.whole = chunk_end - first * region.tile >= block, .tail = (chunk_end & (block - 1)) != 0});
-  bool has_tiles = false;
+  bool has_tiles = !region.summed.empty();
   for (const int place : region.program.input_streams) frame.set(place, call.inputs[region.program.place(place).index]);
   for (const int place : region.program.output_streams)
     frame.set(place, call.outputs[region.program.place(place).index]);
@@ -85,7 +112,12 @@ void run_flat(const KernelCall& call) {
         if (!operand.same_in_every_tile) operand.spread.write(call.inputs[operand.input], spread, begin, end - begin);
         frame.rebind(operand.place, spread - static_cast<size_t>(begin) * operand.spread.element_size);
       }
+      for (size_t i = 0; i < region.summed.size(); ++i) {
+        frame.rebind(region.sums.sums[i].place,
+                     scratch + region.summed[i] - static_cast<size_t>(begin) * size_of(region.sums.dtype));
+      }
       run(begin, end);
+      if (!region.summed.empty()) sum_tile(region, call, begin, end);
     }
   }
   frame.finish_stores();
@@ -107,8 +139,11 @@ DType lane_type(const Graph& body) {
 
 KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) {
   const Graph& graph = body.graph;
-  const std::vector<int64_t> sizes = body.outputs[0].shape().sizes();
-  const int64_t count = body.outputs[0].shape().element_count().value();
+  int space = 0;  // a node of the shape of all
+  while (graph.node(space).op->pointwise == nullptr) ++space;
+  const Shape& shape = graph.node(space).outputs[0].shape;
+  const std::vector<int64_t> sizes = shape.sizes();
+  const int64_t count = shape.element_count().value();
   FusedBuilder builder(graph, lane_type(graph), request.isa(), false);
 
   // Places of inputs: those of the full shape are streams.
@@ -128,7 +163,7 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   std::vector<int> nodes;
   for (int id = 0; id < graph.node_count(); ++id) {
     const Node& node = graph.node(id);
-    if (is_input(node)) continue;
+    if (is_input(node) || node.op->fused_reduce >= 0) continue;
     if (node.op->pointwise != nullptr) {
       nodes.push_back(id);
       for (const Value& value : node.inputs) {
@@ -146,12 +181,19 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     operands.push_back(std::move(operand));
   }
   std::vector<std::pair<int, int>> stores;
-  std::vector<int> output_places, streaming;
+  std::vector<int> output_places(body.outputs.size(), -1), streaming;
+  ColumnSums sums{.dtype = lane_type(graph)};
   for (size_t i = 0; i < body.outputs.size(); ++i) {
     const Tensor& output = body.outputs[i];
-    output_places.push_back(
-        builder.add_place({FusedPlace::Kind::output, static_cast<int>(i), size_of(output.dtype())}));
-    stores.emplace_back(output.node_id(), output_places.back());
+    const Node& node = graph.node(output.node_id());
+    if (node.op->fused_reduce >= 0) {
+      const int place = builder.add_place({FusedPlace::Kind::buffer, 0, size_of(output.dtype())});
+      stores.emplace_back(node.inputs[0].node, place);
+      sums.sums.push_back({place, static_cast<int>(i), 0});
+      continue;
+    }
+    output_places[i] = builder.add_place({FusedPlace::Kind::output, static_cast<int>(i), size_of(output.dtype())});
+    stores.emplace_back(output.node_id(), output_places[i]);
     if (static_cast<size_t>(count) * size_of(output.dtype()) > streaming_bytes)
       streaming.push_back(static_cast<int>(i));
   }
@@ -161,7 +203,7 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
   // An output may take the buffer of an input that is read as a stream, and not after the output was written.
   for (const auto& [node, place] : stream_of) {
     for (size_t o = 0; o < body.outputs.size(); ++o) {
-      if (size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
+      if (output_places[o] >= 0 && size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
           builder.last_read(place) <= builder.first_write(output_places[o])) {
         plan.in_place.emplace_back(input_of.at(node), static_cast<int>(o));
       }
@@ -175,8 +217,13 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     region->written_per_element += static_cast<int64_t>(program.place(place).element_size);
   region->count = count;
 
-  // A tile that all repeated operands fit a whole number of times, if that is not too long.
+  // Of whole leaves, where there are sums; and a tile that all repeated operands fit a whole number of times, if that
+  // is not too long.
   int64_t tile = program.kernels->block;
+  if (!sums.sums.empty()) {
+    region->columns = sizes.back();
+    tile = std::lcm(tile, reduce_leaf_lines * region->columns);
+  }
   for (const SpreadOperand& operand : operands) {
     const int64_t both = std::lcm(tile, operand.spread.period());
     if (both <= largest_tile) tile = both;
@@ -191,9 +238,17 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     bytes += (static_cast<size_t>(tile) * operand.spread.element_size + 63) / 64 * 64;
   }
   region->operands = std::move(operands);
+  for (size_t i = 0; i < sums.sums.size(); ++i) {
+    region->summed.push_back(bytes);
+    bytes += cache_aligned(static_cast<size_t>(tile) * size_of(sums.dtype));
+  }
+  region->sums = std::move(sums);
+  if (region->columns > 0)
+    plan.shared_bytes = region->sums.place_leaves(request, count / region->columns, region->columns, 0);
 
   region->tiles = (count + tile - 1) / tile;
   if (count > 0) plan.steps = {{run_flat, std::min(region->tiles, chunk_count(count, pointwise_grain))}};
+  if (count > 0 && region->columns > 0) plan.steps.push_back({combine_sums, ColumnSums::chunks(region->columns)});
   plan.scratch_bytes = bytes;
   plan.nanoseconds =
       50 + static_cast<double>(count) *

@@ -1,5 +1,5 @@
 // fuse: pointwise nodes that share an iteration space become one region, with the product they follow and the sums
-// over its rows, or with reductions of their rows and what is computed from those.
+// over its rows, with sums over short rows, or with reductions of their rows and what is computed from those.
 //
 // Groups grow from consumers to producers, so that a node joins the code that needs its result: what only the backward
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
@@ -53,7 +53,9 @@ class Fusion {
       }
     }
     for (int id = 0; id < graph_.node_count(); ++id) {
-      if (needed_[static_cast<size_t>(id)] && is_column_sum(id)) join_product(id);
+      if (!needed_[static_cast<size_t>(id)] || !is_column_sum(id)) continue;
+      join_product(id);
+      join_short_rows(id);
     }
     for (int id = 0; id < graph_.node_count(); ++id) {
       if (needed_[static_cast<size_t>(id)] && graph_.node(id).op->fused_reduce >= 0) fuse_rows(id);
@@ -156,6 +158,21 @@ class Fusion {
       merge(group, sum);
   }
 
+  // The sum over short rows is taken where its operand is made.
+  void join_short_rows(int sum) {
+    const int value = graph_.node(sum).inputs[0].node, group = group_[static_cast<size_t>(value)];
+    const TensorType& from = graph_.node(value).outputs[0];
+    const auto space = row_space(graph_.node(sum), from.shape);
+    if (!space || !space->sums_short_rows() || !is_float(from.dtype)) return;
+    if (!is_pointwise(value) || group_[static_cast<size_t>(sum)] != sum || product_of(group) >= 0) return;
+    const std::vector<int>& members = members_[static_cast<size_t>(group)];
+    const bool fits = std::all_of(members.begin(), members.end(), [&](int id) {
+      const DType dtype = graph_.node(id).outputs[0].dtype;
+      return dtype == from.dtype || dtype == DType::boolean;
+    });
+    if (fits && may_merge(group, sum) && !reaches(sum, group)) merge(group, sum);
+  }
+
   bool reaches(int node, int group) const {
     return std::any_of(users_[static_cast<size_t>(node)].begin(), users_[static_cast<size_t>(node)].end(),
                        [&](int user) { return group_[static_cast<size_t>(user)] == group; }) ||
@@ -177,7 +194,7 @@ class Fusion {
     if (members_[static_cast<size_t>(group_[static_cast<size_t>(reduction)])].size() > 1) return;
     if (!is_float(from.outputs[0].dtype)) return;
     const auto space = row_space(node, from.outputs[0].shape);
-    if (!space || space->length < shortest_row || space->length > longest_row) return;
+    if (!space || space->length < shortest_row || space->length > longest_row || space->sums_short_rows()) return;
     if (space->rows < 4 && space->length > longest_row / 4) return;  // too few for the threads
     const DType lane = from.outputs[0].dtype;
     if (!fits_rows(reduction, *space, lane)) return;

@@ -15,13 +15,15 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 
 KernelPlan plan(const KernelRequest& request) {
   const Subgraph& body = body_of(request.node());
-  bool reduces = false;
+  bool reduces_rows = false;
   for (int id = 0; id < body.graph.node_count(); ++id) {
     const Node& node = body.graph.node(id);
     if (is_fusible_product(body.graph, node)) return plan_product_region(request, body);
-    reduces = reduces || node.op->fused_reduce >= 0;
+    if (node.op->fused_reduce < 0) continue;
+    const auto space = row_space(node, body.graph.node(node.inputs[0].node).outputs[0].shape);
+    reduces_rows = reduces_rows || !space->sums_short_rows();
   }
-  return reduces ? plan_row_region(request, body) : plan_flat_region(request, body);
+  return reduces_rows ? plan_row_region(request, body) : plan_flat_region(request, body);
 }
 
 }  // namespace

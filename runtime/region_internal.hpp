@@ -20,7 +20,7 @@ extern const OpDef region_def;
 /// f32 or f64: the dtype that most of the body's numbers have, which decides how many fit a register.
 [[nodiscard]] DType lane_type(const Graph& body);
 
-/// A region of pointwise nodes alone, all of one shape.
+/// A region of pointwise nodes alone, all of one shape, and of sums over their rows where these are short.
 [[nodiscard]] KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body);
 /// A product, pointwise nodes of its shape, and sums over all axes but the last.
 [[nodiscard]] KernelPlan plan_product_region(const KernelRequest& request, const Subgraph& body);
@@ -33,6 +33,10 @@ struct RowSpace {
   Shape shape;
   int64_t rows = 0, length = 0;
   bool along_rows = true;  ///< the node reduces rows; else it sums over them
+
+  /// Rows that are summed element by element, and so short (as the channels of an image often are) that a program along
+  /// many of them at once is faster than one along each.
+  [[nodiscard]] bool sums_short_rows() const { return !along_rows && length > 1 && length <= 256; }
 };
 
 inline constexpr int most_row_reductions = 8;  ///< of a region

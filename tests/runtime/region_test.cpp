@@ -256,4 +256,21 @@ BOOST_AUTO_TEST_CASE(a_training_step_is_products) {
   BOOST_TEST(static_cast<double>(written) == expected_written, boost::test_tools::tolerance(0.05));
 }
 
+// As in a batch norm: the channels of images, at sizes around those of a leaf of the sums and of a block.
+BOOST_AUTO_TEST_CASE(sums_over_short_rows) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const int64_t rows : {1, 15, 16, 17, 255, 1000}) {
+      for (const int64_t columns : {1, 3, 16, 31, 64, 65, 256}) {
+        BOOST_TEST_CONTEXT(to_string(dtype) << " " << rows << " x " << columns) {
+          Graph g;
+          const Tensor x = g.input("x", {rows, 2, columns}, dtype), scale = g.input("scale", {columns}, dtype);
+          const Tensor y = tanh(x * scale), z = where(x > 0, y, 0);
+          const size_t kernels = check_fusion({sum(z, {.axes = {0, 1}}), sum(z * x, {.axes = {0, 1}}), y});
+          BOOST_TEST(kernels == (columns == 1 ? 3U : 1U));  // single elements are summed in another order
+        }
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

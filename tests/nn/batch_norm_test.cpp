@@ -1,0 +1,212 @@
+#include "message_helper.hpp"
+#include <gradloom/autodiff/gradcheck.hpp>
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/nn/batch_norm.hpp>
+#include <gradloom/nn/optimizers.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/power.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/relu.hpp>
+#include <gradloom/runtime/program.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+#include <random>
+
+using namespace gradloom;
+using test::message_of;
+
+namespace {
+
+constexpr int64_t rows = 6, channels = 3;
+
+Array random_array(std::vector<int64_t> sizes, uint64_t seed, double mean = 0) {
+  Array array(std::move(sizes), DType::f64);
+  std::mt19937_64 random(seed);
+  for (double& x : array.data<double>()) x = mean + std::uniform_real_distribution<double>(-2, 2)(random);
+  return array;
+}
+
+struct Statistics {
+  double mean = 0, variance = 0;  // divided by n
+};
+Statistics of_channel(const Array& x, int64_t channel) {
+  const std::span<const double> values = x.data<const double>();
+  Statistics s;
+  const size_t n = values.size() / channels;
+  for (size_t i = 0; i < n; ++i) s.mean += values[i * channels + static_cast<size_t>(channel)] / static_cast<double>(n);
+  for (size_t i = 0; i < n; ++i) {
+    const double d = values[i * channels + static_cast<size_t>(channel)] - s.mean;
+    s.variance += d * d / static_cast<double>(n);
+  }
+  return s;
+}
+
+/// The layer as the formula is written, differentiated as it stands.
+Tensor plain(const Tensor& x, const Tensor& gain, const Tensor& bias) {
+  const ReduceOptions over{.axes = {0, 1}, .keepdims = true};
+  const Tensor centred = x - mean(x, over);
+  return centred * rsqrt(mean(square(centred), over) + 1e-5) * gain + bias;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(nn_batch_norm)
+
+BOOST_AUTO_TEST_CASE(training_normalises_and_moves_the_running_statistics) {
+  for (const bool symbolic : {false, true}) {
+    Graph g;
+    const Tensor x = g.input("x", {symbolic ? Dim("batch") : Dim(rows / 2), 2, channels}, DType::f64);
+    const Tensor y = nn::batch_norm(x);
+    const Program train = compile({.outputs = {y}}), use = compile({.outputs = {y}, .mode = Mode::inference});
+    State state;
+    Statistics running[channels];
+    for (Statistics& s : running) s.variance = 1;
+    for (uint64_t step = 1; step <= 3; ++step) {
+      const Array given = random_array({rows / 2, 2, channels}, step, 1.5);
+      const Array made = train.run(Executor{}, state, {{"x", given}})[0];
+      for (int64_t c = 0; c < channels; ++c) {
+        const Statistics s = of_channel(given, c), done = of_channel(made, c);
+        BOOST_TEST(std::fabs(done.mean) < 1e-12);
+        BOOST_TEST(std::fabs(done.variance - s.variance / (s.variance + 1e-5)) < 1e-12);
+        Statistics& r = running[c];
+        r.mean = 0.9 * r.mean + 0.1 * s.mean;
+        r.variance = 0.9 * r.variance + 0.1 * s.variance * rows / (rows - 1);
+        BOOST_TEST(std::fabs(state.get("batch_norm_1/running_mean").data<const double>()[static_cast<size_t>(c)] -
+                             r.mean) < 1e-12);
+        BOOST_TEST(std::fabs(state.get("batch_norm_1/running_variance").data<const double>()[static_cast<size_t>(c)] -
+                             r.variance) < 1e-12);
+      }
+    }
+    // Inference uses them, and leaves them as they are.
+    const State before = state;
+    const Array given = random_array({rows / 2, 2, channels}, 7);
+    const Array made = use.run(Executor{}, state, {{"x", given}})[0];
+    for (size_t i = 0; i < static_cast<size_t>(rows * channels); ++i) {
+      const Statistics& r = running[i % channels];
+      const double expected = (given.data<const double>()[i] - r.mean) / std::sqrt(r.variance + 1e-5);
+      BOOST_TEST(std::fabs(made.data<const double>()[i] - expected) < 1e-12);
+    }
+    for (const std::string& name : before.names()) BOOST_TEST(same_bits(before.get(name), state.get(name)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gradients_are_those_of_the_formula_to_the_second_order) {
+  Graph g;
+  const Tensor x = g.input("x", {rows / 2, 2, channels}, DType::f64);
+  nn::BatchNorm layer;
+  const Tensor y = layer(x), z = plain(x, layer.gain(), layer.bias());
+  std::vector<Tensor> outputs;
+  for (const Tensor& made : {y, z}) {
+    const Tensor loss = sum(relu(made) * made * x);
+    const std::vector<Tensor> first = gradients(loss, {x, layer.gain(), layer.bias()});
+    const Tensor again = sum(first[0] * first[0] * x) + sum(first[1] * first[2]);
+    for (const Tensor& t : first) outputs.push_back(t);
+    for (const Tensor& t : gradients(again, {x, layer.gain(), layer.bias()})) outputs.push_back(t);
+  }
+  State state;
+  state.set("batch_norm_1/gain", random_array({channels}, 3, 1));
+  state.set("batch_norm_1/bias", random_array({channels}, 4));
+  const std::vector<Array> values =
+      compile({.outputs = outputs}).run(Executor{}, state, {{"x", random_array({rows / 2, 2, channels}, 5)}});
+  for (size_t i = 0; i < 6; ++i) BOOST_TEST(all_close(values[i], values[i + 6], 1e-9, 1e-9), "gradient " << i);
+}
+
+BOOST_AUTO_TEST_CASE(gradients_in_inference_treat_the_statistics_as_constants) {
+  Graph g;
+  const Tensor x = g.input("x", {rows, channels}, DType::f64);
+  const Tensor y = nn::batch_norm(x, {.gain = false, .bias = false});
+  const Program slope = compile({.outputs = {gradient(sum(y), x)}, .mode = Mode::inference});
+  State state;
+  state.set("batch_norm_1/running_mean", random_array({channels}, 1));
+  state.set("batch_norm_1/running_variance", Array::from<double>({1, 4, 0.25}));
+  const Array made = slope.run(Executor{}, state, {{"x", random_array({rows, channels}, 2)}})[0];
+  for (size_t i = 0; i < static_cast<size_t>(rows * channels); ++i) {
+    const double variance[] = {1, 4, 0.25};
+    BOOST_TEST(std::fabs(made.data<const double>()[i] - 1 / std::sqrt(variance[i % 3] + 1e-5)) < 1e-12);
+  }
+}
+
+// The statistics of micro-batches are taken one after the other, as if they were batches.
+BOOST_AUTO_TEST_CASE(two_calls_share_the_parameters_and_move_the_statistics_twice) {
+  Graph g;
+  nn::BatchNorm layer({.momentum = 0.5});
+  const Tensor a = g.input("a", {rows, channels}, DType::f64), b = g.input("b", {rows, channels}, DType::f64);
+  const Tensor of_a = layer(a), both = of_a + layer(b);
+  BOOST_TEST(g.parameters().size() == 4U);
+  const Array first = random_array({rows, channels}, 1), second = random_array({rows, channels}, 2);
+  State state;
+  compile({.outputs = {both}}).run(Executor{}, state, {{"a", first}, {"b", second}});
+  const Array mean = state.get("batch_norm_1/running_mean");
+  for (int64_t c = 0; c < channels; ++c) {
+    const double expected = 0.25 * of_channel(first, c).mean + 0.5 * of_channel(second, c).mean;
+    BOOST_TEST(std::fabs(mean.data<const double>()[static_cast<size_t>(c)] - expected) < 1e-12);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_single_element_of_a_channel_gives_the_bias) {
+  Graph g;
+  const Tensor y = nn::batch_norm(g.input("x", {1, 2}), {.bias_init = nn::constant(3)});
+  State state;
+  const Array made =
+      compile({.outputs = {y}}).run(Executor{}, state, {{"x", Array::from<float>({5, -7}).reshaped({1, 2})}})[0];
+  BOOST_TEST(made.data<const float>()[0] == 3);
+  BOOST_TEST(state.get("batch_norm_1/running_variance").data<const float>()[0] == 0.9F);
+}
+
+BOOST_AUTO_TEST_CASE(optimisers_leave_the_statistics_alone) {
+  Graph g;
+  nn::BatchNorm layer({.trainable = false});
+  const Tensor y = layer(g.input("x", {rows, channels}));
+  for (const Tensor& parameter : g.parameters()) BOOST_TEST(!is_trainable(parameter.node()));
+  nn::BatchNorm other;
+  (void)other(y);
+  BOOST_TEST(is_trainable(other.gain().node()));
+  BOOST_TEST(!is_trainable(other.running_variance().node()));
+}
+
+BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
+  const std::string file = "batch_norm_test.cpp:";
+  const std::string rule =
+      "\n  batch_norm needs x [..., channels] of two or more axes, the channels a number that is the same in every "
+      "call";
+  Graph g, other;
+  const Tensor vector = g.input("vector", {3}), open = g.input("open", {2, "c"}), y = g.input("y", {2, 4});
+  const std::string declared = file + std::to_string(__LINE__ - 1);
+  int line = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)nn::batch_norm(vector); }) ==
+             file + std::to_string(line) + ": batch_norm: the rank is 1\n  x \"vector\"  f32[3]  input, " + declared +
+                 rule);
+  line = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)nn::batch_norm(open); }) ==
+             file + std::to_string(line) +
+                 ": batch_norm: the number of channels, c, is not known\n  x \"open\"  f32[2, c]  input, " + declared +
+                 rule);
+  line = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)nn::batch_norm(1.5); }) ==
+             file + std::to_string(line) + ": batch_norm: x is a number or an empty Tensor" + rule);
+  line = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { nn::BatchNorm layer({.momentum = 2}); }) ==
+             file + std::to_string(line) +
+                 ": batch_norm: the momentum is 2\n  the momentum is the weight of a batch in the running statistics, "
+                 "from 0 to 1");
+  nn::BatchNorm layer;
+  (void)layer(g.input("x", {2, 3}));
+  line = __LINE__ + 1;
+  BOOST_TEST(message_of([&] { (void)layer(y); }) ==
+             file + std::to_string(line) +
+                 ": batch_norm: there were 3 channels in the first call, and are 4\n  x \"y\"  f32[2, 4]  input, " +
+                 declared + rule);
+  const Tensor foreign = other.input("foreign", {2, 3});
+  line = __LINE__ + 1;
+  BOOST_TEST(
+      message_of([&] { (void)layer(foreign); }) ==
+      file + std::to_string(line) +
+          ": batch_norm: its parameters belong to another graph, that of the first call\n  x \"foreign\"  f32[2, "
+          "3]  input, " +
+          file + std::to_string(line - 2) + rule);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,48 @@
+#include "message_helper.hpp"
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/nn/spectral_norm.hpp>
+#include <gradloom/runtime/program.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cmath>
+
+using namespace gradloom;
+using test::message_of;
+
+BOOST_AUTO_TEST_SUITE(nn_spectral_norm)
+
+// [[3, 0], [4, 5]] has the singular values sqrt(45) and sqrt(5).
+BOOST_AUTO_TEST_CASE(the_estimate_converges_to_the_largest_singular_value) {
+  Graph g;
+  const Tensor w = g.input("w", {1, 2, 2}, DType::f64), y = nn::spectral_norm(w);
+  const Batch given = {{"w", Array::from<double>({3, 0, 4, 5}).reshaped({1, 2, 2})}};
+  const Program train = compile({.outputs = {y}}), use = compile({.outputs = {y}, .mode = Mode::inference});
+  State state;
+  for (int step = 0; step < 30; ++step) (void)train.run(Executor{}, state, given);
+  const State before = state;
+  const Array made = use.run(Executor{}, state, given)[0];
+  BOOST_TEST(std::fabs(made.data<const double>()[0] - 3 / std::sqrt(45)) < 1e-9);
+  BOOST_TEST(std::fabs(made.data<const double>()[3] - 5 / std::sqrt(45)) < 1e-9);
+  BOOST_TEST(same_bits(before.get("spectral_norm_1/u"), state.get("spectral_norm_1/u")));
+}
+
+BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
+  const std::string file = "spectral_norm_test.cpp:";
+  Graph g;
+  const Tensor v = g.input("v", {3});
+  const int line = __LINE__ + 1;
+  BOOST_TEST(
+      message_of([&] { (void)nn::spectral_norm(v); }) ==
+      file + std::to_string(line) + ": spectral_norm: the rank is 1\n  weight \"v\"  f32[3]  input, " + file +
+          std::to_string(line - 2) +
+          "\n  spectral_norm needs a weight [..., out] of two or more axes of known sizes, and at least 0 iterations");
+  BOOST_TEST(message_of([&] {
+               (void)nn::spectral_norm(g.input("w", {"n", 2}));
+             }).find("a size is not known") != std::string::npos);
+  BOOST_TEST(message_of([&] {
+               (void)nn::spectral_norm(g.input("u", {2, 2}), {.iterations = -1});
+             }).find("-1 iterations were asked for") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
