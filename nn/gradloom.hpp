@@ -36,6 +36,7 @@
 #include <gradloom/ops/activations.hpp>
 #include <gradloom/ops/argreduce.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/classify.hpp>
 #include <gradloom/ops/compare.hpp>
