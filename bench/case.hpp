@@ -34,6 +34,7 @@ struct NamedCase {
 extern const std::span<const NamedCase> mlp_cases;
 extern const std::span<const NamedCase> pointwise_cases;
 extern const std::span<const NamedCase> convolution_cases;
+extern const std::span<const NamedCase> attention_cases;
 
 /// One line: FNV-1a over the bytes of the arrays and of the State's values.
 void print_hash(std::span<const gl::Array> arrays, const gl::State& state);

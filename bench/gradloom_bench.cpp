@@ -77,7 +77,8 @@ peers::Row measure(const Options& options, bench::Case& c) {
 }
 
 const bench::NamedCase* find_case(const std::string& name) {
-  for (const auto& table : {bench::mlp_cases, bench::pointwise_cases, bench::convolution_cases}) {
+  for (const auto& table :
+       {bench::mlp_cases, bench::pointwise_cases, bench::convolution_cases, bench::attention_cases}) {
     const auto found = std::find_if(table.begin(), table.end(), [&](const auto& c) { return c.name == name; });
     if (found != table.end()) return &*found;
   }
@@ -97,6 +98,7 @@ void print_names() {
   print(bench::mlp_cases);
   print(bench::pointwise_cases);
   print(bench::convolution_cases);
+  print(bench::attention_cases);
   print(bench::trainings);
 }
 

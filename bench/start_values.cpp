@@ -1,6 +1,8 @@
 #include "start_values.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,10 +37,20 @@ void set_parameters(gl::State& state, const gl::Graph& graph) {
   uint64_t seed = peers::kParameterSeed;
   for (const gl::Tensor& parameter : graph.parameters()) {
     const std::vector<int64_t> sizes = parameter.shape().sizes();
-    if (sizes.size() == 2) {
-      set_dense_weight(state, parameter.name(), sizes[0], sizes[1], seed);
+    const std::string name = parameter.name();
+    if (name.ends_with("/table")) {  // [count, width], here and there
+      const float bound = 1.0F / std::sqrt(static_cast<float>(sizes[1]));
+      gl::Array table(sizes);
+      peers::fill_uniform(table.data<float>().data(), table.data<float>().size(), -bound, bound, seed);
+      state.set(name, table);
+    } else if (name.ends_with("/gain")) {
+      gl::Array ones(sizes);
+      std::ranges::fill(ones.data<float>(), 1.0F);
+      state.set(name, ones);
+    } else if (sizes.size() == 2) {
+      set_dense_weight(state, name, sizes[0], sizes[1], seed);
     } else {
-      state.set(parameter.name(), gl::Array(sizes));
+      state.set(name, gl::Array(sizes));
     }
     ++seed;
   }
