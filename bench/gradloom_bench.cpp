@@ -77,7 +77,7 @@ peers::Row measure(const Options& options, bench::Case& c) {
 }
 
 const bench::NamedCase* find_case(const std::string& name) {
-  for (const auto& table : {bench::mlp_cases, bench::pointwise_cases, bench::convolution_cases, bench::vision_cases}) {
+  for (const auto& table : bench::case_tables()) {
     const auto found = std::find_if(table.begin(), table.end(), [&](const auto& c) { return c.name == name; });
     if (found != table.end()) return &*found;
   }
@@ -94,10 +94,7 @@ void print_names() {
   const auto print = [](const auto& table) {
     for (const auto& c : table) std::printf("%.*s\n", static_cast<int>(c.name.size()), c.name.data());
   };
-  print(bench::mlp_cases);
-  print(bench::pointwise_cases);
-  print(bench::convolution_cases);
-  print(bench::vision_cases);
+  for (const auto& table : bench::case_tables()) print(table);
   print(bench::trainings);
 }
 

@@ -26,7 +26,7 @@ class Training {
   [[nodiscard]] gl::Graph& graph() { return graph_; }
 
   gl::Tensor input(gl::Array array) {
-    const gl::Tensor x = graph_.input("x", gl::Shape(std::span<const int64_t>(array.sizes())));
+    const gl::Tensor x = graph_.input("x", gl::Shape(std::span<const int64_t>(array.sizes())), array.dtype());
     inputs_.set("x", std::move(array));
     return x;
   }
@@ -35,6 +35,11 @@ class Training {
     const gl::Tensor t = graph_.input("target", gl::Shape(std::span<const int64_t>(array.sizes())), array.dtype());
     inputs_.set("target", std::move(array));
     return t;
+  }
+
+  /// Counts the work of a product, forward and for both gradients.
+  void count_product(int64_t rows, int64_t in, int64_t out) {
+    flops_ += 6.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
   }
 
   /// `trains_x`: the gradient of x is needed, as everywhere but in the first layer.

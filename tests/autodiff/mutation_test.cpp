@@ -3,6 +3,8 @@
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/attention.hpp>
+#include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/gradient.hpp>
@@ -43,10 +45,25 @@ Array reshaped(std::initializer_list<int64_t> sizes, const std::vector<double>& 
 /// Keeps the shape of the gradient right, as a mistake must to get past the engine's own checks.
 Tensor like_input(const Vjp& v, const Tensor& x) { return broadcast(x, v.input(0).shape()); }
 
+Tensor attention_cotangent(const Vjp& v) { return v.has_cotangent(0) ? v.cotangent(0) : zeros_like(v.output(0)); }
+
+/// The gradients of attention by its kernel, with a delta that may be wrong.
+Gradients attention_slopes(const Vjp& v, const Tensor& delta) {
+  const Tensor inputs[] = {v.input(0), v.input(1), v.input(2), v.output(1), delta, attention_cotangent(v)};
+  const Tensor dq = v.graph().add(attention_gradient_def, inputs, v.attributes(), {});
+  return {dq, v.graph().tensor(dq.node_id(), 1), v.graph().tensor(dq.node_id(), 2)};
+}
+
+Tensor delta_of(const Vjp& v) {
+  const Tensor delta = sum(attention_cotangent(v) * v.output(0), {.axes = {-1}});
+  return v.has_cotangent(1) ? delta - v.cotangent(1) : delta;
+}
+
 std::vector<Mutation> mutations() {
   const Array x = Array::from<double>({0.3, 0.7, 1.2}), y = Array::from<double>({0.5, 1.6, 0.9});
   const Array a = reshaped({2, 2}, {0.5, -1, 2, 0.3}), b = reshaped({2, 2}, {1, 0.2, -0.7, 3});
   const Array cube = reshaped({2, 2, 2}, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8});
+  const Attributes attention_attributes = {{"scale", 0.8}, {"causal", true}};
   const Attributes no_flags = {{"transpose_a", false}, {"transpose_b", false}};
   return {
       {"cos: the sign", cos_def, [](const Vjp& v) -> Gradients { return {v.cotangent() * sin(v.input(0))}; }, {x}},
@@ -131,6 +148,25 @@ std::vector<Mutation> mutations() {
        [](const Vjp& v) -> Gradients { return {sum(v.cotangent(), {.axes = {1}})}; },
        {Array::from<double>({0.5, -1})},
        {{"shape", Shape{2, 2}}}},
+      {"attention: what the softmax takes back is missing",
+       attention_def,
+       [](const Vjp& v) -> Gradients { return attention_slopes(v, zeros_like(v.output(1))); },
+       {cube, cube, cube},
+       attention_attributes},
+      {"attention: k gets what is meant for v",
+       attention_def,
+       [](const Vjp& v) -> Gradients {
+         const Gradients right = attention_slopes(v, delta_of(v));
+         return {right[0], right[2], right[1]};
+       },
+       {cube, cube, cube},
+       attention_attributes},
+      {"attention: delta is a constant for the second order",
+       attention_def,
+       [](const Vjp& v) -> Gradients { return attention_slopes(v, stop_gradient(delta_of(v))); },
+       {cube, cube, cube},
+       attention_attributes,
+       "second order"},
       {"transpose: not turned back",
        transpose_def,
        [](const Vjp& v) -> Gradients {

@@ -7,7 +7,7 @@
 
 int main() {
   bool failed = !gradloom::test::counts_allocations();
-  for (const auto& table : {bench::mlp_cases, bench::pointwise_cases, bench::convolution_cases, bench::vision_cases}) {
+  for (const auto& table : bench::case_tables()) {
     for (const bench::NamedCase& named : table) {
       bench::Case c = named.make({});
       for (const int threads : {1, 2}) {

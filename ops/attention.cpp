@@ -1,0 +1,213 @@
+// attention: softmax(scale q k^T + bias) v in blocks. The kernels are in attention_kernel.cpp; the gradient is an op of
+// its own, which takes from here the logarithm of each row's sum and no matrix of scores.
+#include <gradloom/graph/error.hpp>
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/graph/op_def.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/attention.hpp>
+#include <gradloom/ops/attention_internal.hpp>
+#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/compare.hpp>
+#include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/dropout.hpp>
+#include <gradloom/ops/exponential.hpp>
+#include <gradloom/ops/extrema.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/refuse_internal.hpp>
+#include <gradloom/ops/sample.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
+#include <gradloom/ops/where.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+constexpr int bias_input = 3;
+
+// ---- shape
+
+std::vector<TensorType> shape(const ShapeContext& context) {
+  check_attention(context, context.input_count() > bias_input ? bias_input : -1);
+  const Shape& q = context.shape(0);
+  std::vector<Dim> dims = q.dims();
+  dims.back() = context.shape(2)[-1];
+  return {{context.dtype(0), Shape(std::move(dims))},
+          {context.dtype(0), Shape(std::vector<Dim>(q.begin(), q.end() - 1))}};
+}
+
+// ---- gradient
+
+// With o = P v and z = log(sum(exp(s))): ds = P (dout v^T - delta), where delta = sum(dout o) - dz, for dz/ds = P.
+Gradients vjp(const Vjp& v) {
+  const bool biased = v.input_count() > bias_input;
+  const Tensor out = v.output(0), lse = v.output(1);
+  const Tensor dout = v.has_cotangent(0) ? v.cotangent(0) : zeros_like(out);
+  Tensor delta = sum(dout * out, {.axes = {-1}});
+  if (v.has_cotangent(1)) delta = delta - v.cotangent(1);
+
+  std::vector<Tensor> inputs = {v.input(0), v.input(1), v.input(2), lse, delta, dout};
+  if (biased) inputs.push_back(v.input(bias_input));
+  const Tensor dq = v.graph().add(biased ? biased_attention_gradient_def : attention_gradient_def, inputs,
+                                  v.attributes(), v.node().location);
+  const auto output = [&](int i) { return v.graph().tensor(dq.node_id(), i); };
+  Gradients gradients = {dq, output(1), output(2)};
+  if (!biased) return gradients;
+  const Tensor bias = v.input(bias_input);
+  if (bias.dtype() == DType::boolean) {
+    gradients.push_back(Gradient::none());
+    return gradients;
+  }
+  const AttentionMatrices matrices(v.input(0), v.input(1), v.attributes());
+  const Tensor p = matrices.probabilities(bias, lse);
+  const Tensor dp = matmul(matrices.of_heads(dout), matrices.of_kv_heads(v.input(2)), {.transpose_b = true});
+  gradients.push_back(matrices.to_bias(p * (dp - matrices.of_rows(delta)), bias.shape()));
+  return gradients;
+}
+
+// ---- kernel
+
+void run(const KernelCall& call) {
+  const auto& plan = *static_cast<const AttentionPlan*>(call.params);
+  const AttentionForm& form = plan.form;
+  const int64_t blocks = chunk_count(form.queries, attention_query_block);
+  const int64_t head = call.chunk / blocks, block = call.chunk % blocks;
+  const int64_t begin = chunk_begin(form.queries, blocks, block), end = chunk_begin(form.queries, blocks, block + 1);
+  plan.kernels.forward[plan.type](form, {.q = call.inputs[0],
+                                         .k = call.inputs[1],
+                                         .v = call.inputs[2],
+                                         .bias = form.bias == AttentionBias::none ? nullptr : call.inputs[bias_input],
+                                         .output = call.outputs[0],
+                                         .lse = call.outputs[1],
+                                         .batch = head / form.heads,
+                                         .head = head % form.heads,
+                                         .begin = begin,
+                                         .end = end,
+                                         .scratch = call.scratch});
+  const bool first = block == 0 && head % form.group() == 0;  // k and v are counted once
+  const int64_t rows = end - begin, shared = first ? form.keys : 0;
+  call.count((rows * form.depth + shared * (form.depth + form.value_depth)) * plan.element_bytes,
+             rows * (form.value_depth + 1) * plan.element_bytes);
+}
+
+KernelPlan plan(const KernelRequest& request) {
+  auto params = plan_attention(request, request.input_count() > bias_input ? bias_input : -1);
+  const AttentionForm& form = params->form;
+  KernelPlan plan;
+  const int64_t rows = form.batch * form.heads * form.queries;
+  if (rows == 0) return plan;
+  plan.steps = {{run, form.batch * form.heads * chunk_count(form.queries, attention_query_block)}};
+  plan.scratch_bytes = params->kernels.forward_scratch[params->type](form);
+  const double scores = static_cast<double>(rows) * static_cast<double>(form.keys) * (form.causal ? 0.5 : 1);
+  plan.nanoseconds = 100 + scores * (1 + static_cast<double>(form.depth + form.value_depth) / 40);
+  plan.params = std::move(params);
+  return plan;
+}
+
+// ---- samples
+
+Attributes attributes_of(double scale, bool causal) { return {{"scale", scale}, {"causal", causal}}; }
+
+std::vector<Sample> samples() {
+  return {{.inputs = {{{5, 2, 3}}, {{5, 2, 3}}, {{5, 2, 4}}}, .attributes = attributes_of(0.7, false)},
+          {.inputs = {{{2, 3, 4, 2}}, {{2, 5, 2, 2}}, {{2, 5, 2, 3}}}, .attributes = attributes_of(1, true)},
+          // Of five queries the first two see none of three keys.
+          {.inputs = {{{5, 1, 2}}, {{3, 1, 2}}, {{3, 1, 2}}}, .attributes = attributes_of(0.5, true)}};
+}
+
+std::vector<Sample> biased_samples() {
+  return {{.inputs = {{{4, 2, 3}}, {{3, 1, 3}}, {{3, 1, 2}}, {{2, 4, 3}}}, .attributes = attributes_of(0.7, false)},
+          {.inputs = {{{2, 3, 2, 2}}, {{2, 3, 2, 2}}, {{2, 3, 2, 2}}, {{2, 1, 1, 3}}},
+           .attributes = attributes_of(1, true)},
+          {.inputs = {{{4, 2, 3}}, {{5, 2, 3}}, {{5, 2, 2}}, {{1, 4, 5}, 0, 1, DType::boolean}},
+           .attributes = attributes_of(0.7, false)}};
+}
+
+}  // namespace
+
+const OpDef attention_def{.name = "attention",
+                          .inputs = {"q", "k", "v"},
+                          .rule = attention_rule,
+                          .shape = shape,
+                          .vjp = vjp,
+                          .plan = plan,
+                          .samples = samples};
+
+const OpDef biased_attention_def{.name = "biased_attention",
+                                 .inputs = {"q", "k", "v", "bias"},
+                                 .rule = biased_attention_rule,
+                                 .shape = shape,
+                                 .vjp = vjp,
+                                 .plan = plan,
+                                 .samples = biased_samples};
+
+namespace {
+
+/// Mask and bias as one input of the op, with all of q's axes; or an empty Tensor.
+Tensor bias_of(const Tensor& q, const AttentionOptions& options) {
+  Tensor bias = options.mask;
+  if (options.bias.valid()) {
+    bias = cast(options.bias, q.dtype());
+    if (options.mask.valid()) bias = where(options.mask, bias, -std::numeric_limits<double>::infinity());
+  }
+  if (!bias.valid()) return {};
+  std::vector<Dim> dims(static_cast<size_t>(std::max(q.rank() - bias.rank(), 0)), Dim(1));
+  dims.insert(dims.end(), bias.shape().begin(), bias.shape().end());
+  return reshape(bias, Shape(std::move(dims)));
+}
+
+/// With the whole matrix of weights, of which some are dropped.
+Tensor with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& bias, const Attributes& attributes,
+                    double rate) {
+  const AttentionMatrices matrices(q, k, attributes);
+  const Tensor z = matrices.scores(bias);
+  const ReduceOptions over_keys{.axes = {-1}, .keepdims = true};
+  const Tensor e = exp(z - stop_gradient(maximum(max(z, over_keys), -1e30)));
+  const Tensor total = sum(e, over_keys);
+  const Tensor p = e / where(total > 0, total, 1);
+  return matrices.to_heads(matmul(dropout(p, rate), matrices.of_kv_heads(v)));
+}
+
+}  // namespace
+
+Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  const SourceScope scope(q, "attention");
+  const Tensor& query = q.tensor();
+  const Tensor shown[] = {query, k, v};
+  const auto fail = [&](std::string problem) {
+    const bool all = k.valid() && v.valid();
+    refuse(attention_def, std::span(shown, all ? 3 : 1), problem, q.location());
+  };
+  for (const Tensor* tensor : {&k, &v}) {
+    if (!tensor->valid() || &tensor->graph() != &query.graph())
+      fail(std::string(tensor == &k ? "k" : "v") + " is an empty Tensor or of another graph");
+  }
+  if (options.mask.valid() && options.mask.dtype() != DType::boolean)
+    fail(fmt::format("the mask is {}, and not boolean", to_string(options.mask.dtype())));
+  if (options.bias.valid() && !is_float(options.bias.dtype()))
+    fail(fmt::format("the bias is {}, and no float", to_string(options.bias.dtype())));
+  double scale = options.scale;
+  if (scale == 0) {
+    if (query.rank() < 1 || !query.dim(-1).known()) fail("the depth of q is not known, so a scale must be given");
+    scale = 1 / std::sqrt(static_cast<double>(std::max<int64_t>(query.dim(-1).value(), 1)));
+  }
+  if (!(options.dropout >= 0 && options.dropout < 1))
+    fail(fmt::format("dropout is {}, and not at least 0 and less than 1", options.dropout));
+  const Attributes attributes = attributes_of(scale, options.causal);
+  const Tensor bias = bias_of(query, options);
+  std::vector<Tensor> inputs(std::begin(shown), std::end(shown));
+  if (bias.valid()) inputs.push_back(bias);
+  const Tensor y =
+      query.graph().add(bias.valid() ? biased_attention_def : attention_def, inputs, attributes, q.location());
+  if (options.dropout == 0) return y;
+  return by_mode(with_dropout(query, k, v, bias, attributes, options.dropout), y);
+}
+
+}  // namespace gradloom::inline v0
