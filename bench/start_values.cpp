@@ -7,9 +7,6 @@
 
 namespace bench {
 
-namespace {
-
-/// Uniform in [-bound, bound): the peers' array of those sizes, with its axes in another order.
 gl::Array permuted(const std::vector<int64_t>& theirs, const std::vector<size_t>& order, float bound, uint64_t seed) {
   int64_t count = 1;
   std::vector<int64_t> their_strides(theirs.size());
@@ -23,6 +20,8 @@ gl::Array permuted(const std::vector<int64_t>& theirs, const std::vector<size_t>
   }
   return gl::Array::view(elements.data(), sizes, strides).clone();
 }
+
+namespace {
 
 /// Weights [..., in, out], from the stream that fills the [out, in, ...] of the peers. Where a dense layer follows
 /// images with so many channels, their pixels are the inner part of what it reads, and ours the outer.

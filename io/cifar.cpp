@@ -28,7 +28,7 @@ ImageSet load_cifar10(const std::string& folder, Split split) {
     count += bytes / record;
   }
   const int64_t n = static_cast<int64_t>(count);
-  ImageSet set{Array::uninitialized({n, 32, 32, 3}, DType::u8), Array::uninitialized({n}, DType::i32)};
+  ImageSet set{Array({n, 32, 32, 3}, DType::u8), Array({n}, DType::i32)};
   uint8_t* image = set.images.data<uint8_t>().data();
   int32_t* label = set.labels.data<int32_t>().data();
   for (size_t f = 0; f < files.size(); ++f) {
