@@ -153,6 +153,7 @@ extern "C" __attribute__((visibility("default"))) void cblas_sgemm(int order, in
   if ((transpose_a == kNoTrans) == by_columns) std::swap(args.a_row, args.a_col);
   if ((transpose_b == kNoTrans) == by_columns) std::swap(args.b_row, args.b_col);
   if (by_columns) std::swap(args.c_row, args.c_col);
+  args.sums_in_lanes = gl::gemm_sums_in_lanes(args);
   if (alpha == 1 && beta == 0) return Team::instance().multiply(args);
 
   std::vector<float> product(static_cast<size_t>(m) * static_cast<size_t>(n));

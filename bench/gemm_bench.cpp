@@ -127,6 +127,7 @@ void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b) {
                   nullptr,
                   workspace.get(),
                   gl::gemm_grid(s.m, s.n, s.k)};
+  product.args.sums_in_lanes = gl::gemm_sums_in_lanes(product.args);
   if constexpr (sizeof(T) == 4) {
     product.kernel = isa.kernels->f32;
   } else {

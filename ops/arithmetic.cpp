@@ -84,12 +84,14 @@ GRADLOOM_POINTWISE(neg, Neg, signed_numbers)
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/kink_gradient_internal.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sigmoid.hpp>
+#include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/stable_product_internal.hpp>
 
 #include <cmath>
@@ -134,14 +136,20 @@ Tensor simplify_mul(Graph&, const Node&, std::span<const Tensor> inputs) {
   if (is_uniform(a, -1)) return -b;
   if (is_uniform(b, -1)) return -a;
   if (made_by(a, neg_def) && made_by(b, neg_def)) return input_of(a) * input_of(b);
-  // (2^k x) broadcast(c) = x broadcast(2^k c): a product of single numbers instead of one of arrays. Exact, where
-  // nothing overflows.
+  for (const int i : {0, 1}) {
+    if (made_by(inputs[i], sign_def) && is_float(a.dtype()))
+      return pointwise(with_sign_def, {inputs[1 - i], input_of(inputs[i])});
+  }
+  // (2^k x) broadcast(c) = x broadcast(2^k c), and likewise (c x) 2^k: a product of single numbers instead of one of
+  // arrays. Exact, where nothing overflows.
   for (const int i : {0, 1}) {
     const Tensor &scaled = inputs[i], &factor = inputs[1 - i];
     if (!made_by(scaled, mul_def) || !made_by(factor, broadcast_def)) continue;
     for (const int j : {0, 1}) {
       const std::optional<double> scale = uniform_value(input_of(scaled, j));
-      if (!scale || !is_power_of_two(*scale) || !is_float(a.dtype())) continue;
+      const std::optional<double> number = uniform_value(factor);
+      if (!scale || !is_float(a.dtype())) continue;
+      if (!is_power_of_two(*scale) && !(number && is_power_of_two(*number))) continue;
       if (uniform_value(input_of(scaled, 1 - j))) continue;  // constants fold
       return input_of(scaled, 1 - j) * broadcast(input_of(factor) * *scale, a.shape());
     }

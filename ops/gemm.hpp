@@ -7,6 +7,9 @@
 
 namespace gradloom::inline v0 {
 
+/// So few columns are vectors: see gemm_sums_in_lanes().
+inline constexpr int64_t kGemmVectors = 4;
+
 /// The only constant that results depend on: k is cut into ceil(k / kGemmChunk) equal chunks (the first ones one
 /// longer), each summed on its own.
 inline constexpr int64_t kGemmChunk = 512;
@@ -40,7 +43,19 @@ struct GemmArgs {
   const GemmEpilogue<T>* epilogue = nullptr;
   /// Where this block lies in the whole C; the epilogue's rows and columns count from there.
   int64_t row_offset = 0, col_offset = 0;
+  /// Of the whole C: gemm_sums_in_lanes().
+  bool sums_in_lanes = false;
 };
+
+/// Is it the product of a matrix with a few vectors, where the matrix is contiguous along k? It is read fastest in the
+/// order in which it lies, a vector of k at a time. Whoever cuts a product into blocks asks this of the whole, and says
+/// so in the arguments of each block.
+template <class T>
+[[nodiscard]] constexpr bool gemm_sums_in_lanes(const GemmArgs<T>& g) {
+  constexpr int64_t least = 16;  // rows; fewer, and shorter ones, fit a tile
+  return g.k >= 2 * least && ((g.n <= kGemmVectors && g.a_col == 1 && g.m >= least) ||
+                              (g.m <= kGemmVectors && g.b_row == 1 && g.n >= least));
+}
 
 /// The kernels of one instruction set.
 ///
@@ -48,6 +63,8 @@ struct GemmArgs {
 /// in place, matrix or vector): k is cut into chunks of at most kGemmChunk, each chunk is one
 /// chain of fused multiply-adds in rising k from 0, and the chunks are added in order. Only k, the instruction set
 /// (baseline rounds the product) and the dtype enter, so grids and paths can be retuned without changing a result.
+/// With `sums_in_lanes` a chunk is as many chains as a vector has lanes, element p in chain p mod lanes, which are then
+/// added in pairs half a vector apart, a quarter apart, and so on.
 /// k = 0 gives zeros; m = 0 or n = 0 does nothing; nan and inf propagate.
 struct GemmKernels {
   /// `workspace` is 64-byte aligned and holds at least `workspace_bytes(m, n, k, sizeof(T))`, contents arbitrary.

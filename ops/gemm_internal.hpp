@@ -159,8 +159,9 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   // The stride of a dimension of size 1 is never used: choose what makes the operand look contiguous.
   if (g.m == 1) g.a_row = g.c_row = 1;
   if (g.n == 1) g.b_col = g.c_col = 1;
-  if (suits_vectors(g)) return multiply_vectors(g, false);
-  if (const GemmArgs<T> t = transposed(g); suits_vectors(t)) return multiply_vectors(t, true);
+  T* const elements = static_cast<T*>(workspace);
+  if (suits_vectors(g)) return multiply_vectors(g, false, elements);
+  if (const GemmArgs<T> t = transposed(g); suits_vectors(t)) return multiply_vectors(t, true, elements);
   // Tiny products are over before the better orientation is found.
   const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n > 3 * kLanes<T>) || g.m * g.n * g.k < 2048);
   bool flipped = false;
@@ -169,7 +170,7 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
     flipped = estimated_cycles(t) < estimated_cycles(g);
     if (flipped) g = t;
   }
-  multiply(g, flipped, static_cast<T*>(workspace));
+  multiply(g, flipped, elements);
 }
 
 /// Largest need of either orientation, with both operands packed.
@@ -179,7 +180,8 @@ inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
   const int64_t rows = m < kRowBlock<T> ? m : kRowBlock<T>;
   const int64_t cols = round_up(n < kColBlock ? n : kColBlock, kLanes<T>);
   const int64_t kept = m > kRowBlock<T> || cols < kPanel<T> ? cols : kPanel<T>;
-  return static_cast<size_t>(round_up(rows * chunk + kLanes<T>, 64) + kept * chunk);
+  const int64_t blocks = round_up(rows * chunk + kLanes<T>, 64) + kept * chunk, vectors = kGemmVectors * k;
+  return static_cast<size_t>(blocks > vectors ? blocks : vectors);
 }
 
 inline size_t gemm_workspace_bytes(int64_t m, int64_t n, int64_t k, size_t element_size) noexcept {

@@ -184,6 +184,7 @@ Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64
                    .c = nullptr,
                    .c_row = n,
                    .c_col = 1};
+  products.args.sums_in_lanes = gemm_sums_in_lanes(products.args);
   products.multiply = multiply;
   products.grid = gemm_grid(m, n, k);
   if (products.count > 1 || !std::is_floating_point_v<T>) products.grid.depths = 1;

@@ -30,6 +30,7 @@ GRADLOOM_POINTWISE(where, Where, all_types)
 #ifndef GRADLOOM_KERNEL_ISA
 
 #include <gradloom/ops/gradient.hpp>
+#include <gradloom/ops/kink_gradient_internal.hpp>
 #include <gradloom/ops/logic.hpp>
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
@@ -48,7 +49,7 @@ Tensor simplify(Graph&, const Node&, std::span<const Tensor> inputs) {
   const Tensor &condition = inputs[0], &a = inputs[1], &b = inputs[2];
   if (is_uniform(condition, 1) || equal_values(a, b)) return a;
   if (is_uniform(condition, 0)) return b;
-  return made_by(condition, logical_not_def) ? where(input_of(condition), b, a) : Tensor();
+  return made_by(condition, logical_not_def) ? where(input_of(condition), b, a) : simplify_kink(condition, a, b);
 }
 
 std::vector<Sample> samples() {

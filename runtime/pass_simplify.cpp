@@ -56,16 +56,25 @@ class Simplifier final : public Rewriter {
     return outputs;
   }
 
-  /// f(broadcast(c)) becomes broadcast(f(c)) for constants, so that folding reaches f.
+  /// f(broadcast(x), broadcast(y)) becomes broadcast(f(x, y)), if x and y are of one shape, or one is a single number.
   Tensor before_broadcast(const Node& node, std::span<const Tensor> inputs) {
     if (node.op->pointwise == nullptr || inputs.empty()) return {};
+    const auto count = [](const Tensor& tensor) { return tensor.shape().element_count().value(); };
     std::vector<Tensor> sources;
     for (const Tensor& input : inputs) {
       if (!made_by(input, broadcast_def)) return {};
       sources.push_back(input_of(input));
-      if (!is_constant(sources.back().node()) || sources.back().shape() != sources[0].shape()) return {};
     }
+    const Shape shape = std::max_element(sources.begin(), sources.end(), [&](const Tensor& a, const Tensor& b) {
+                          return count(a) < count(b);
+                        })->shape();
+    if (shape == node.outputs[0].shape) return {};
     const SourceScope scope(graph(), node, "");
+    for (Tensor& source : sources) {
+      if (source.shape() == shape) continue;
+      if (count(source) != 1 || source.rank() > shape.rank()) return {};
+      source = broadcast(source, shape);
+    }
     return broadcast(graph().add_copy(node, sources, node.attributes), node.outputs[0].shape);
   }
 

@@ -104,7 +104,9 @@ class Workspace {
 
 template <class T>
 gl::GemmArgs<T> args_of(Matrix<T>& a, Matrix<T>& b, Matrix<T>& c) {
-  return {a.rows, b.cols, a.cols, a.data(), a.row, a.col, b.data(), b.row, b.col, c.data(), c.row, c.col};
+  gl::GemmArgs<T> args{a.rows, b.cols, a.cols, a.data(), a.row, a.col, b.data(), b.row, b.col, c.data(), c.row, c.col};
+  args.sums_in_lanes = gl::gemm_sums_in_lanes(args);
+  return args;
 }
 
 template <class T>
@@ -119,17 +121,23 @@ void run(const Isa& isa, const gl::GemmArgs<T>& args) {
 
 /// The order of summation in gemm.hpp, one element at a time.
 template <class T>
-T promised_sum(bool fused, Matrix<T>& a, Matrix<T>& b, int64_t i, int64_t j) {
+T promised_sum(const Isa& isa, Matrix<T>& a, Matrix<T>& b, int64_t i, int64_t j, bool in_lanes) {
   const int64_t k = a.cols, chunks = (k + 511) / 512;
+  const size_t chains = in_lanes ? isa.vector_bytes / sizeof(T) : 1;
   T total{0};
   for (int64_t chunk = 0, p = 0; chunk < chunks; ++chunk) {
-    T sum{0};
-    for (const int64_t end = p + k / chunks + (chunk < k % chunks ? 1 : 0); p < end; ++p) {
+    std::vector<T> sums(chains);
+    const int64_t begin = p, end = p + k / chunks + (chunk < k % chunks ? 1 : 0);
+    for (; p < end; ++p) {
       const T x = a.at(i, p), y = b.at(p, j);
       const volatile T product = x * y;  // never contracted
-      sum = fused ? std::fma(x, y, sum) : product + sum;
+      T& sum = sums[static_cast<size_t>(p - begin) % chains];
+      sum = isa.fused ? std::fma(x, y, sum) : product + sum;
     }
-    total = chunk == 0 ? sum : total + sum;
+    for (size_t width = chains / 2; width > 0; width /= 2) {
+      for (size_t lane = 0; lane < width; ++lane) sums[lane] += sums[lane + width];
+    }
+    total = chunk == 0 ? sums[0] : total + sums[0];
   }
   return total;
 }
@@ -159,10 +167,11 @@ void check_product(const Isa& isa, int64_t m, int64_t n, int64_t k, Layout la, L
     Matrix<T> a(m, k, la), b(k, n, lb), c(m, n, lc), expected(m, n, Layout::row_major);
     a.fill(random);
     b.fill(random);
+    const gl::GemmArgs<T> args = args_of(a, b, c);
     for (int64_t i = 0; i < m; ++i) {
-      for (int64_t j = 0; j < n; ++j) expected.at(i, j) = promised_sum(isa.fused, a, b, i, j);
+      for (int64_t j = 0; j < n; ++j) expected.at(i, j) = promised_sum(isa, a, b, i, j, args.sums_in_lanes);
     }
-    run(isa, args_of(a, b, c));
+    run(isa, args);
     check_bits(c, expected);
   }
 }
@@ -260,6 +269,10 @@ BOOST_AUTO_TEST_CASE(matrix_times_vector) {
         check_product<T>(isa, 1, 77, 600, la, lb, Layout::row_major, random);
         check_product<T>(isa, 77, 1, 35, la, lb, Layout::strided, random);
         check_product<T>(isa, 1, 1, 1030, la, lb, Layout::row_major, random);
+        for (int64_t vectors = 2; vectors <= 5; ++vectors) {
+          check_product<T>(isa, 18, vectors, 600, la, lb, Layout::strided, random);
+          check_product<T>(isa, vectors, 17, 61, la, lb, Layout::row_major, random);
+        }
       }
     }
   });
@@ -289,7 +302,7 @@ BOOST_AUTO_TEST_CASE(large_products_agree_in_every_layout_and_grid) {
       run(isa, args_of(a, b, first));
       for (int64_t i = 0; i < m; i += 7) {
         const int64_t j = (i * 631) % n;
-        BOOST_TEST(same_bits(first.at(i, j), promised_sum(isa.fused, a, b, i, j)));
+        BOOST_TEST(same_bits(first.at(i, j), promised_sum(isa, a, b, i, j, false)));
       }
       for (Layout la : {Layout::row_major, Layout::col_major}) {
         for (Layout lb : {Layout::row_major, Layout::col_major}) {

@@ -172,9 +172,30 @@ BOOST_AUTO_TEST_CASE(extrema_beside_ordinary_numbers) {
   BOOST_TEST(simplified([](auto x, auto y) { return clamp(x, y, 5); }) == "clamp(x, y, 5)");
 }
 
+BOOST_AUTO_TEST_CASE(gradients_at_kinks) {
+  const auto check = [](const std::string& expected, const std::function<Tensor(Tensor, Tensor)>& f) {
+    BOOST_TEST(simplified(f) == expected);
+  };
+  check("if_greater(y, x, 0)", [](auto x, auto y) { return where(x > 0, y, 0); });
+  check("if_greater_equal(y, 2, x)", [](auto x, auto y) { return where(x <= 2, y, 0); });
+  check("if_larger(y, x, 2)", [](auto x, auto y) { return where(x > 2, y, where(equal(x, 2), 0.5 * y, 0)); });
+  check("if_larger(y, 2, x)", [](auto x, auto y) { return where(x < 2, y, where(equal(x, 2), 0.5 * y, 0)); });
+  check("with_sign(y, x)", [](auto x, auto y) { return sign(x) * y; });
+  check("where(greater(x, 2), y, x)", [](auto x, auto y) { return where(x > 2, y, x); });
+  check("where(greater(x, 2), y, where(equal(x, 2), y, 0))",
+        [](auto x, auto y) { return where(x > 2, y, where(equal(x, 2), y, 0)); });
+}
+
+BOOST_AUTO_TEST_CASE(functions_of_repeated_numbers_are_taken_before_they_are_repeated) {
+  const ReduceOptions rows{.axes = {1}, .keepdims = true};
+  BOOST_TEST(simplified([&](auto x, auto y) { return x * (max(y, rows) + broadcast(max(x, rows), {2, 3})); }) ==
+             "mul(x, add(max(y), max(x)))");
+}
+
 BOOST_AUTO_TEST_CASE(powers_of_two_go_with_single_numbers) {
   const ReduceOptions rows{.axes = {1}, .keepdims = true};
   BOOST_TEST(simplified([&](auto x, auto y) { return x * 2 * max(y, rows); }) == "mul(x, mul(max(y), 2))");
+  BOOST_TEST(simplified([](auto x, auto) { return x * 3 * 2; }) == "mul(x, 6)");
   BOOST_TEST(simplified([&](auto x, auto y) { return x * 3 * max(y, rows); }) == "mul(mul(x, 3), max(y))");
 }
 
