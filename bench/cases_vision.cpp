@@ -6,6 +6,7 @@
 #include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/optimizers.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/pooling.hpp>
 
 #include <initializer_list>
