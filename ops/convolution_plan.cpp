@@ -1,7 +1,6 @@
 // How the three ops of a convolution run.
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
-#include <gradloom/ops/fusible_product_internal.hpp>
 
 #include <algorithm>
 
@@ -50,6 +49,10 @@ std::vector<WindowRun> runs_of(int64_t taps, int64_t channels) {
 std::shared_ptr<const OwnedWindowShape> finished(OwnedWindowShape product) {
   auto owned = std::make_shared<OwnedWindowShape>(std::move(product));
   WindowShape& s = owned->shape;
+  if (s.groups > 1 && s.groups == s.channels && s.groups == s.columns) {
+    s.depthwise = true;
+    s.groups = s.weight_col = 1;
+  }
   owned->runs = runs_of(static_cast<int64_t>(owned->taps.size()), s.group_channels());
   s.taps = owned->taps.data();
   s.tap_count = static_cast<int64_t>(owned->taps.size());
@@ -187,8 +190,11 @@ int64_t wanted_chunks(double work) {
   return std::max<int64_t>(1, std::min(most_chunks, static_cast<int64_t>(work / chunk_work)));
 }
 
+/// Each product counts as many as memory takes the time of, where channels are lanes.
 double work_of(const WindowShape& s) {
-  return static_cast<double>(s.positions()) * static_cast<double>(s.depth()) * static_cast<double>(s.columns);
+  constexpr double depthwise = 4;
+  return static_cast<double>(s.positions()) * static_cast<double>(s.depth()) * static_cast<double>(s.columns) *
+         (s.depthwise ? depthwise : 1);
 }
 
 /// Expected time of multiply-adds at 120 GFLOP/s.
@@ -369,7 +375,9 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   params->rows = s.depth();
   if (params->size() == 0) return plan;
   const int64_t row = s.axes[kWindowAxes - 1].count;
-  params->shape.positions_of_chunk = row == 0 || row > kGemmChunk ? kGemmChunk : kGemmChunk / row * row;
+  params->shape.positions_of_chunk = s.depthwise                    ? kDepthwiseChunk
+                                     : row == 0 || row > kGemmChunk ? kGemmChunk
+                                                                    : kGemmChunk / row * row;
   params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);
 
   constexpr int64_t most_partial_bytes = int64_t{2} << 20, least_rows_of_part = 48;
@@ -405,6 +413,7 @@ std::shared_ptr<const FusibleProduct<T>> window_products(const KernelRequest& re
 
 template <>
 std::shared_ptr<const FusibleProduct<float>> convolution_product(const KernelRequest& request) {
+  if (request.attributes().has("algorithm")) return winograd_product(request);
   return window_products<float>(request);
 }
 template <>

@@ -14,6 +14,7 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 /// Positions of a block: a multiple of the 16 rows whose sum an epilogue takes together, and of the rows of a tile.
 /// With the columns of a panel no more than the 16 KiB that an epilogue gets at once.
 inline constexpr int64_t kWindowRows = kTileVectors == 3 ? 80 : 96;
+static_assert(kDepthwiseChunk <= kWindowRows);
 
 template <class T>
 struct WindowPanels {
@@ -29,6 +30,8 @@ struct WindowPanels {
     const int64_t rest = s.group_columns() - begin(panel);
     return rest < width(panel) ? rest : width(panel);
   }
+  /// Columns in the last vector of a panel.
+  int64_t last_lanes(int64_t panel, const WindowShape& s) const { return columns(panel, s) - width(panel) + kLanes<T>; }
   /// Where a panel begins among the packed ones.
   int64_t packed(int64_t group, int64_t panel, int64_t depth) const {
     return (group * vectors * kLanes<T> + begin(panel)) * depth;
@@ -168,7 +171,7 @@ inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& wor
     int64_t end = begin, depth = 0;
     do depth += s.runs[end].channels;
     while (!s.runs[end++].ends_chunk);
-    WindowTile<T> tile{s.runs + begin, end - begin, nullptr, kWindowRows, channel, b, nullptr, width, adds};
+    WindowTile<T> tile{s.runs + begin, end - begin, nullptr, kWindowRows, channel, b, nullptr, width, adds, kLanes<T>};
     for (int64_t t = 0; t < tiles.count; ++t) {
       tile.rows = work.rows + tiles.begin_of(t);
       tile.c = work.strip + tiles.begin_of(t) * width;
@@ -181,10 +184,67 @@ inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& wor
   for (int64_t i = 0; s.run_count == 0 && i < rows * width; ++i) work.strip[i] = T{0};
 }
 
+/// Hands a part of the result on: columns from `column`, of the positions that the workspace holds.
+template <class T>
+inline void pass_on_strip(const WindowBlock<T>& block, const WindowWorkspace<T>& work, int64_t row, int64_t rows,
+                          int64_t column, int64_t columns, int64_t width) {
+  if (block.epilogue != nullptr) {
+    block.epilogue->run(block.epilogue->context, work.strip, width, row, column, rows, columns);
+    return;
+  }
+  const LaneMask<T> mask(columns % kLanes<T> == 0 ? kLanes<T> : columns % kLanes<T>);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* const from = work.strip + r * width;
+    T* const to = block.result + work.results[r] + column;
+    int64_t j = 0;
+    for (; j + kLanes<T> <= columns; j += kLanes<T>) Batch<T>::load_aligned(from + j).store_unaligned(to + j);
+    if (j < columns) store_lanes(to + j, Batch<T>::load_aligned(from + j), mask);
+  }
+}
+
+/// Where channels are lanes, a row of data serves a few positions only: few at once, with many channels, so that the
+/// rows that the next ones see stay in the L1 cache (neighbours are often a multiple of 512 bytes apart, and would
+/// share a few sets of it).
+template <class T>
+inline void run_depthwise_block(const WindowBlock<T>& block, WindowWorkspace<T>& work) {
+  constexpr int64_t most_rows = 24;
+  const WindowShape& s = *block.shape;
+  const WindowPanels<T> panels(s);
+  const int64_t panels_together = kWindowRows / most_rows, end = block.panel + block.panels;
+  for (int64_t row = block.row; row < block.row + block.rows; row += most_rows) {
+    const int64_t left = block.row + block.rows - row, rows = left < most_rows ? left : most_rows;
+    work.find_rows(s, block.data, row, rows);
+    const Parts tiles(rows, kTileRows);
+    for (int64_t first = block.panel; first < end; first += panels_together) {
+      const int64_t last = (end - first < panels_together ? end : first + panels_together) - 1;
+      const int64_t column = panels.begin(first), width = panels.begin(last) + panels.width(last) - column;
+      for (int64_t t = 0; t < tiles.count; ++t) {
+        for (int64_t panel = first; panel <= last; ++panel) {
+          const int64_t begin = panels.begin(panel);
+          const WindowTile<T> tile{.runs = s.runs,
+                                   .run_count = s.run_count,
+                                   .rows = work.rows + tiles.begin_of(t),
+                                   .tap_stride = kWindowRows,
+                                   .channel = begin,
+                                   .b = block.packed + panels.packed(0, panel, s.depth()),
+                                   .c = work.strip + tiles.begin_of(t) * width + begin - column,
+                                   .c_row = width,
+                                   .adds = false,
+                                   .last_lanes = panels.last_lanes(panel, s)};
+          kWindowTiles<T>.depthwise[tile.last_lanes < kLanes<T>][tiles.size_of(t) - 1]
+                                   [panels.width(panel) / kLanes<T> - 1](tile);
+        }
+      }
+      pass_on_strip(block, work, row, rows, column, panels.begin(last) + panels.columns(last, s) - column, width);
+    }
+  }
+}
+
 template <class T>
 inline void run_window_block(const WindowBlock<T>& block, void* memory) {
   const WindowShape& s = *block.shape;
   WindowWorkspace<T> work(s, memory);
+  if (s.depthwise) return run_depthwise_block(block, work);
   const WindowPanels<T> panels(s);
   for (int64_t row = block.row; row < block.row + block.rows; row += kWindowRows) {
     const int64_t left = block.row + block.rows - row, rows = left < kWindowRows ? left : kWindowRows;
@@ -193,19 +253,8 @@ inline void run_window_block(const WindowBlock<T>& block, void* memory) {
       const int64_t group = i / panels.parts.count, panel = i % panels.parts.count, width = panels.width(panel);
       sum_window_panel(s, work, block.packed + panels.packed(group, panel, s.depth()), group * s.group_channels(), rows,
                        width);
-      const int64_t column = group * s.group_columns() + panels.begin(panel), columns = panels.columns(panel, s);
-      if (block.epilogue != nullptr) {
-        block.epilogue->run(block.epilogue->context, work.strip, width, row, column, rows, columns);
-        continue;
-      }
-      const LaneMask<T> mask(columns % kLanes<T> == 0 ? kLanes<T> : columns % kLanes<T>);
-      for (int64_t r = 0; r < rows; ++r) {
-        const T* const from = work.strip + r * width;
-        T* const to = block.result + work.results[r] + column;
-        int64_t j = 0;
-        for (; j + kLanes<T> <= columns; j += kLanes<T>) Batch<T>::load_aligned(from + j).store_unaligned(to + j);
-        if (j < columns) store_lanes(to + j, Batch<T>::load_aligned(from + j), mask);
-      }
+      pass_on_strip(block, work, row, rows, group * s.group_columns() + panels.begin(panel), panels.columns(panel, s),
+                    width);
     }
   }
 }
@@ -222,6 +271,7 @@ struct WindowGradientWorkspace {
     return round_up(g.positions_of_chunk * WindowPanels<T>(g.window).vectors * kLanes<T>, 16);
   }
   static size_t bytes(const WindowGradientShape& g) {
+    if (g.window.depthwise) return WindowWorkspace<T>::bytes(g.window);
     return static_cast<size_t>(packed_size(g)) * sizeof(T) + static_cast<size_t>(most_rows(g)) * sizeof(PositionRow<T>);
   }
   WindowGradientWorkspace(const WindowGradientShape& g, void* memory) {
@@ -257,16 +307,48 @@ struct WindowGradientWorkspace {
   }
 };
 
+/// Where every channel is a product of its own: rows of the result are taps.
+template <class T>
+inline void run_depthwise_gradient(const WindowGradientBlock<T>& block, void* memory) {
+  const WindowShape& s = block.shape->window;
+  WindowWorkspace<T> work(s, memory);
+  const WindowPanels<T> panels(s);
+  const Parts tiles(block.rows, kTileRows);
+  const int64_t step = block.shape->positions_of_chunk, positions = s.positions();
+  for (int64_t chunk = block.chunk; chunk < block.chunk + block.chunks; ++chunk) {
+    const int64_t begin = chunk * step, count = positions - begin < step ? positions - begin : step;
+    work.find_rows(s, block.data, begin, count);
+    DepthwiseGradientTile<T> tile{};
+    tile.tap_stride = kWindowRows;
+    tile.positions = count;
+    tile.gradient_row = tile.c_row = s.columns;
+    tile.adds = chunk != block.chunk;
+    for (int64_t t = 0; t < tiles.count; ++t) {
+      const int64_t row = block.row + tiles.begin_of(t);
+      tile.rows = work.rows + row * kWindowRows;
+      for (int64_t p = 0; p < panels.parts.count; ++p) {
+        tile.channel = panels.begin(p);
+        tile.gradient = block.gradient + begin * s.columns + panels.begin(p);
+        tile.c = block.result + row * s.columns + panels.begin(p);
+        tile.last_lanes = panels.last_lanes(p, s);
+        kWindowTiles<T>.depthwise_gradient[tile.last_lanes < kLanes<T>][tiles.size_of(t) - 1]
+                                          [panels.parts.size_of(p) - 1](tile);
+      }
+    }
+  }
+}
+
 template <class T>
 inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memory) {
   const WindowGradientShape& g = *block.shape;
   const WindowShape& s = g.window;
-  const WindowPanels<T> panels(s);
-  WindowGradientWorkspace<T> work(g, memory);
   const int64_t channels = s.group_channels(), positions = s.positions();
   for (int64_t i = 0; block.chunks == 0 && i < block.rows * s.columns; ++i) {
     block.result[block.row * s.columns + i] = T{0};
   }
+  if (s.depthwise) return run_depthwise_gradient(block, memory);
+  const WindowPanels<T> panels(s);
+  WindowGradientWorkspace<T> work(g, memory);
   for (int64_t chunk = block.chunk; chunk < block.chunk + block.chunks; ++chunk) {
     const int64_t begin = chunk * g.positions_of_chunk;
     const int64_t count = positions - begin < g.positions_of_chunk ? positions - begin : g.positions_of_chunk;
@@ -292,10 +374,10 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
           tile.data_offset = group * channels + channel + tiles.begin_of(t);
           T* const c = block.result + (row + tiles.begin_of(t)) * s.columns + group * s.group_columns();
           for (int64_t p = 0; p < panels.parts.count; ++p) {
-            const int64_t columns = panels.columns(p, s), vectors = panels.parts.size_of(p);
+            const int64_t vectors = panels.parts.size_of(p);
             tile.b = work.packed + panels.begin(p) * count;
             tile.c = c + panels.begin(p);
-            tile.last_lanes = columns - (vectors - 1) * kLanes<T>;
+            tile.last_lanes = panels.last_lanes(p, s);
             kWindowTiles<T>.gradient[tiles.size_of(t) - 1][vectors - 1](tile);
           }
         }

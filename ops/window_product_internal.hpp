@@ -13,6 +13,10 @@
 
 namespace gradloom::inline v0 {
 
+/// Positions of a chunk of the gradient of depthwise weights: few, so that the data that they see stays in the L1 cache
+/// for all taps.
+inline constexpr int64_t kDepthwiseChunk = 16;
+
 inline constexpr int kWindowAxes = 3;  // convolutions over fewer have axes of size 1 in front
 
 /// Positions i along an axis read data at i * step + tap, if that is within 0 and size - 1.
@@ -48,9 +52,11 @@ struct WindowShape {
   /// Element (p, j) of a tap's matrix for group g is at tap.weights + g * weight_group + p * weight_row + j *
   /// weight_col.
   int64_t weight_group = 0, weight_row = 0, weight_col = 1;
+  /// Every channel is a group of one column: then groups is 1, and channels are the lanes of vectors.
+  bool depthwise = false;
 
   [[nodiscard]] int64_t positions() const { return batch * axes[0].count * axes[1].count * axes[2].count; }
-  [[nodiscard]] int64_t group_channels() const { return channels / groups; }
+  [[nodiscard]] int64_t group_channels() const { return depthwise ? 1 : channels / groups; }
   [[nodiscard]] int64_t group_columns() const { return columns / groups; }
   [[nodiscard]] int64_t depth() const { return tap_count * group_channels(); }
 };
