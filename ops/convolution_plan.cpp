@@ -53,9 +53,9 @@ std::shared_ptr<const OwnedWindowShape> finished(OwnedWindowShape product) {
     s.depthwise = true;
     s.groups = s.weight_col = 1;
   }
-  owned->runs = runs_of(static_cast<int64_t>(owned->taps.size()), s.group_channels());
-  s.taps = owned->taps.data();
   s.tap_count = static_cast<int64_t>(owned->taps.size());
+  owned->runs = s.copies_windows ? runs_of(1, s.depth()) : runs_of(s.tap_count, s.group_channels());
+  s.taps = owned->taps.data();
   s.runs = owned->runs.data();
   s.run_count = static_cast<int64_t>(owned->runs.size());
   return owned;
@@ -122,6 +122,8 @@ Products forward_products(const ConvolutionSizes& sizes) {
       tap.at[axis] = k[axis] * sizes.axes[axis].dilation - sizes.axes[axis].low;
     product.taps.push_back(tap);
   });
+  constexpr int64_t few = 4;
+  s.copies_windows = s.groups == 1 && s.channels > 0 && s.channels <= few && product.taps.size() > 1;
   return {finished(std::move(product))};
 }
 
@@ -375,7 +377,9 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   params->rows = s.depth();
   if (params->size() == 0) return plan;
   const int64_t row = s.axes[kWindowAxes - 1].count;
+  constexpr int64_t copied = 128;  // positions whose windows stay in the L1 cache
   params->shape.positions_of_chunk = s.depthwise                    ? kDepthwiseChunk
+                                     : s.copies_windows             ? copied
                                      : row == 0 || row > kGemmChunk ? kGemmChunk
                                                                     : kGemmChunk / row * row;
   params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);

@@ -14,7 +14,6 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 /// Positions of a block: a multiple of the 16 rows whose sum an epilogue takes together, and of the rows of a tile.
 /// With the columns of a panel no more than the 16 KiB that an epilogue gets at once.
 inline constexpr int64_t kWindowRows = kTileVectors == 3 ? 80 : 96;
-static_assert(kDepthwiseChunk <= kWindowRows);
 
 template <class T>
 struct WindowPanels {
@@ -40,7 +39,8 @@ struct WindowPanels {
 
 template <class T>
 inline int64_t window_panels(const WindowShape& s) noexcept {
-  return s.columns == 0 ? 0 : s.groups * WindowPanels<T>(s).parts.count;
+  if (s.columns == 0) return 0;
+  return s.depthwise ? 1 : s.groups * WindowPanels<T>(s).parts.count;
 }
 
 template <class T>
@@ -111,25 +111,67 @@ inline int64_t tap_offset(const WindowShape& s, const WindowTap& tap) {
   return offset;
 }
 
+/// Copies the windows of `count` positions from `begin` to [count, depth]; up to a vector behind it is overwritten.
+template <class T>
+inline void copy_windows(const WindowShape& s, const T* data, int64_t begin, int64_t count, T* out) {
+  constexpr int last = kWindowAxes - 1;
+  const WindowAxis& axis = s.axes[last];
+  int64_t row_taps = 0;  // that differ along the last axis only
+  while (row_taps < s.tap_count && s.taps[row_taps].at[0] == s.taps[0].at[0] &&
+         s.taps[row_taps].at[1] == s.taps[0].at[1])
+    ++row_taps;
+  const int64_t spacing = row_taps < 2 ? 1 : s.taps[1].at[last] - s.taps[0].at[last];
+  const int64_t channels = s.group_channels(), length = row_taps * channels, full = length / kLanes<T> * kLanes<T>;
+  const LaneMask<T> rest(length == full ? kLanes<T> : length - full);
+  PositionWalk walk(s, begin);
+  for (int64_t i = 0; i < count; ++i, walk.next()) {
+    const T* const here = data + walk.data();
+    const int64_t x = walk.at[last] * axis.step + s.taps[0].at[last];
+    for (int64_t tap = 0; tap < s.tap_count; tap += row_taps, out += length) {
+      bool inside = true;
+      for (int a = 0; a < last; ++a) {
+        const int64_t index = walk.at[a] * s.axes[a].step + s.taps[tap].at[a];
+        inside = inside && index >= 0 && index < s.axes[a].size;
+      }
+      const T* from = here + tap_offset(s, s.taps[tap]);
+      if (inside && spacing == 1 && x >= 0 && x + row_taps <= axis.size) {
+        for (int64_t c = 0; c < full; c += kLanes<T>) Batch<T>::load_unaligned(from + c).store_unaligned(out + c);
+        if (full < length) load_lanes(from + full, rest).store_unaligned(out + full);
+        continue;
+      }
+      for (int64_t k = 0; k < row_taps; ++k, from += spacing * axis.data_stride) {
+        const bool seen = inside && x + k * spacing >= 0 && x + k * spacing < axis.size;
+        for (int64_t c = 0; c < channels; ++c) out[k * channels + c] = seen ? from[c] : T{0};
+      }
+    }
+  }
+}
+
 /// What a call works with besides its operands.
 template <class T>
 struct WindowWorkspace {
   T* zeros;          // a row of data
+  T* windows;        // [kWindowRows, depth] where they are copied
   T* strip;          // [kWindowRows, kPanelWidth]
   const T** rows;    // [taps, kWindowRows]
   int64_t* results;  // [kWindowRows]
   int64_t* offsets;  // [taps]
   WindowTap* range;  // the lowest and the highest tap along each axis
 
+  static int64_t windows_size(const WindowShape& s) {
+    return s.copies_windows ? round_up(kWindowRows * s.depth() + kLanes<T>, 16) : 0;
+  }
   static size_t bytes(const WindowShape& s) {
-    const size_t elements = static_cast<size_t>(round_up(s.channels, 16) + kWindowRows * kTileVectors * kLanes<T>);
+    const size_t elements =
+        static_cast<size_t>(round_up(s.channels, 16) + kWindowRows * kTileVectors * kLanes<T> + windows_size(s));
     return elements * sizeof(T) + static_cast<size_t>(s.tap_count * kWindowRows + kWindowRows + s.tap_count) * 8 +
            2 * sizeof(WindowTap);
   }
   WindowWorkspace(const WindowShape& s, void* memory) {
     strip = static_cast<T*>(memory);
     zeros = strip + kWindowRows * kTileVectors * kLanes<T>;
-    rows = static_cast<const T**>(static_cast<void*>(zeros + round_up(s.channels, 16)));
+    windows = zeros + round_up(s.channels, 16);
+    rows = static_cast<const T**>(static_cast<void*>(windows + windows_size(s)));
     results = static_cast<int64_t*>(static_cast<void*>(rows + s.tap_count * kWindowRows));
     offsets = results + kWindowRows;
     range = static_cast<WindowTap*>(static_cast<void*>(offsets + s.tap_count));
@@ -144,8 +186,20 @@ struct WindowWorkspace {
     }
   }
 
+  /// Where the results of `count` positions from `begin` are.
+  void find_results(const WindowShape& s, int64_t begin, int64_t count) {
+    PositionWalk walk(s, begin);
+    for (int64_t i = 0; i < count; ++i, walk.next()) results[i] = walk.result();
+  }
+
   /// Points to the data of `count` positions from `begin`.
   void find_rows(const WindowShape& s, const T* data, int64_t begin, int64_t count) {
+    if (s.copies_windows) {
+      find_results(s, begin, count);
+      copy_windows(s, data, begin, count, windows);
+      for (int64_t i = 0; i < count; ++i) rows[i] = windows + i * s.depth();
+      return;
+    }
     PositionWalk walk(s, begin);
     for (int64_t i = 0; i < count; ++i, walk.next()) {
       results[i] = walk.result();
@@ -171,7 +225,7 @@ inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& wor
     int64_t end = begin, depth = 0;
     do depth += s.runs[end].channels;
     while (!s.runs[end++].ends_chunk);
-    WindowTile<T> tile{s.runs + begin, end - begin, nullptr, kWindowRows, channel, b, nullptr, width, adds, kLanes<T>};
+    WindowTile<T> tile{s.runs + begin, end - begin, nullptr, kWindowRows, channel, b, nullptr, width, adds};
     for (int64_t t = 0; t < tiles.count; ++t) {
       tile.rows = work.rows + tiles.begin_of(t);
       tile.c = work.strip + tiles.begin_of(t) * width;
@@ -202,49 +256,10 @@ inline void pass_on_strip(const WindowBlock<T>& block, const WindowWorkspace<T>&
   }
 }
 
-/// Where channels are lanes, a row of data serves a few positions only: few at once, with many channels, so that the
-/// rows that the next ones see stay in the L1 cache (neighbours are often a multiple of 512 bytes apart, and would
-/// share a few sets of it).
-template <class T>
-inline void run_depthwise_block(const WindowBlock<T>& block, WindowWorkspace<T>& work) {
-  constexpr int64_t most_rows = 24;
-  const WindowShape& s = *block.shape;
-  const WindowPanels<T> panels(s);
-  const int64_t panels_together = kWindowRows / most_rows, end = block.panel + block.panels;
-  for (int64_t row = block.row; row < block.row + block.rows; row += most_rows) {
-    const int64_t left = block.row + block.rows - row, rows = left < most_rows ? left : most_rows;
-    work.find_rows(s, block.data, row, rows);
-    const Parts tiles(rows, kTileRows);
-    for (int64_t first = block.panel; first < end; first += panels_together) {
-      const int64_t last = (end - first < panels_together ? end : first + panels_together) - 1;
-      const int64_t column = panels.begin(first), width = panels.begin(last) + panels.width(last) - column;
-      for (int64_t t = 0; t < tiles.count; ++t) {
-        for (int64_t panel = first; panel <= last; ++panel) {
-          const int64_t begin = panels.begin(panel);
-          const WindowTile<T> tile{.runs = s.runs,
-                                   .run_count = s.run_count,
-                                   .rows = work.rows + tiles.begin_of(t),
-                                   .tap_stride = kWindowRows,
-                                   .channel = begin,
-                                   .b = block.packed + panels.packed(0, panel, s.depth()),
-                                   .c = work.strip + tiles.begin_of(t) * width + begin - column,
-                                   .c_row = width,
-                                   .adds = false,
-                                   .last_lanes = panels.last_lanes(panel, s)};
-          kWindowTiles<T>.depthwise[tile.last_lanes < kLanes<T>][tiles.size_of(t) - 1]
-                                   [panels.width(panel) / kLanes<T> - 1](tile);
-        }
-      }
-      pass_on_strip(block, work, row, rows, column, panels.begin(last) + panels.columns(last, s) - column, width);
-    }
-  }
-}
-
 template <class T>
 inline void run_window_block(const WindowBlock<T>& block, void* memory) {
   const WindowShape& s = *block.shape;
   WindowWorkspace<T> work(s, memory);
-  if (s.depthwise) return run_depthwise_block(block, work);
   const WindowPanels<T> panels(s);
   for (int64_t row = block.row; row < block.row + block.rows; row += kWindowRows) {
     const int64_t left = block.row + block.rows - row, rows = left < kWindowRows ? left : kWindowRows;
@@ -264,19 +279,24 @@ inline void run_window_block(const WindowBlock<T>& block, void* memory) {
 template <class T>
 struct WindowGradientWorkspace {
   T* packed;             // the gradient of a chunk of positions, by panels
+  T* windows;            // of the chunk, where they are copied
   PositionRow<T>* rows;  // those of one tap
 
   static int64_t most_rows(const WindowGradientShape& g) { return g.positions_of_chunk / g.window.axes[2].count + 2; }
   static int64_t packed_size(const WindowGradientShape& g) {
     return round_up(g.positions_of_chunk * WindowPanels<T>(g.window).vectors * kLanes<T>, 16);
   }
+  static int64_t windows_size(const WindowGradientShape& g) {
+    return g.window.copies_windows ? round_up(g.positions_of_chunk * g.window.depth() + kLanes<T>, 16) : 0;
+  }
   static size_t bytes(const WindowGradientShape& g) {
-    if (g.window.depthwise) return WindowWorkspace<T>::bytes(g.window);
-    return static_cast<size_t>(packed_size(g)) * sizeof(T) + static_cast<size_t>(most_rows(g)) * sizeof(PositionRow<T>);
+    return static_cast<size_t>(packed_size(g) + windows_size(g)) * sizeof(T) +
+           static_cast<size_t>(most_rows(g)) * sizeof(PositionRow<T>);
   }
   WindowGradientWorkspace(const WindowGradientShape& g, void* memory) {
     packed = static_cast<T*>(memory);
-    rows = static_cast<PositionRow<T>*>(static_cast<void*>(packed + packed_size(g)));
+    windows = packed + packed_size(g);
+    rows = static_cast<PositionRow<T>*>(static_cast<void*>(windows + windows_size(g)));
   }
 
   /// Which positions of a chunk see data through a tap. Returns the number of rows.
@@ -307,51 +327,20 @@ struct WindowGradientWorkspace {
   }
 };
 
-/// Where every channel is a product of its own: rows of the result are taps.
-template <class T>
-inline void run_depthwise_gradient(const WindowGradientBlock<T>& block, void* memory) {
-  const WindowShape& s = block.shape->window;
-  WindowWorkspace<T> work(s, memory);
-  const WindowPanels<T> panels(s);
-  const Parts tiles(block.rows, kTileRows);
-  const int64_t step = block.shape->positions_of_chunk, positions = s.positions();
-  for (int64_t chunk = block.chunk; chunk < block.chunk + block.chunks; ++chunk) {
-    const int64_t begin = chunk * step, count = positions - begin < step ? positions - begin : step;
-    work.find_rows(s, block.data, begin, count);
-    DepthwiseGradientTile<T> tile{};
-    tile.tap_stride = kWindowRows;
-    tile.positions = count;
-    tile.gradient_row = tile.c_row = s.columns;
-    tile.adds = chunk != block.chunk;
-    for (int64_t t = 0; t < tiles.count; ++t) {
-      const int64_t row = block.row + tiles.begin_of(t);
-      tile.rows = work.rows + row * kWindowRows;
-      for (int64_t p = 0; p < panels.parts.count; ++p) {
-        tile.channel = panels.begin(p);
-        tile.gradient = block.gradient + begin * s.columns + panels.begin(p);
-        tile.c = block.result + row * s.columns + panels.begin(p);
-        tile.last_lanes = panels.last_lanes(p, s);
-        kWindowTiles<T>.depthwise_gradient[tile.last_lanes < kLanes<T>][tiles.size_of(t) - 1]
-                                          [panels.parts.size_of(p) - 1](tile);
-      }
-    }
-  }
-}
-
 template <class T>
 inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memory) {
   const WindowGradientShape& g = *block.shape;
   const WindowShape& s = g.window;
-  const int64_t channels = s.group_channels(), positions = s.positions();
+  const int64_t channels = s.copies_windows ? s.depth() : s.group_channels(), positions = s.positions();
   for (int64_t i = 0; block.chunks == 0 && i < block.rows * s.columns; ++i) {
     block.result[block.row * s.columns + i] = T{0};
   }
-  if (s.depthwise) return run_depthwise_gradient(block, memory);
   const WindowPanels<T> panels(s);
   WindowGradientWorkspace<T> work(g, memory);
   for (int64_t chunk = block.chunk; chunk < block.chunk + block.chunks; ++chunk) {
     const int64_t begin = chunk * g.positions_of_chunk;
     const int64_t count = positions - begin < g.positions_of_chunk ? positions - begin : g.positions_of_chunk;
+    if (s.copies_windows) copy_windows(s, block.data, begin, count, work.windows);
     for (int64_t group = 0; group < s.groups; ++group) {
       const T* const gradient = block.gradient + begin * s.columns + group * s.group_columns();
       for (int64_t p = 0; p < panels.parts.count; ++p) {
@@ -362,12 +351,18 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
         const int64_t tap = row / channels, channel = row % channels;
         const int64_t left = block.row + block.rows - row;
         const int64_t rows = channels - channel < left ? channels - channel : left;
-        const int64_t found = work.find_rows(s, s.taps[tap], block.data, begin, count);
+        int64_t found = 1;
+        if (s.copies_windows) {
+          work.rows[0] = {work.windows, 0, count};
+        } else {
+          found = work.find_rows(s, s.taps[tap], block.data, begin, count);
+        }
         const Parts tiles(rows, kTileRows);
         GradientTile<T> tile{};
         tile.rows = work.rows;
         tile.row_count = found;
-        tile.data_step = s.axes[kWindowAxes - 1].step * s.axes[kWindowAxes - 1].data_stride;
+        tile.data_step =
+            s.copies_windows ? channels : s.axes[kWindowAxes - 1].step * s.axes[kWindowAxes - 1].data_stride;
         tile.c_row = s.columns;
         tile.adds = chunk != block.chunk;
         for (int64_t t = 0; t < tiles.count; ++t) {

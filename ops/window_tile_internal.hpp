@@ -85,7 +85,6 @@ struct WindowTile {
   T* c;
   int64_t c_row;
   bool adds;
-  int64_t last_lanes;  // channels in the last vector, where they are lanes
 };
 
 template <class T, int Rows, int Vectors>
@@ -102,22 +101,6 @@ void window_tile(const WindowTile<T>& t) noexcept {
     for (int64_t p = 0; p < run.channels; ++p, b += Vectors * kLanes<T>) {
       sums.add([&](int i) { return a[i][p]; }, b);
     }
-  }
-  sums.store(t.c, t.c_row, t.adds, kLanes<T>);
-}
-
-/// The same where each channel is a product of its own.
-template <class T, int Rows, int Vectors, bool Masked>
-void depthwise_tile(const WindowTile<T>& t) noexcept {
-  TileSums<T, Rows, Vectors> sums;
-  const LaneMask<T> mask(t.last_lanes);
-  const T* b = t.b;
-  for (int64_t r = 0; r < t.run_count; ++r, b += Vectors * kLanes<T>) {
-    const T* const* const rows = t.rows + t.runs[r].tap * t.tap_stride;
-    const T* a[Rows];
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) a[i] = rows[i] + t.channel;
-    sums.template add_lanes<Masked, false>(a, b, mask);
   }
   sums.store(t.c, t.c_row, t.adds, kLanes<T>);
 }
@@ -156,58 +139,23 @@ void gradient_tile(const GradientTile<T>& t) noexcept {
   sums.store(t.c, t.c_row, t.adds, t.last_lanes);
 }
 
-/// Rows of a tile that are taps, whose products with the gradient are summed over positions channel by channel.
-template <class T>
-struct DepthwiseGradientTile {
-  const T* const* rows;  // of the first tap, for every position
-  int64_t tap_stride;
-  int64_t positions;
-  int64_t channel;
-  const T* gradient;
-  int64_t gradient_row;
-  T* c;
-  int64_t c_row;
-  bool adds;
-  int64_t last_lanes;
-};
-
-template <class T, int Rows, int Vectors, bool Masked>
-void depthwise_gradient_tile(const DepthwiseGradientTile<T>& t) noexcept {
-  TileSums<T, Rows, Vectors> sums;
-  const LaneMask<T> mask(t.last_lanes);
-  const T* b = t.gradient;
-  for (int64_t p = 0; p < t.positions; ++p, b += t.gradient_row) {
-    const T* a[Rows];
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) a[i] = t.rows[i * t.tap_stride + p] + t.channel;
-    sums.template add_lanes<Masked, Masked>(a, b, mask);
-  }
-  sums.store(t.c, t.c_row, t.adds, t.last_lanes);
-}
-
-/// All tiles up to the largest, by rows and vectors; where channels are lanes, also by whether the last vector is full.
+/// All tiles up to the largest, by rows and vectors.
 template <class T>
 struct WindowTiles {
   void (*window[kTileRows][kTileVectors])(const WindowTile<T>&) noexcept;
   void (*gradient[kTileRows][kTileVectors])(const GradientTile<T>&) noexcept;
-  void (*depthwise[2][kTileRows][kTileVectors])(const WindowTile<T>&) noexcept;
-  void (*depthwise_gradient[2][kTileRows][kTileVectors])(const DepthwiseGradientTile<T>&) noexcept;
 
   template <int Rows = 1, int Vectors = 1>
   constexpr void fill() {
     window[Rows - 1][Vectors - 1] = window_tile<T, Rows, Vectors>;
     gradient[Rows - 1][Vectors - 1] = gradient_tile<T, Rows, Vectors>;
-    depthwise[0][Rows - 1][Vectors - 1] = depthwise_tile<T, Rows, Vectors, kMaskIsFree>;
-    depthwise[1][Rows - 1][Vectors - 1] = depthwise_tile<T, Rows, Vectors, true>;
-    depthwise_gradient[0][Rows - 1][Vectors - 1] = depthwise_gradient_tile<T, Rows, Vectors, kMaskIsFree>;
-    depthwise_gradient[1][Rows - 1][Vectors - 1] = depthwise_gradient_tile<T, Rows, Vectors, true>;
     if constexpr (Vectors < kTileVectors) {
       fill<Rows, Vectors + 1>();
     } else if constexpr (Rows < kTileRows) {
       fill<Rows + 1, 1>();
     }
   }
-  constexpr WindowTiles() : window{}, gradient{}, depthwise{}, depthwise_gradient{} { fill(); }
+  constexpr WindowTiles() : window{}, gradient{} { fill(); }
 };
 
 template <class T>
