@@ -152,6 +152,8 @@ int main(int argc, char** argv) {
   app.add_option("--times", options.times, "write the time of every step to this file, in ms, one a line");
   app.add_option("--isa", options.isa, "baseline, avx2 or avx512; else the best there is");
   app.add_option("--without", options.training.compile.without_passes, "passes to leave out, such as fuse");
+  bool exact = false;
+  app.add_flag("--exact", exact, "without fast_convolution");
   app.add_flag("--hash", options.training.hash, "after the losses, print a hash of all outputs and of the State");
   app.add_option("--data", options.training.data, "the folder of Fashion-MNIST");
   app.add_option("--trace", options.trace, "write a trace of three steps to this file instead, for chrome://tracing");
@@ -159,6 +161,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   // Else malloc keeps what the start values were made in, and the peak of memory would count it as the step's.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  options.training.compile.fast_convolution = !exact;
   if (list) print_names();
   if (header) peers::print_header();
   if (list || header) return 0;

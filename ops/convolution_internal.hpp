@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gradloom/ops/convolution.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/window_product_internal.hpp>
 
@@ -40,6 +41,11 @@ struct OwnedWindowShape {
 /// their taps.
 [[nodiscard]] std::vector<std::shared_ptr<const OwnedWindowShape>> data_gradient_products(
     const ConvolutionSizes& sizes);
+
+/// Is the node, whose sizes are known, a convolution or a gradient of data that Winograd's algorithm makes faster? It
+/// then gets the attribute "algorithm" = "winograd".
+[[nodiscard]] bool suits_winograd(const KernelRequest& request);
+[[nodiscard]] std::shared_ptr<const FusibleProduct<float>> winograd_product(const KernelRequest& request);
 
 /// Of the convolution and of the gradient of its data.
 [[nodiscard]] KernelPlan plan_convolution(const KernelRequest& request);

@@ -1,7 +1,6 @@
 // How the three ops of a convolution run.
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
-#include <gradloom/ops/fusible_product_internal.hpp>
 
 #include <algorithm>
 
@@ -50,9 +49,13 @@ std::vector<WindowRun> runs_of(int64_t taps, int64_t channels) {
 std::shared_ptr<const OwnedWindowShape> finished(OwnedWindowShape product) {
   auto owned = std::make_shared<OwnedWindowShape>(std::move(product));
   WindowShape& s = owned->shape;
-  owned->runs = runs_of(static_cast<int64_t>(owned->taps.size()), s.group_channels());
-  s.taps = owned->taps.data();
+  if (s.groups > 1 && s.groups == s.channels && s.groups == s.columns) {
+    s.depthwise = true;
+    s.groups = s.weight_col = 1;
+  }
   s.tap_count = static_cast<int64_t>(owned->taps.size());
+  owned->runs = s.copies_windows ? runs_of(1, s.depth()) : runs_of(s.tap_count, s.group_channels());
+  s.taps = owned->taps.data();
   s.runs = owned->runs.data();
   s.run_count = static_cast<int64_t>(owned->runs.size());
   return owned;
@@ -119,6 +122,8 @@ Products forward_products(const ConvolutionSizes& sizes) {
       tap.at[axis] = k[axis] * sizes.axes[axis].dilation - sizes.axes[axis].low;
     product.taps.push_back(tap);
   });
+  constexpr int64_t few = 4;
+  s.copies_windows = s.groups == 1 && s.channels > 0 && s.channels <= few && product.taps.size() > 1;
   return {finished(std::move(product))};
 }
 
@@ -187,8 +192,11 @@ int64_t wanted_chunks(double work) {
   return std::max<int64_t>(1, std::min(most_chunks, static_cast<int64_t>(work / chunk_work)));
 }
 
+/// Each product counts as many as memory takes the time of, where channels are lanes.
 double work_of(const WindowShape& s) {
-  return static_cast<double>(s.positions()) * static_cast<double>(s.depth()) * static_cast<double>(s.columns);
+  constexpr double depthwise = 4;
+  return static_cast<double>(s.positions()) * static_cast<double>(s.depth()) * static_cast<double>(s.columns) *
+         (s.depthwise ? depthwise : 1);
 }
 
 /// Expected time of multiply-adds at 120 GFLOP/s.
@@ -369,7 +377,11 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   params->rows = s.depth();
   if (params->size() == 0) return plan;
   const int64_t row = s.axes[kWindowAxes - 1].count;
-  params->shape.positions_of_chunk = row == 0 || row > kGemmChunk ? kGemmChunk : kGemmChunk / row * row;
+  constexpr int64_t copied = 128;  // positions whose windows stay in the L1 cache
+  params->shape.positions_of_chunk = s.depthwise                    ? kDepthwiseChunk
+                                     : s.copies_windows             ? copied
+                                     : row == 0 || row > kGemmChunk ? kGemmChunk
+                                                                    : kGemmChunk / row * row;
   params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);
 
   constexpr int64_t most_partial_bytes = int64_t{2} << 20, least_rows_of_part = 48;
@@ -405,6 +417,7 @@ std::shared_ptr<const FusibleProduct<T>> window_products(const KernelRequest& re
 
 template <>
 std::shared_ptr<const FusibleProduct<float>> convolution_product(const KernelRequest& request) {
+  if (request.attributes().has("algorithm")) return winograd_product(request);
   return window_products<float>(request);
 }
 template <>

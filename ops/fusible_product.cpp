@@ -16,12 +16,15 @@ bool is_convolution(const Node& node) {
 }
 
 /// Are its rows made one after the other, with the columns of a group at a place where an epilogue can begin?
-bool is_in_order(const Node& node) {
+bool is_in_order(const Graph& graph, const Node& node) {
   const auto& strides = node.attributes.get<std::vector<int64_t>>("strides");
   const int64_t groups = node.attributes.get<int64_t>("groups");
+  const int64_t columns = node.outputs[0].shape[-1].value();
+  const bool is_depthwise =
+      groups == columns && graph.node(node.inputs[0].node).outputs[0].shape[-1].value() == columns;
   const bool dense = std::all_of(strides.begin(), strides.end(), [](int64_t stride) { return stride == 1; });
   return (node.op == &convolution_def || dense) &&
-         (groups == 1 || node.outputs[0].shape[-1].value() / groups % narrowest_product == 0);
+         (groups == 1 || is_depthwise || columns / groups % narrowest_product == 0);
 }
 
 template <class T>
@@ -64,9 +67,9 @@ KernelPlan make_plan(std::shared_ptr<const FusibleProduct<T>> product) {
 
 }  // namespace
 
-bool is_fusible_product(const Graph&, const Node& node) {
+bool is_fusible_product(const Graph& graph, const Node& node) {
   if (node.op != &matmul_def && !is_convolution(node)) return false;
-  if (!is_float(node.outputs[0].dtype) || (is_convolution(node) && !is_in_order(node))) return false;
+  if (!is_float(node.outputs[0].dtype) || (is_convolution(node) && !is_in_order(graph, node))) return false;
   const int64_t columns = node.outputs[0].shape[-1].value();
   return columns >= narrowest_product && node.outputs[0].shape.element_count().value() >= lowest_product * columns;
 }

@@ -29,6 +29,8 @@ struct WindowPanels {
     const int64_t rest = s.group_columns() - begin(panel);
     return rest < width(panel) ? rest : width(panel);
   }
+  /// Columns in the last vector of a panel.
+  int64_t last_lanes(int64_t panel, const WindowShape& s) const { return columns(panel, s) - width(panel) + kLanes<T>; }
   /// Where a panel begins among the packed ones.
   int64_t packed(int64_t group, int64_t panel, int64_t depth) const {
     return (group * vectors * kLanes<T> + begin(panel)) * depth;
@@ -37,7 +39,8 @@ struct WindowPanels {
 
 template <class T>
 inline int64_t window_panels(const WindowShape& s) noexcept {
-  return s.columns == 0 ? 0 : s.groups * WindowPanels<T>(s).parts.count;
+  if (s.columns == 0) return 0;
+  return s.depthwise ? 1 : s.groups * WindowPanels<T>(s).parts.count;
 }
 
 template <class T>
@@ -108,25 +111,67 @@ inline int64_t tap_offset(const WindowShape& s, const WindowTap& tap) {
   return offset;
 }
 
+/// Copies the windows of `count` positions from `begin` to [count, depth]; up to a vector behind it is overwritten.
+template <class T>
+inline void copy_windows(const WindowShape& s, const T* data, int64_t begin, int64_t count, T* out) {
+  constexpr int last = kWindowAxes - 1;
+  const WindowAxis& axis = s.axes[last];
+  int64_t row_taps = 0;  // that differ along the last axis only
+  while (row_taps < s.tap_count && s.taps[row_taps].at[0] == s.taps[0].at[0] &&
+         s.taps[row_taps].at[1] == s.taps[0].at[1])
+    ++row_taps;
+  const int64_t spacing = row_taps < 2 ? 1 : s.taps[1].at[last] - s.taps[0].at[last];
+  const int64_t channels = s.group_channels(), length = row_taps * channels, full = length / kLanes<T> * kLanes<T>;
+  const LaneMask<T> rest(length == full ? kLanes<T> : length - full);
+  PositionWalk walk(s, begin);
+  for (int64_t i = 0; i < count; ++i, walk.next()) {
+    const T* const here = data + walk.data();
+    const int64_t x = walk.at[last] * axis.step + s.taps[0].at[last];
+    for (int64_t tap = 0; tap < s.tap_count; tap += row_taps, out += length) {
+      bool inside = true;
+      for (int a = 0; a < last; ++a) {
+        const int64_t index = walk.at[a] * s.axes[a].step + s.taps[tap].at[a];
+        inside = inside && index >= 0 && index < s.axes[a].size;
+      }
+      const T* from = here + tap_offset(s, s.taps[tap]);
+      if (inside && spacing == 1 && x >= 0 && x + row_taps <= axis.size) {
+        for (int64_t c = 0; c < full; c += kLanes<T>) Batch<T>::load_unaligned(from + c).store_unaligned(out + c);
+        if (full < length) load_lanes(from + full, rest).store_unaligned(out + full);
+        continue;
+      }
+      for (int64_t k = 0; k < row_taps; ++k, from += spacing * axis.data_stride) {
+        const bool seen = inside && x + k * spacing >= 0 && x + k * spacing < axis.size;
+        for (int64_t c = 0; c < channels; ++c) out[k * channels + c] = seen ? from[c] : T{0};
+      }
+    }
+  }
+}
+
 /// What a call works with besides its operands.
 template <class T>
 struct WindowWorkspace {
   T* zeros;          // a row of data
+  T* windows;        // [kWindowRows, depth] where they are copied
   T* strip;          // [kWindowRows, kPanelWidth]
   const T** rows;    // [taps, kWindowRows]
   int64_t* results;  // [kWindowRows]
   int64_t* offsets;  // [taps]
   WindowTap* range;  // the lowest and the highest tap along each axis
 
+  static int64_t windows_size(const WindowShape& s) {
+    return s.copies_windows ? round_up(kWindowRows * s.depth() + kLanes<T>, 16) : 0;
+  }
   static size_t bytes(const WindowShape& s) {
-    const size_t elements = static_cast<size_t>(round_up(s.channels, 16) + kWindowRows * kTileVectors * kLanes<T>);
+    const size_t elements =
+        static_cast<size_t>(round_up(s.channels, 16) + kWindowRows * kTileVectors * kLanes<T> + windows_size(s));
     return elements * sizeof(T) + static_cast<size_t>(s.tap_count * kWindowRows + kWindowRows + s.tap_count) * 8 +
            2 * sizeof(WindowTap);
   }
   WindowWorkspace(const WindowShape& s, void* memory) {
     strip = static_cast<T*>(memory);
     zeros = strip + kWindowRows * kTileVectors * kLanes<T>;
-    rows = static_cast<const T**>(static_cast<void*>(zeros + round_up(s.channels, 16)));
+    windows = zeros + round_up(s.channels, 16);
+    rows = static_cast<const T**>(static_cast<void*>(windows + windows_size(s)));
     results = static_cast<int64_t*>(static_cast<void*>(rows + s.tap_count * kWindowRows));
     offsets = results + kWindowRows;
     range = static_cast<WindowTap*>(static_cast<void*>(offsets + s.tap_count));
@@ -141,8 +186,20 @@ struct WindowWorkspace {
     }
   }
 
+  /// Where the results of `count` positions from `begin` are.
+  void find_results(const WindowShape& s, int64_t begin, int64_t count) {
+    PositionWalk walk(s, begin);
+    for (int64_t i = 0; i < count; ++i, walk.next()) results[i] = walk.result();
+  }
+
   /// Points to the data of `count` positions from `begin`.
   void find_rows(const WindowShape& s, const T* data, int64_t begin, int64_t count) {
+    if (s.copies_windows) {
+      find_results(s, begin, count);
+      copy_windows(s, data, begin, count, windows);
+      for (int64_t i = 0; i < count; ++i) rows[i] = windows + i * s.depth();
+      return;
+    }
     PositionWalk walk(s, begin);
     for (int64_t i = 0; i < count; ++i, walk.next()) {
       results[i] = walk.result();
@@ -181,6 +238,24 @@ inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& wor
   for (int64_t i = 0; s.run_count == 0 && i < rows * width; ++i) work.strip[i] = T{0};
 }
 
+/// Hands a part of the result on: columns from `column`, of the positions that the workspace holds.
+template <class T>
+inline void pass_on_strip(const WindowBlock<T>& block, const WindowWorkspace<T>& work, int64_t row, int64_t rows,
+                          int64_t column, int64_t columns, int64_t width) {
+  if (block.epilogue != nullptr) {
+    block.epilogue->run(block.epilogue->context, work.strip, width, row, column, rows, columns);
+    return;
+  }
+  const LaneMask<T> mask(columns % kLanes<T> == 0 ? kLanes<T> : columns % kLanes<T>);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* const from = work.strip + r * width;
+    T* const to = block.result + work.results[r] + column;
+    int64_t j = 0;
+    for (; j + kLanes<T> <= columns; j += kLanes<T>) Batch<T>::load_aligned(from + j).store_unaligned(to + j);
+    if (j < columns) store_lanes(to + j, Batch<T>::load_aligned(from + j), mask);
+  }
+}
+
 template <class T>
 inline void run_window_block(const WindowBlock<T>& block, void* memory) {
   const WindowShape& s = *block.shape;
@@ -193,19 +268,8 @@ inline void run_window_block(const WindowBlock<T>& block, void* memory) {
       const int64_t group = i / panels.parts.count, panel = i % panels.parts.count, width = panels.width(panel);
       sum_window_panel(s, work, block.packed + panels.packed(group, panel, s.depth()), group * s.group_channels(), rows,
                        width);
-      const int64_t column = group * s.group_columns() + panels.begin(panel), columns = panels.columns(panel, s);
-      if (block.epilogue != nullptr) {
-        block.epilogue->run(block.epilogue->context, work.strip, width, row, column, rows, columns);
-        continue;
-      }
-      const LaneMask<T> mask(columns % kLanes<T> == 0 ? kLanes<T> : columns % kLanes<T>);
-      for (int64_t r = 0; r < rows; ++r) {
-        const T* const from = work.strip + r * width;
-        T* const to = block.result + work.results[r] + column;
-        int64_t j = 0;
-        for (; j + kLanes<T> <= columns; j += kLanes<T>) Batch<T>::load_aligned(from + j).store_unaligned(to + j);
-        if (j < columns) store_lanes(to + j, Batch<T>::load_aligned(from + j), mask);
-      }
+      pass_on_strip(block, work, row, rows, group * s.group_columns() + panels.begin(panel), panels.columns(panel, s),
+                    width);
     }
   }
 }
@@ -215,18 +279,24 @@ inline void run_window_block(const WindowBlock<T>& block, void* memory) {
 template <class T>
 struct WindowGradientWorkspace {
   T* packed;             // the gradient of a chunk of positions, by panels
+  T* windows;            // of the chunk, where they are copied
   PositionRow<T>* rows;  // those of one tap
 
   static int64_t most_rows(const WindowGradientShape& g) { return g.positions_of_chunk / g.window.axes[2].count + 2; }
   static int64_t packed_size(const WindowGradientShape& g) {
     return round_up(g.positions_of_chunk * WindowPanels<T>(g.window).vectors * kLanes<T>, 16);
   }
+  static int64_t windows_size(const WindowGradientShape& g) {
+    return g.window.copies_windows ? round_up(g.positions_of_chunk * g.window.depth() + kLanes<T>, 16) : 0;
+  }
   static size_t bytes(const WindowGradientShape& g) {
-    return static_cast<size_t>(packed_size(g)) * sizeof(T) + static_cast<size_t>(most_rows(g)) * sizeof(PositionRow<T>);
+    return static_cast<size_t>(packed_size(g) + windows_size(g)) * sizeof(T) +
+           static_cast<size_t>(most_rows(g)) * sizeof(PositionRow<T>);
   }
   WindowGradientWorkspace(const WindowGradientShape& g, void* memory) {
     packed = static_cast<T*>(memory);
-    rows = static_cast<PositionRow<T>*>(static_cast<void*>(packed + packed_size(g)));
+    windows = packed + packed_size(g);
+    rows = static_cast<PositionRow<T>*>(static_cast<void*>(windows + windows_size(g)));
   }
 
   /// Which positions of a chunk see data through a tap. Returns the number of rows.
@@ -261,15 +331,16 @@ template <class T>
 inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memory) {
   const WindowGradientShape& g = *block.shape;
   const WindowShape& s = g.window;
-  const WindowPanels<T> panels(s);
-  WindowGradientWorkspace<T> work(g, memory);
-  const int64_t channels = s.group_channels(), positions = s.positions();
+  const int64_t channels = s.copies_windows ? s.depth() : s.group_channels(), positions = s.positions();
   for (int64_t i = 0; block.chunks == 0 && i < block.rows * s.columns; ++i) {
     block.result[block.row * s.columns + i] = T{0};
   }
+  const WindowPanels<T> panels(s);
+  WindowGradientWorkspace<T> work(g, memory);
   for (int64_t chunk = block.chunk; chunk < block.chunk + block.chunks; ++chunk) {
     const int64_t begin = chunk * g.positions_of_chunk;
     const int64_t count = positions - begin < g.positions_of_chunk ? positions - begin : g.positions_of_chunk;
+    if (s.copies_windows) copy_windows(s, block.data, begin, count, work.windows);
     for (int64_t group = 0; group < s.groups; ++group) {
       const T* const gradient = block.gradient + begin * s.columns + group * s.group_columns();
       for (int64_t p = 0; p < panels.parts.count; ++p) {
@@ -280,22 +351,28 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
         const int64_t tap = row / channels, channel = row % channels;
         const int64_t left = block.row + block.rows - row;
         const int64_t rows = channels - channel < left ? channels - channel : left;
-        const int64_t found = work.find_rows(s, s.taps[tap], block.data, begin, count);
+        int64_t found = 1;
+        if (s.copies_windows) {
+          work.rows[0] = {work.windows, 0, count};
+        } else {
+          found = work.find_rows(s, s.taps[tap], block.data, begin, count);
+        }
         const Parts tiles(rows, kTileRows);
         GradientTile<T> tile{};
         tile.rows = work.rows;
         tile.row_count = found;
-        tile.data_step = s.axes[kWindowAxes - 1].step * s.axes[kWindowAxes - 1].data_stride;
+        tile.data_step =
+            s.copies_windows ? channels : s.axes[kWindowAxes - 1].step * s.axes[kWindowAxes - 1].data_stride;
         tile.c_row = s.columns;
         tile.adds = chunk != block.chunk;
         for (int64_t t = 0; t < tiles.count; ++t) {
           tile.data_offset = group * channels + channel + tiles.begin_of(t);
           T* const c = block.result + (row + tiles.begin_of(t)) * s.columns + group * s.group_columns();
           for (int64_t p = 0; p < panels.parts.count; ++p) {
-            const int64_t columns = panels.columns(p, s), vectors = panels.parts.size_of(p);
+            const int64_t vectors = panels.parts.size_of(p);
             tile.b = work.packed + panels.begin(p) * count;
             tile.c = c + panels.begin(p);
-            tile.last_lanes = columns - (vectors - 1) * kLanes<T>;
+            tile.last_lanes = panels.last_lanes(p, s);
             kWindowTiles<T>.gradient[tiles.size_of(t) - 1][vectors - 1](tile);
           }
         }

@@ -13,6 +13,9 @@
 
 namespace gradloom::inline v0 {
 
+/// Positions of a chunk of the gradient of depthwise weights.
+inline constexpr int64_t kDepthwiseChunk = 64;
+
 inline constexpr int kWindowAxes = 3;  // convolutions over fewer have axes of size 1 in front
 
 /// Positions i along an axis read data at i * step + tap, if that is within 0 and size - 1.
@@ -48,9 +51,25 @@ struct WindowShape {
   /// Element (p, j) of a tap's matrix for group g is at tap.weights + g * weight_group + p * weight_row + j *
   /// weight_col.
   int64_t weight_group = 0, weight_row = 0, weight_col = 1;
+  /// Every channel is a group of one column: then groups is 1, and channels are the lanes of vectors
+  /// (depthwise_loop_internal.hpp). There is one panel.
+  bool depthwise = false;
 
   [[nodiscard]] int64_t positions() const { return batch * axes[0].count * axes[1].count * axes[2].count; }
-  [[nodiscard]] int64_t group_channels() const { return channels / groups; }
+  /// Taps have few channels, as in a first layer: windows are copied, a block of positions at a time, and runs are of
+  /// tap 0 with the channels of all.
+  bool copies_windows = false;
+
+  /// Is position i's result row i of [positions, columns]?
+  [[nodiscard]] bool result_is_dense() const {
+    int64_t stride = columns;
+    for (int axis = kWindowAxes - 1; axis >= 0; --axis) {
+      if (axes[axis].count > 1 && axes[axis].result_stride != stride) return false;
+      stride *= axes[axis].count;
+    }
+    return result_begin == 0 && (batch == 1 || result_image == stride);
+  }
+  [[nodiscard]] int64_t group_channels() const { return depthwise ? 1 : channels / groups; }
   [[nodiscard]] int64_t group_columns() const { return columns / groups; }
   [[nodiscard]] int64_t depth() const { return tap_count * group_channels(); }
 };

@@ -30,6 +30,8 @@ struct PassOptions {
 [[nodiscard]] Module stabilize(const Module& module);
 /// Identities (OpDef::simplify), constants folded, equal nodes merged.
 [[nodiscard]] Module simplify(const Module& module, const PassOptions& options);
+/// Convolutions that Winograd's algorithm makes faster are marked to run by it.
+[[nodiscard]] Module choose_winograd(const Module& module, const PassOptions& options);
 /// Pointwise nodes that share an iteration space become one region, broadcasts of its operands included.
 [[nodiscard]] Module fuse(const Module& module);
 

@@ -77,6 +77,7 @@ Program compile(const CompileOptions& options) {
 ProgramData::ProgramData(const CompileOptions& options)
     : isa_(options.isa.empty() ? default_isa() : parse_isa(options.isa)),
       optimize_(options.optimize),
+      fast_convolution_(options.fast_convolution),
       without_passes_(options.without_passes),
       most_specializations_(static_cast<size_t>(std::max(options.specializations, 1))),
       memory_budget_(options.memory_budget) {
@@ -206,6 +207,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
     const PassOptions options{.isa = isa_};
     pass("stabilize", [&] { return stabilize(module); });
     pass("simplify", [&] { return simplify(module, options); });
+    if (fast_convolution_) pass("winograd", [&] { return choose_winograd(module, options); });
     pass("fuse", [&] { return fuse(module); });
   }
   made->plan = make_plan(std::move(module), isa_);

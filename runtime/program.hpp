@@ -49,6 +49,9 @@ struct CompileOptions {
   int specializations = 8;
   /// Refuse (Error) to specialise to a plan that needs more bytes than this; 0: no limit.
   int64_t memory_budget = 0;
+  /// Convolutions of f32 may run by algorithms with fewer multiplications and a larger rounding error, see
+  /// docs/design/convolution.md.
+  bool fast_convolution = true;
   /// Names of passes to leave out, as explain() prints them: for tests.
   std::vector<std::string> without_passes{};
 };

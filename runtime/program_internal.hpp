@@ -75,6 +75,7 @@ class ProgramData {
   std::vector<Initializer> initializers_;  // by parameter
   bool updates_ = false;
   Optimize optimize_;
+  bool fast_convolution_;
   std::vector<std::string> without_passes_;
   size_t most_specializations_;
   int64_t memory_budget_;

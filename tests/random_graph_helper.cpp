@@ -4,6 +4,7 @@
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>
+#include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
@@ -25,7 +26,7 @@ namespace {
 
 class Maker {
  public:
-  Maker(uint64_t seed, RandomGraph& made) : rng_(seed), made_(made) {}
+  Maker(uint64_t seed, RandomGraph& made) : rng_(seed), made_(made), convolves_(seed % 3 == 1) {}
 
   void run() {
     const int64_t sizes[] = {1, 2, 3, 5, 7, 16, 17, 33};
@@ -111,6 +112,7 @@ class Maker {
       default:
         break;
     }
+    if (convolves_ && below(6) == 0) return add_convolution(a);
     if (!broadcasts(a, b)) return;
     switch (below(6)) {
       case 0:
@@ -125,6 +127,33 @@ class Maker {
         return add(maximum(a, b));
       default:
         return add(squeezed(a / (1.5 + square(b))));
+    }
+  }
+
+  // Rows of x as positions of one image, or as images of one channel.
+  void add_convolution(const Tensor& x) {
+    if (x.rank() != 2 || x.dim(1) != Dim(columns_) || x.dim(0) == Dim(0)) return;
+    const Dim rows = x.dim(0);
+    const Tensor image = reshape(x, {1, rows, columns_}), matrix = parameters_[0], vector = parameters_[1];
+    const auto as_x = [&](const Tensor& y) { return squeezed(reshape(y, x.shape())); };
+    switch (below(4)) {
+      case 0: {  // every channel to every other
+        const Tensor kernel = stack({matrix, transpose(matrix), 0.5 * matrix});
+        return add(as_x(convolution(image, kernel, {.dilations = {1 + static_cast<int64_t>(below(2))}, .padding = Pad::same})));
+      }
+      case 1: {  // depthwise
+        const Tensor kernel = reshape(stack({vector, -vector, 2 * vector}), {3, 1, columns_});
+        return add(as_x(convolution(image, kernel, {.padding = Pad::same, .groups = columns_})));
+      }
+      case 2: {  // with strides, there and back
+        const Tensor half = convolution(image, stack({matrix, matrix}), {.strides = {2}, .padding = Pad::same});
+        if (rows.value() % 2 != 0) return add(squeezed(sum(half, {.axes = {1}})));
+        return add(as_x(conv_transpose(half, stack({matrix, 2 * matrix}), {.strides = {2}, .padding = Pad::same})));
+      }
+      default: {  // one channel to one
+        const Tensor kernel = reshape(stack({sum(vector), sum(matrix) * 0.1, sum(vector) * 0.5}), {3, 1, 1});
+        return add(as_x(convolution(reshape(x, {rows, columns_, 1}), kernel, {.padding = 1})));
+      }
     }
   }
 
@@ -158,6 +187,7 @@ class Maker {
 
   std::mt19937_64 rng_;
   RandomGraph& made_;
+  bool convolves_;
   int64_t rows_ = 0, columns_ = 0;
   std::vector<Tensor> tensors_, parameters_;
 };

@@ -5,6 +5,7 @@
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/gradient.hpp>
@@ -19,6 +20,8 @@
 #include <gradloom/ops/where.hpp>
 
 #include <boost/test/unit_test.hpp>
+
+#include <array>
 
 using namespace gradloom;
 
@@ -59,11 +62,32 @@ Tensor delta_of(const Vjp& v) {
   return v.has_cotangent(1) ? delta - v.cotangent(1) : delta;
 }
 
+/// A convolution's settings for one spatial axis, and one more.
+Attributes convolution_settings(int64_t low, int64_t high, const char* name = nullptr, AttributeValue value = {}) {
+  Attributes attributes{
+      {"strides", Axes{1}}, {"dilations", Axes{1}}, {"low", Axes{low}}, {"high", Axes{high}}, {"groups", int64_t{1}}};
+  if (name != nullptr) attributes.set(name, std::move(value));
+  return attributes;
+}
+
+Tensor add_node(const Vjp& v, const OpDef& op, const Tensor& a, const Tensor& b, const Attributes& attributes) {
+  return v.graph().add(op, std::array{a, b}, attributes, {});
+}
+
+// What the gradients of a convolution of [1, 3, 2] with [2, 2, 2], padded by 1 in front, are made of.
+Tensor data_gradient(const Vjp& v, const Tensor& g, const Tensor& w, int64_t low = 1) {
+  return add_node(v, convolution_data_gradient_def, g, w, convolution_settings(low, 1 - low, "shape", Shape{3}));
+}
+Tensor weight_gradient(const Vjp& v, const Tensor& x, const Tensor& g, int64_t low = 1) {
+  return add_node(v, convolution_weight_gradient_def, x, g, convolution_settings(low, 1 - low, "kernel", Axes{2}));
+}
+
 std::vector<Mutation> mutations() {
   const Array x = Array::from<double>({0.3, 0.7, 1.2}), y = Array::from<double>({0.5, 1.6, 0.9});
   const Array a = reshaped({2, 2}, {0.5, -1, 2, 0.3}), b = reshaped({2, 2}, {1, 0.2, -0.7, 3});
   const Array cube = reshaped({2, 2, 2}, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8});
   const Attributes attention_attributes = {{"scale", 0.8}, {"causal", true}};
+  const Array image = reshaped({1, 3, 2}, {0.1, -0.4, 0.9, 0.7, -0.6, 0.2}), kernel = cube;
   const Attributes no_flags = {{"transpose_a", false}, {"transpose_b", false}};
   return {
       {"cos: the sign", cos_def, [](const Vjp& v) -> Gradients { return {v.cotangent() * sin(v.input(0))}; }, {x}},
@@ -128,6 +152,44 @@ std::vector<Mutation> mutations() {
        },
        {a, b},
        no_flags},
+      {"convolution: the sides of the padding are swapped",
+       convolution_def,
+       [](const Vjp& v) -> Gradients {
+         return {data_gradient(v, v.cotangent(), v.input(1), 0), weight_gradient(v, v.input(0), v.cotangent())};
+       },
+       {image, kernel},
+       convolution_settings(1, 0)},
+      {"convolution: data and gradient change places",
+       convolution_def,
+       [](const Vjp& v) -> Gradients {
+         return {data_gradient(v, v.cotangent(), v.input(1)), weight_gradient(v, v.cotangent(), v.input(0))};
+       },
+       {image, kernel},
+       convolution_settings(1, 0)},
+      {"convolution: its gradient is another convolution, with a kernel that is not turned",
+       convolution_def,
+       [](const Vjp& v) -> Gradients {
+         return {add_node(v, convolution_def, v.cotangent(), transpose(v.input(1), {0, 2, 1}), v.attributes()),
+                 weight_gradient(v, v.input(0), v.cotangent())};
+       },
+       {image, kernel},
+       convolution_settings(1, 0)},
+      {"convolution_data_gradient: to the weights, channels are exchanged",
+       convolution_data_gradient_def,
+       [](const Vjp& v) -> Gradients {
+         return {add_node(v, convolution_def, v.cotangent(), v.input(1), convolution_settings(1, 0)),
+                 transpose(weight_gradient(v, v.cotangent(), v.input(0)), {0, 2, 1})};
+       },
+       {image, kernel},
+       convolution_settings(1, 0, "shape", Shape{3})},
+      {"convolution_weight_gradient: the sides of the padding are swapped",
+       convolution_weight_gradient_def,
+       [](const Vjp& v) -> Gradients {
+         return {data_gradient(v, v.input(1), v.cotangent()),
+                 add_node(v, convolution_def, v.input(0), v.cotangent(), convolution_settings(0, 1))};
+       },
+       {image, image},
+       convolution_settings(1, 0, "kernel", Axes{2})},
       {"sum: scaled as a mean",
        sum_def,
        [](const Vjp& v) -> Gradients { return {like_input(v, v.cotangent()) / 2}; },

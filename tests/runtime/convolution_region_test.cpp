@@ -83,6 +83,8 @@ BOOST_AUTO_TEST_CASE(what_follows_a_convolution) {
       {{1, 9, 9, 600}, {1, 1, 600, 24}, {.strides = {2}}},
       {{2, 8, 9, 64}, {3, 3, 32, 32}, {.padding = Pad::same, .groups = 2}},
       {{2, 9, 8, 33}, {3, 3, 1, 33}, {.padding = Pad::same, .groups = 33}},
+      {{1, 19, 12, 160}, {3, 3, 1, 160}, {.padding = Pad::same, .groups = 160}},
+      {{2, 9, 12, 16}, {5, 3, 1, 16}, {.strides = {2}, .padding = 1, .groups = 16}},
       {{1, 5, 6, 7, 4}, {3, 3, 3, 4, 16}, {.padding = Pad::same}},
   };
   for (const DType dtype : {DType::f32, DType::f64}) {
@@ -115,6 +117,7 @@ BOOST_AUTO_TEST_CASE(a_block_is_products) {
   const Tensor y = convolution(h, w2, {.padding = Pad::same}) + b2 + x;
   std::vector<Tensor> outputs = gradients(y, {x, w1, w2, b1, b2}, dy);
   outputs.push_back(y);
+  check_fusion(outputs);
   const Traced traced = run(outputs, supported_isas().back(), {}, 2);
   int64_t read = 0, written = 0;
   int convolutions = 0;

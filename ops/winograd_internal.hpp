@@ -1,0 +1,61 @@
+// Convolutions with kernels of 3x3 and unit strides by Winograd's minimal filtering, F(4x4, 3x3): Lavin and Gray, "Fast
+// algorithms for convolutional neural networks" (2016). 36 multiply-adds instead of 144 make 16 results, at the price
+// of a larger rounding error. Plain declarations; the kernels are in winograd_loop_internal.hpp.
+//
+// With polynomials evaluated at 0, a, -a, b, -b and infinity, a tile of 4x4 results is A'((G g G') * (B' d B))A, where
+// g are the weights, d the 6x6 elements of data that the tile sees, and * multiplies element by element: over all
+// channels that is a matrix product for each of the 36 elements.
+#pragma once
+
+#include <gradloom/ops/window_product_internal.hpp>
+
+namespace gradloom::inline v0 {
+
+inline constexpr int64_t kWinogradTile = 4, kWinogradSide = 6, kWinogradElements = 36;
+
+struct WinogradShape {
+  WindowShape tiles;      // positions are tiles; taps are the elements of their data, row-major
+  int64_t height, width;  // of the result
+  int64_t weights[9];     // offsets of the taps' matrices, in the order of the data that they meet
+  [[nodiscard]] int64_t tiles_of_row() const { return tiles.axes[2].count; }
+  [[nodiscard]] int64_t tile_rows() const { return tiles.batch * tiles.axes[1].count; }
+  /// Which row of the result, [positions, columns], is the first one of a row of tiles.
+  [[nodiscard]] int64_t first_position(int64_t tile_row) const {
+    const int64_t image = tile_row / tiles.axes[1].count, y = tile_row % tiles.axes[1].count * kWinogradTile;
+    return (image * height + y) * width;
+  }
+};
+
+struct WinogradBlock {
+  const WinogradShape* shape;
+  const float* data;
+  const float* packed;  // the transformed weights
+  float* result;
+  int64_t tile_row, tile_rows;
+  int64_t panel, panels;
+  const GemmEpilogue<float>* epilogue;  // null: store
+};
+
+/// The kernels of one instruction set. Floats only: in doubles nobody wants the error.
+struct WinogradKernels {
+  int64_t (*panels)(const WinogradShape& shape) noexcept;
+  int64_t (*packed_size)(const WinogradShape& shape) noexcept;  // elements, of all panels
+  /// Transforms the weights for some panels of columns.
+  void (*pack)(const WinogradShape& shape, const float* weights, int64_t panel, int64_t panels, float* packed,
+               void* workspace) noexcept;
+  void (*run)(const WinogradBlock& block, void* workspace) noexcept;
+  /// Of either; 64-byte aligned.
+  size_t (*workspace_bytes)(const WinogradShape& shape) noexcept;
+};
+
+namespace baseline {
+extern const WinogradKernels winograd_kernels;
+}
+namespace avx2 {
+extern const WinogradKernels winograd_kernels;
+}
+namespace avx512 {
+extern const WinogradKernels winograd_kernels;
+}
+
+}  // namespace gradloom::inline v0

@@ -1,0 +1,23 @@
+// Winograd's convolution for one instruction set; compiled once per set.
+#include <gradloom/ops/winograd_loop_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+namespace {
+
+int64_t panels(const WinogradShape& shape) noexcept { return WindowPanels<float>(shape.tiles).parts.count; }
+int64_t packed_size(const WinogradShape& shape) noexcept {
+  return WindowPanels<float>(shape.tiles).vectors * kLanes<float> * kWinogradElements * shape.tiles.channels;
+}
+void pack(const WinogradShape& shape, const float* weights, int64_t panel, int64_t count, float* packed,
+          void* workspace) noexcept {
+  pack_winograd_panels(shape, weights, panel, count, packed, workspace);
+}
+void run(const WinogradBlock& block, void* workspace) noexcept { run_winograd_block(block, workspace); }
+size_t workspace_bytes(const WinogradShape& shape) noexcept { return winograd_workspace_bytes(shape); }
+
+}  // namespace
+
+const WinogradKernels winograd_kernels{panels, packed_size, pack, run, workspace_bytes};
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -1,0 +1,280 @@
+// The transforms of Winograd's convolution, and the loops around them.
+#pragma once
+
+#include <gradloom/ops/window_loop_internal.hpp>
+#include <gradloom/ops/winograd_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+/// The points are 0, +-a, +-b and infinity. With a b = 1 no entry of the three matrices is larger than 2.83 (b^3),
+/// where the usual 1 and 2 have an 8: a quarter of the error on the layers of winograd_test.cpp.
+struct Points {
+  static constexpr double a2 = 0.5, b2 = 2, a = 0.70710678118654752440, b = 1.41421356237309504880;
+};
+
+/// B' d along one dimension: six elements to six.
+[[gnu::always_inline]] inline void transform_data(const Batch<float> (&d)[kWinogradSide],
+                                                  Batch<float> (&v)[kWinogradSide]) {
+  const Batch<float> a(static_cast<float>(Points::a)), a2(static_cast<float>(Points::a2)),
+      b(static_cast<float>(Points::b)), b2(static_cast<float>(Points::b2)),
+      both(static_cast<float>(Points::a2 + Points::b2));
+  v[0] = fnmadd(both, d[2], d[0] + d[4]);  // a^2 b^2 = 1
+  v[5] = fnmadd(both, d[3], d[1] + d[5]);
+  const Batch<float> even1 = fnmadd(b2, d[2], d[4]), odd1 = fnmadd(b2, d[1], d[3]);
+  v[1] = fmadd(a, odd1, even1);
+  v[2] = fnmadd(a, odd1, even1);
+  const Batch<float> even2 = fnmadd(a2, d[2], d[4]), odd2 = fnmadd(a2, d[1], d[3]);
+  v[3] = fmadd(b, odd2, even2);
+  v[4] = fnmadd(b, odd2, even2);
+}
+
+/// G g: three elements to six.
+[[gnu::always_inline]] inline void transform_weights(const Batch<float> (&g)[3], Batch<float> (&u)[kWinogradSide]) {
+  constexpr double na = 1 / (2 * Points::a2 * (Points::a2 - Points::b2)),
+                   nb = 1 / (2 * Points::b2 * (Points::b2 - Points::a2));
+  const Batch<float> one_a(static_cast<float>(na)), a(static_cast<float>(na * Points::a)),
+      a2(static_cast<float>(na * Points::a2)), one_b(static_cast<float>(nb)), b(static_cast<float>(nb * Points::b)),
+      b2(static_cast<float>(nb * Points::b2));
+  u[0] = g[0];
+  u[5] = g[2];
+  const Batch<float> even1 = fmadd(a2, g[2], one_a * g[0]), even2 = fmadd(b2, g[2], one_b * g[0]);
+  u[1] = fmadd(a, g[1], even1);
+  u[2] = fnmadd(a, g[1], even1);
+  u[3] = fmadd(b, g[1], even2);
+  u[4] = fnmadd(b, g[1], even2);
+}
+
+/// A' m: six elements to four.
+[[gnu::always_inline]] inline void transform_result(const Batch<float> (&m)[kWinogradSide],
+                                                    Batch<float> (&y)[kWinogradTile]) {
+  const Batch<float> a(static_cast<float>(Points::a)), a2(static_cast<float>(Points::a2)),
+      a3(static_cast<float>(Points::a * Points::a2)), b(static_cast<float>(Points::b)),
+      b2(static_cast<float>(Points::b2)), b3(static_cast<float>(Points::b * Points::b2));
+  const Batch<float> sum1 = m[1] + m[2], sum2 = m[3] + m[4], difference1 = m[1] - m[2], difference2 = m[3] - m[4];
+  y[0] = m[0] + sum1 + sum2;
+  y[1] = fmadd(a, difference1, b * difference2);
+  y[2] = fmadd(a2, sum1, b2 * sum2);
+  y[3] = fmadd(a3, difference1, fmadd(b3, difference2, m[5]));
+}
+
+inline constexpr int64_t kWidestPanel = kTileVectors * kLanes<float>;
+
+/// Tiles of a block: as many rows of tiles as have about so many. Their transformed data stays in an L2 cache of 512
+/// KiB if they have 64 channels; fewer would read the weights too often.
+inline constexpr int64_t kWinogradTiles = 28;
+
+inline int64_t winograd_rows_together(const WinogradShape& s) {
+  const int64_t rows = kWinogradTiles / s.tiles_of_row();
+  return rows < 1 ? 1 : rows;
+}
+
+/// What a block works with.
+struct WinogradWorkspace {
+  WindowWorkspace<float> window;
+  float *data, *products, *results;
+  int64_t tiles;         // at most
+  int64_t data_element;  // from one of the 36 elements to the next
+  int64_t product_element;
+
+  static int64_t most_tiles(const WinogradShape& s) { return winograd_rows_together(s) * s.tiles_of_row(); }
+  /// An odd number of cache lines apart: else the 36 would share a few sets of the L1 cache.
+  static int64_t data_element_size(const WinogradShape& s) {
+    return round_up(most_tiles(s) * s.tiles.channels, 32) + 16;
+  }
+  static int64_t product_element_size(const WinogradShape& s) {
+    return round_up(most_tiles(s) * kWidestPanel, 32) + 16;
+  }
+  static int64_t window_elements(const WinogradShape& s) {
+    return round_up(static_cast<int64_t>(WindowWorkspace<float>::bytes(s.tiles)) / 4, 16);
+  }
+  static size_t bytes(const WinogradShape& s) {
+    const int64_t results = winograd_rows_together(s) * kWinogradTile * s.width * kWidestPanel;
+    return static_cast<size_t>(window_elements(s) +
+                               kWinogradElements * (data_element_size(s) + product_element_size(s)) + results) *
+           sizeof(float);
+  }
+  WinogradWorkspace(const WinogradShape& s, void* memory)
+      : window(s.tiles, memory),
+        data(static_cast<float*>(memory) + window_elements(s)),
+        tiles(most_tiles(s)),
+        data_element(data_element_size(s)),
+        product_element(product_element_size(s)) {
+    products = data + kWinogradElements * data_element;
+    results = products + kWinogradElements * product_element;
+  }
+};
+
+/// B' d B of the first `tiles` tiles, all channels.
+inline void transform_tiles(const WinogradShape& s, const WinogradWorkspace& work, int64_t tiles) {
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
+  const int64_t channels = s.tiles.channels;
+  for (int64_t tile = 0; tile < tiles; ++tile) {
+    const float* const* const rows = work.window.rows + tile;
+    float* const out = work.data + tile * channels;
+    for (int64_t c = 0; c < channels; c += lanes) {
+      Batch<float> half[side][side];  // [column][row of the transformed]
+#pragma GCC unroll 6
+      for (int64_t x = 0; x < side; ++x) {
+        Batch<float> d[side];
+#pragma GCC unroll 6
+        for (int64_t y = 0; y < side; ++y) d[y] = Batch<float>::load_unaligned(rows[(y * side + x) * kWindowRows] + c);
+        transform_data(d, half[x]);
+      }
+#pragma GCC unroll 6
+      for (int64_t y = 0; y < side; ++y) {
+        Batch<float> d[side], v[side];
+#pragma GCC unroll 6
+        for (int64_t x = 0; x < side; ++x) d[x] = half[x][y];
+        transform_data(d, v);
+#pragma GCC unroll 6
+        for (int64_t x = 0; x < side; ++x) v[x].store_unaligned(out + (y * side + x) * work.data_element + c);
+      }
+    }
+  }
+}
+
+/// The 36 products of a panel.
+inline void multiply_tiles(const WinogradShape& s, const WinogradWorkspace& work, const float* packed, int64_t tiles,
+                           int64_t width) {
+  constexpr int64_t lanes = kLanes<float>;
+  const int64_t channels = s.tiles.channels;
+  const Parts rows(tiles, kTileRows), chunks(channels, kGemmChunk);
+  const auto& kernels = kTiles<float>.kernels[static_cast<int>(ALayout::along_k)][0];
+  for (int64_t element = 0; element < kWinogradElements; ++element) {
+    for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
+      Tile<float> tile;
+      tile.k = chunks.size_of(chunk);
+      tile.a_stride = channels;
+      tile.b = packed + (element * channels + chunks.begin_of(chunk)) * width;
+      tile.b_row = tile.c_row = tile.old_row = width;
+      tile.last_lanes = tile.stored_lanes = lanes;
+      for (int64_t r = 0; r < rows.count; ++r) {
+        tile.a = work.data + element * work.data_element + rows.begin_of(r) * channels + chunks.begin_of(chunk);
+        tile.c = work.products + element * work.product_element + rows.begin_of(r) * width;
+        tile.old = chunk == 0 ? nullptr : tile.c;
+        kernels[rows.size_of(r) - 1][width / lanes - 1](tile);
+      }
+    }
+  }
+}
+
+/// A' m A of one tile, to `rows` x `cols` results, columns `out_row` apart.
+inline void transform_products(const float* products, int64_t element, int64_t vectors, int64_t last_lanes, float* out,
+                               int64_t out_x, int64_t out_y, int64_t rows, int64_t cols) {
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = kWinogradTile;
+  const LaneMask<float> mask(last_lanes);
+  for (int64_t j = 0; j < vectors; ++j) {
+    Batch<float> half[side][size];  // [column][row of the result]
+#pragma GCC unroll 6
+    for (int64_t x = 0; x < side; ++x) {
+      Batch<float> m[side];
+#pragma GCC unroll 6
+      for (int64_t y = 0; y < side; ++y)
+        m[y] = Batch<float>::load_unaligned(products + (y * side + x) * element + j * lanes);
+      transform_result(m, half[x]);
+    }
+#pragma GCC unroll 4
+    for (int64_t y = 0; y < size; ++y) {
+      if (y >= rows) break;
+      Batch<float> m[side], result[size];
+#pragma GCC unroll 6
+      for (int64_t x = 0; x < side; ++x) m[x] = half[x][y];
+      transform_result(m, result);
+      float* const to = out + y * out_y + j * lanes;
+#pragma GCC unroll 4
+      for (int64_t x = 0; x < size; ++x) {
+        if (x >= cols) break;
+        if (j == vectors - 1 && last_lanes < lanes) {
+          store_lanes(to + x * out_x, result[x], mask);
+        } else {
+          result[x].store_unaligned(to + x * out_x);
+        }
+      }
+    }
+  }
+}
+
+inline void run_winograd_block(const WinogradBlock& block, void* memory) {
+  const WinogradShape& s = *block.shape;
+  const WindowPanels<float> panels(s.tiles);
+  WinogradWorkspace work(s, memory);
+  const int64_t together = winograd_rows_together(s), tiles_of_row = s.tiles_of_row(),
+                end = block.tile_row + block.tile_rows;
+  for (int64_t row = block.tile_row; row < end; row += together) {
+    const int64_t rows = end - row < together ? end - row : together, tiles = rows * tiles_of_row;
+    work.window.find_rows(s.tiles, block.data, row * tiles_of_row, tiles);
+    transform_tiles(s, work, tiles);
+    const int64_t first = s.first_position(row);
+    // The last row of tiles of an image may reach beyond it.
+    const int64_t last_y = (row + rows - 1) % s.tiles.axes[1].count * kWinogradTile;
+    const int64_t last_height = s.height - last_y < kWinogradTile ? s.height - last_y : kWinogradTile;
+    const int64_t positions = s.first_position(row + rows - 1) + last_height * s.width - first;
+    for (int64_t panel = block.panel; panel < block.panel + block.panels; ++panel) {
+      const int64_t width = panels.width(panel), column = panels.begin(panel), columns = panels.columns(panel, s.tiles);
+      multiply_tiles(s, work, block.packed + panels.packed(0, panel, kWinogradElements * s.tiles.channels), tiles,
+                     width);
+      const bool stores = block.epilogue == nullptr;
+      const int64_t out_x = stores ? s.tiles.columns : width;
+      float* const out = stores ? block.result + first * out_x + column : work.results;
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t y = (row + r) % s.tiles.axes[1].count * kWinogradTile;
+        const int64_t height = s.height - y < kWinogradTile ? s.height - y : kWinogradTile;
+        for (int64_t t = 0; t < tiles_of_row; ++t) {
+          const int64_t x = t * kWinogradTile, left = s.width - x;
+          transform_products(work.products + (r * tiles_of_row + t) * width, work.product_element,
+                             width / kLanes<float>, stores ? panels.last_lanes(panel, s.tiles) : kLanes<float>,
+                             out + (s.first_position(row + r) - first + x) * out_x, out_x, s.width * out_x, height,
+                             left < kWinogradTile ? left : kWinogradTile);
+        }
+      }
+      for (int64_t i = 0; !stores && i < positions; i += kWindowRows) {
+        block.epilogue->run(block.epilogue->context, work.results + i * width, width, first + i, column,
+                            positions - i < kWindowRows ? positions - i : kWindowRows, columns);
+      }
+    }
+  }
+}
+
+/// G g G' of some panels. Elements are written [36][channels][width]; the 9 taps lie in the workspace before.
+inline void pack_winograd_panels(const WinogradShape& s, const float* weights, int64_t panel, int64_t count,
+                                 float* packed, void* memory) {
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
+  const WindowPanels<float> panels(s.tiles);
+  const int64_t channels = s.tiles.channels;
+  float* const taps = static_cast<float*>(memory);  // [9][some channels][width]
+  constexpr int64_t some = 32;
+  for (int64_t i = panel; i < panel + count; ++i) {
+    const int64_t width = panels.width(i), columns = panels.columns(i, s.tiles);
+    float* const out = packed + panels.packed(0, i, kWinogradElements * channels);
+    for (int64_t begin = 0; begin < channels; begin += some) {
+      const int64_t depth = channels - begin < some ? channels - begin : some;
+      for (int64_t tap = 0; tap < 9; ++tap) {
+        pack_b(weights + s.weights[tap] + begin * s.tiles.weight_row + panels.begin(i) * s.tiles.weight_col,
+               s.tiles.weight_row, s.tiles.weight_col, depth, columns, taps + tap * depth * width);
+      }
+      for (int64_t at = 0; at < depth * width; at += lanes) {
+        Batch<float> half[3][side];  // [column][row of the transformed]
+        for (int64_t x = 0; x < 3; ++x) {
+          const Batch<float> g[3] = {Batch<float>::load_aligned(taps + x * depth * width + at),
+                                     Batch<float>::load_aligned(taps + (3 + x) * depth * width + at),
+                                     Batch<float>::load_aligned(taps + (6 + x) * depth * width + at)};
+          transform_weights(g, half[x]);
+        }
+        for (int64_t y = 0; y < side; ++y) {
+          const Batch<float> g[3] = {half[0][y], half[1][y], half[2][y]};
+          Batch<float> u[side];
+          transform_weights(g, u);
+          for (int64_t x = 0; x < side; ++x) u[x].store_aligned(out + ((y * side + x) * channels + begin) * width + at);
+        }
+      }
+    }
+  }
+}
+
+inline size_t winograd_workspace_bytes(const WinogradShape& s) {
+  constexpr size_t taps = 9 * 32 * static_cast<size_t>(kWidestPanel) * sizeof(float);
+  const size_t block = WinogradWorkspace::bytes(s);
+  return block > taps ? block : taps;
+}
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -1,0 +1,161 @@
+// Winograd's convolution: chosen by shape, reported, switched off, never in double, and how large its error is.
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/ops/activations.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/convolution.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/relu.hpp>
+#include <gradloom/runtime/program.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+using namespace gradloom;
+
+namespace {
+
+/// The same numbers in either dtype: uniform in [-1, 1), weights as an initialiser would draw them.
+Batch random_inputs(const Graph& graph) {
+  Batch inputs;
+  uint64_t seed = 1;
+  for (const Tensor& input : graph.inputs()) {
+    const Array array(input.shape().sizes(), input.dtype());
+    std::mt19937_64 engine(seed++);
+    const bool is_weight = input.name() == "w";
+    const double bound = is_weight ? std::sqrt(6.0 / (9 * static_cast<double>(input.dim(2).value()))) : 1;
+    std::uniform_real_distribution<float> in(static_cast<float>(-bound), static_cast<float>(bound));
+    if (input.dtype() == DType::f64) {
+      for (double& element : array.data<double>()) element = in(engine);
+    } else {
+      for (float& element : array.data<float>()) element = in(engine);
+    }
+    inputs.set(input.name(), array);
+  }
+  return inputs;
+}
+
+struct Layer {
+  int64_t batch, height, width, in, out;
+  Padding padding = 1;
+};
+
+/// The convolution and the gradient of its data.
+struct Made {
+  Graph graph;
+  std::vector<Tensor> outputs;
+
+  Made(const Layer& layer, DType dtype) {
+    const Tensor x = graph.input("x", {layer.batch, layer.height, layer.width, layer.in}, dtype);
+    const Tensor y = convolution(x, graph.input("w", {3, 3, layer.in, layer.out}, dtype), {.padding = layer.padding});
+    outputs = {y, gradient(y, x, graph.input("dy", y.shape(), dtype))};
+  }
+};
+
+bool says_winograd(const Program& program) {
+  return program.explain().find("algorithm = \"winograd\"") != std::string::npos;
+}
+
+std::vector<Array> run(const Made& made, Isa isa, bool fast, int threads = 2) {
+  const Program program = compile({.outputs = made.outputs, .isa = to_string(isa), .fast_convolution = fast});
+  State state;
+  std::vector<Array> results = program.run(Executor{{.threads = threads}}, state, random_inputs(made.graph));
+  BOOST_TEST(says_winograd(program) == fast);
+  return results;
+}
+
+/// The largest difference, as a part of the largest element.
+double error(const Array& found, const Array& exact) {
+  double largest = 0, difference = 0;
+  const std::span<const float> x = found.data<float>();
+  const std::span<const double> y = exact.data<double>();
+  for (size_t i = 0; i < y.size(); ++i) {
+    largest = std::max(largest, std::abs(y[i]));
+    difference = std::max(difference, std::abs(static_cast<double>(x[i]) - y[i]));
+  }
+  return difference / largest;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(ops_winograd)
+
+BOOST_AUTO_TEST_CASE(is_near_the_exact_result) {
+  const std::vector<Layer> layers = {
+      {8, 32, 32, 16, 16},       {8, 16, 16, 32, 32},   {8, 8, 8, 64, 64},
+      {1, 28, 28, 128, 128},     {2, 14, 14, 256, 256}, {2, 9, 13, 16, 48, 0},
+      {3, 7, 6, 48, 32, {2, 0}}, {1, 17, 30, 528, 16},  {5, 11, 5, 32, 80, Padding::sides({0, 1}, {1, 2})}};
+  for (const Layer& layer : layers) {
+    const Made floats(layer, DType::f32), doubles(layer, DType::f64);
+    const Program exact_program = compile({.outputs = doubles.outputs});
+    State state;
+    const std::vector<Array> exact = exact_program.run(state, random_inputs(doubles.graph));
+    BOOST_TEST(!says_winograd(exact_program), "in double");
+    for (const Isa isa : supported_isas()) {
+      const std::vector<Array> fast = run(floats, isa, true), direct = run(floats, isa, false);
+      for (size_t i = 0; i < exact.size(); ++i) {
+        BOOST_TEST_CONTEXT(layer.height << "x" << layer.width << ", " << layer.in << " to " << layer.out << ", "
+                                        << to_string(isa) << ", " << i) {
+          BOOST_TEST_MESSAGE(layer.height << "x" << layer.width << ", " << layer.in << " to " << layer.out << ", "
+                                          << to_string(isa) << (i == 0 ? ", forward: " : ", data: ")
+                                          << error(fast[i], exact[i]) << ", direct " << error(direct[i], exact[i]));
+          BOOST_TEST(error(fast[i], exact[i]) < 4e-6);
+          BOOST_TEST(error(direct[i], exact[i]) < 1e-6);
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(has_the_same_bits_on_any_number_of_threads) {
+  const Made made({3, 30, 22, 16, 32}, DType::f32);
+  const std::vector<Array> one = run(made, supported_isas().back(), true, 1),
+                           three = run(made, supported_isas().back(), true, 3);
+  for (size_t i = 0; i < one.size(); ++i) BOOST_TEST(same_bits(one[i], three[i]));
+}
+
+// Sums of columns, in groups of 16 rows that end where no row of tiles does.
+BOOST_AUTO_TEST_CASE(has_the_same_bits_fused_or_not) {
+  for (const Layer& layer : {Layer{6, 14, 14, 32, 32}, Layer{5, 7, 9, 16, 48}, Layer{1, 50, 33, 16, 24}}) {
+    Graph g;
+    const Tensor x = g.input("x", {layer.batch, layer.height, layer.width, layer.in}),
+                 w = g.input("w", {3, 3, layer.in, layer.out});
+    const Tensor y = gelu(convolution(x, w, {.padding = Pad::same}) + g.input("bias", {layer.out}));
+    const std::vector<Tensor> outputs{y, sum(y, {.axes = {0, 1, 2}}), gradient(sum(y * y), x)};
+    for (const Isa isa : supported_isas()) {
+      const auto results = [&](std::vector<std::string> without, int threads) {
+        const Program program =
+            compile({.outputs = outputs, .isa = to_string(isa), .without_passes = std::move(without)});
+        BOOST_TEST(says_winograd(program));
+        State state;
+        return program.run(Executor{{.threads = threads}}, state, random_inputs(g));
+      };
+      const std::vector<Array> one_by_one = results({"fuse"}, 1), fused = results({}, 2);
+      for (size_t i = 0; i < fused.size(); ++i) BOOST_TEST(same_bits(one_by_one[i], fused[i]), to_string(isa) << i);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(is_chosen_by_shape) {
+  const auto chosen = [](const Layer& layer, const ConvolutionOptions& options, int64_t kernel = 3) {
+    Graph g;
+    const Tensor y = convolution(g.input("x", {layer.batch, layer.height, layer.width, layer.in}),
+                                 g.input("w", {kernel, kernel, layer.in / options.groups, layer.out}), options);
+    const Program program = compile({.outputs = {y}});
+    (void)program.specialize({});
+    return says_winograd(program);
+  };
+  const Layer layer{8, 32, 32, 32, 32};
+  BOOST_TEST(chosen(layer, {}));
+  BOOST_TEST(!chosen(layer, {.strides = {2}}));
+  BOOST_TEST(!chosen(layer, {.dilations = {2}}));
+  BOOST_TEST(!chosen(layer, {.groups = 2}));
+  BOOST_TEST(!chosen(layer, {}, 5));
+  BOOST_TEST(!chosen({8, 32, 32, 3, 32}, {}));
+  BOOST_TEST(!chosen({1, 4, 4, 256, 256}, {}));  // the weights' transform would cost more than it saves
+}
+
+BOOST_AUTO_TEST_SUITE_END()
