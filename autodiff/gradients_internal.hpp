@@ -8,9 +8,9 @@
 
 namespace gradloom::inline v0 {
 
-/// What becomes of an x that leads to y, but only through ops without a gradient (floor, a comparison, argmax). A user's own
-/// gradient refuses: a zero that nobody asked for hides mistakes. The derivative of a gradient takes the zero, since a
-/// first derivative that is piecewise constant (|x|' = sign(x)) is nothing to complain of.
+/// What becomes of an x that leads to y, but only through ops without a gradient (floor, a comparison, argmax). A
+/// user's own gradient refuses: a zero that nobody asked for hides mistakes. The derivative of a gradient takes the
+/// zero, since a first derivative that is piecewise constant (|x|' = sign(x)) is nothing to complain of.
 enum class CutPaths { refuse, zero };
 
 [[nodiscard]] std::vector<Tensor> gradients(const Operand& y, std::span<const Tensor> xs, const Tensor& cotangent,

@@ -105,13 +105,13 @@ class Cursor {
       char c = text_[at_++];
       if (c == '\\' && at_ < text_.size()) {
         c = text_[at_++];
-        if (c == 'x') {
-          uint8_t code = 0;
-          const std::string_view digits = text_.substr(at_, 2);
+        if (c == 'u') {
+          uint8_t code = 0;  // what is printed so is below 0x20
+          const std::string_view digits = text_.substr(at_, 4);
           const auto end = digits.data() + digits.size();
-          if (digits.size() != 2 || std::from_chars(digits.data(), end, code, 16).ptr != end)
-            fail(at_, "expected two hex digits");
-          at_ += 2;
+          if (digits.size() != 4 || std::from_chars(digits.data(), end, code, 16).ptr != end)
+            fail(at_, "expected four hex digits, 00ff at most");
+          at_ += 4;
           c = static_cast<char>(code);
         }
       }

@@ -1,6 +1,7 @@
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/graph/node.hpp>
+#include <gradloom/graph/quoted_internal.hpp>
 #include <gradloom/graph/text.hpp>
 #include <gradloom/graph/text_internal.hpp>
 #include <gradloom/graph/with_type_internal.hpp>
@@ -12,20 +13,6 @@
 namespace gradloom::inline v0 {
 
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += {'\\', c};
-    } else if (static_cast<unsigned char>(c) < ' ') {
-      result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
-}
 
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||

@@ -1,4 +1,5 @@
 #include <gradloom/graph/describe_internal.hpp>
+#include <gradloom/graph/quoted_internal.hpp>
 #include <gradloom/runtime/trace.hpp>
 #include <gradloom/runtime/trace_internal.hpp>
 
@@ -10,21 +11,6 @@
 namespace gradloom::inline v0 {
 
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
 
 // "encoder/dense_1/matmul_7"
 std::string full_name(const Node& node) { return node.path.empty() ? node.label() : node.path + '/' + node.label(); }

@@ -1,14 +1,14 @@
-// Evaluates tensors node by node on one thread, straight through the ops' plans: the simplest thing that can run a graph,
-// to test ops with and to compare the runtime with.
+// Evaluates tensors node by node on one thread, straight through the ops' plans: the simplest thing that can run a
+// graph, to test ops with and to compare the runtime with.
 #pragma once
+
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/ops/kernel.hpp>
 
 #include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
-
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/ops/kernel.hpp>
 
 namespace gradloom::test {
 

@@ -1,4 +1,6 @@
 // The parts of the library use each other in one direction, and public headers stay cheap.
+#include <boost/test/unit_test.hpp>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -7,8 +9,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include <boost/test/unit_test.hpp>
 
 namespace {
 
@@ -24,7 +24,7 @@ const std::map<std::string, std::set<std::string>> allowed = {
 };
 
 struct Source {
-  std::string path;  // "ops/tanh.cpp"
+  std::string path;                   // "ops/tanh.cpp"
   std::vector<std::string> includes;  // as written: "<gradloom/graph/node.hpp>"
 };
 
@@ -84,10 +84,11 @@ BOOST_AUTO_TEST_CASE(no_part_was_forgotten) {
 
 // What <gradloom/gradloom.hpp> leads to is compiled into every user's program.
 BOOST_AUTO_TEST_CASE(the_umbrella_leads_to_light_headers_only) {
-  const std::set<std::string> light = {
-      "<algorithm>", "<array>", "<cassert>", "<charconv>", "<climits>", "<cmath>", "<cstddef>", "<cstdint>", "<cstdio>",
-      "<cstring>", "<exception>", "<initializer_list>", "<limits>", "<span>", "<string>", "<string_view>",
-      "<type_traits>", "<utility>", "<vector>"};
+  const std::set<std::string> light = {"<algorithm>",   "<array>",   "<cassert>",   "<charconv>",
+                                       "<climits>",     "<cmath>",   "<cstddef>",   "<cstdint>",
+                                       "<cstdio>",      "<cstring>", "<exception>", "<initializer_list>",
+                                       "<limits>",      "<span>",    "<string>",    "<string_view>",
+                                       "<type_traits>", "<utility>", "<vector>"};
   const fs::path root = GRADLOOM_SOURCE_DIR;
   std::map<std::string, std::string> included_by = {{"nn/gradloom.hpp", "the user"}};
   std::vector<std::string> todo = {"nn/gradloom.hpp"};

@@ -1,7 +1,5 @@
 #include "random_graph_helper.hpp"
 
-#include <random>
-
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
@@ -18,6 +16,8 @@
 #include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/trigonometric.hpp>
 #include <gradloom/ops/where.hpp>
+
+#include <random>
 
 namespace gradloom::test {
 
@@ -82,32 +82,49 @@ class Maker {
   void add_random() {
     const Tensor a = any(), b = any();
     switch (below(16)) {
-      case 0: return add(tanh(a));
-      case 1: return add(sigmoid(2 * a));
-      case 2: return add(relu(a));
-      case 3: return add(squeezed(exp(a)));
-      case 4: return add(squeezed(square(a)));
-      case 5: return add(sin(a) + cos(a));
-      case 6: return add(softplus(a) - 0.5);
-      case 7: return add(-abs(a));
+      case 0:
+        return add(tanh(a));
+      case 1:
+        return add(sigmoid(2 * a));
+      case 2:
+        return add(relu(a));
+      case 3:
+        return add(squeezed(exp(a)));
+      case 4:
+        return add(squeezed(square(a)));
+      case 5:
+        return add(sin(a) + cos(a));
+      case 6:
+        return add(softplus(a) - 0.5);
+      case 7:
+        return add(-abs(a));
       case 8:
         if (a.rank() == 0) return;
-        return add(squeezed(sum(a, {.axes = {static_cast<int64_t>(below(static_cast<uint64_t>(a.rank())))}, .keepdims = below(2) == 0})));
-      case 9: return add(squeezed(sum(a)));
+        return add(squeezed(sum(
+            a, {.axes = {static_cast<int64_t>(below(static_cast<uint64_t>(a.rank())))}, .keepdims = below(2) == 0})));
+      case 9:
+        return add(squeezed(sum(a)));
       case 10:
         if (a.rank() != 2) return;
         if (a.dim(1) == Dim(columns_)) return add(squeezed(matmul(a, parameters_[0], {.transpose_b = below(2) == 0})));
         return;
-      default: break;
+      default:
+        break;
     }
     if (!broadcasts(a, b)) return;
     switch (below(6)) {
-      case 0: return add(a + b);
-      case 1: return add(a - b);
-      case 2: return add(a * b);
-      case 3: return add(where(less(a, b), a, 2 * b));
-      case 4: return add(maximum(a, b));
-      default: return add(squeezed(a / (1.5 + square(b))));
+      case 0:
+        return add(a + b);
+      case 1:
+        return add(a - b);
+      case 2:
+        return add(a * b);
+      case 3:
+        return add(where(less(a, b), a, 2 * b));
+      case 4:
+        return add(maximum(a, b));
+      default:
+        return add(squeezed(a / (1.5 + square(b))));
     }
   }
 
@@ -122,7 +139,8 @@ class Maker {
     made_.outputs.push_back(slopes[below(3)]);
     for (size_t i = 0; i < parameters_.size(); ++i) {
       switch (below(5)) {
-        case 0: break;
+        case 0:
+          break;
         case 1:  // another tensor of that shape: a value that is used elsewhere too, or another parameter
           for (const Tensor& tensor : tensors_) {
             if (tensor.shape() == parameters_[i].shape() && below(2) == 0) {

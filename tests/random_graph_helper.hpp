@@ -1,12 +1,12 @@
 // Random graphs, made from a seed: forward, gradients, updates, values used twice, odd and zero sizes.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/runtime/batch.hpp>
 #include <gradloom/runtime/state.hpp>
+
+#include <cstdint>
+#include <vector>
 
 namespace gradloom::test {
 

@@ -1,7 +1,6 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 #include <gradloom/autodiff/custom_gradient.hpp>
-
-#include <boost/test/unit_test.hpp>
-
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/autodiff/jvp.hpp>
 #include <gradloom/graph/graph.hpp>
@@ -9,12 +8,11 @@
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
 
 using namespace gradloom;
 using test::evaluate;
-using test::message_of;
+using test::named_message_of;
 using test::Values;
 
 namespace {
@@ -24,9 +22,8 @@ using Returned = std::vector<Tensor>;
 
 // y = x^2, with the gradient 3 * x * cotangent, which no correct rule would give.
 Tensor thrice(const Tensor& x) {
-  return custom_gradient(x * x, {x}, [](Arguments in, const Tensor&, const Tensor& cotangent) {
-    return Returned{3 * in[0] * cotangent};
-  });
+  return custom_gradient(
+      x * x, {x}, [](Arguments in, const Tensor&, const Tensor& cotangent) { return Returned{3 * in[0] * cotangent}; });
 }
 
 std::vector<float> at_two(const Tensor& tensor) {
@@ -79,37 +76,37 @@ BOOST_AUTO_TEST_CASE(shapes_may_be_symbolic) {
 
 BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   Graph g;
+  const int made = __LINE__ + 1;
   const Tensor x = g.input("x", {2}), i = g.input("i", {2}, DType::i32);
   const auto pass = [](Arguments, const Tensor&, const Tensor& cotangent) { return Returned{cotangent}; };
   const auto none = [](Arguments, const Tensor&, const Tensor&) { return Returned{}; };
   const auto outer = [&](Arguments, const Tensor&, const Tensor&) { return Returned{x}; };
-  const auto wide = [](Arguments, const Tensor&, const Tensor& cotangent) { return Returned{cast(cotangent, DType::f64)}; };
+  const auto wide = [](Arguments, const Tensor&, const Tensor& cotangent) {
+    return Returned{cast(cotangent, DType::f64)};
+  };
   const auto input = [](Arguments, const Tensor&, const Tensor& cotangent) {
     return Returned{cotangent * cotangent.graph().input("more", {2})};
   };
-  const auto message = [](int line, const char* text) {
-    return "custom_gradient_test.cpp:" + std::to_string(line) + ": custom_gradient: " + text;
-  };
-  const int line = __LINE__;
-  BOOST_TEST(message_of([&] { (void)custom_gradient(i, {x}, pass); }) ==
-             message(line + 1, "the value is i32[2]\n  only float tensors have gradients"));
-  BOOST_TEST(message_of([&] { (void)custom_gradient(x, {Tensor()}, pass); }) ==
-             message(line + 3, "an input is an empty Tensor\n  custom_gradient needs a value and at least one input"));
-  BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, none); }) ==
-             message(line + 5, "the rule returned 0 gradients for 1 inputs\n"
-                               "  the rule returns one gradient per input, of the input's shape and dtype"));
-  BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, outer); }) ==
-             message(line + 8, "the gradient for input 0 \"x\" belongs to another graph\n"
-                               "  the rule computes with its arguments only: pass what it needs as an input"));
-  BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, wide); }) ==
-             message(line + 11, "the gradient for input 0 \"x\" is f64[2], the input is f32[2]\n"
-                                "  the rule returns one gradient per input, of the input's shape and dtype"));
-  BOOST_TEST(message_of([&] { (void)custom_gradient(x, {x}, input); }) ==
-             message(line + 14, "the rule makes an input or a parameter\n  the rule computes with its arguments only"));
-  BOOST_TEST(message_of([&] { (void)custom_gradient(x, {}, none); }) ==
-             message(line + 16, "1 inputs given, at least 2 needed\n  value \"x\"  f32[2]  input, ") +
-                 "custom_gradient_test.cpp:" + std::to_string(line - 11) +
-                 "\n  custom_gradient needs a value and at least one input");
+  BOOST_TEST(named_message_of([&] { (void)custom_gradient(i, {x}, pass); }) ==
+             "<here>: custom_gradient: the value is i32[2]\n  only float tensors have gradients");
+  BOOST_TEST(
+      named_message_of([&] { (void)custom_gradient(x, {Tensor()}, pass); }) ==
+      "<here>: custom_gradient: an input is an empty Tensor\n  custom_gradient needs a value and at least one input");
+  BOOST_TEST(named_message_of([&] { (void)custom_gradient(x, {x}, none); }) ==
+             "<here>: custom_gradient: the rule returned 0 gradients for 1 inputs\n"
+             "  the rule returns one gradient per input, of the input's shape and dtype");
+  BOOST_TEST(named_message_of([&] { (void)custom_gradient(x, {x}, outer); }) ==
+             "<here>: custom_gradient: the gradient for input 0 \"x\" belongs to another graph\n"
+             "  the rule computes with its arguments only: pass what it needs as an input");
+  BOOST_TEST(named_message_of([&] { (void)custom_gradient(x, {x}, wide); }) ==
+             "<here>: custom_gradient: the gradient for input 0 \"x\" is f64[2], the input is f32[2]\n"
+             "  the rule returns one gradient per input, of the input's shape and dtype");
+  BOOST_TEST(
+      named_message_of([&] { (void)custom_gradient(x, {x}, input); }) ==
+      "<here>: custom_gradient: the rule makes an input or a parameter\n  the rule computes with its arguments only");
+  BOOST_TEST(named_message_of([&] { (void)custom_gradient(x, {}, none); }, {{"made", made}}) ==
+             "<here>: custom_gradient: 1 inputs given, at least 2 needed\n  value \"x\"  f32[2]  input, <made>\n"
+             "  custom_gradient needs a value and at least one input");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

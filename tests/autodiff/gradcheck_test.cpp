@@ -1,14 +1,12 @@
-#include <gradloom/autodiff/gradcheck.hpp>
-
-#include <boost/test/unit_test.hpp>
-
+#include "message_helper.hpp"
 #include <gradloom/autodiff/custom_gradient.hpp>
-#include <gradloom/ops/stop_gradient.hpp>
+#include <gradloom/autodiff/gradcheck.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
 
 using namespace gradloom;
 using test::message_of;
@@ -55,7 +53,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_gradient_is_told_with_its_element_and_both_values) 
   const std::string start = "first order, argument 1, element []: the gradient is ";
   BOOST_TEST(report.message.starts_with(start));
   double analytic = 0, numeric = 0;
-  BOOST_REQUIRE(std::sscanf(report.message.c_str() + start.size(), "%lf, the central difference %lf", &analytic, &numeric) == 2);
+  BOOST_REQUIRE(
+      std::sscanf(report.message.c_str() + start.size(), "%lf, the central difference %lf", &analytic, &numeric) == 2);
   BOOST_TEST(analytic / numeric == 4.5 / 4, boost::test_tools::tolerance(1e-6));  // both carry the same weight
 }
 
@@ -78,9 +77,10 @@ BOOST_AUTO_TEST_CASE(a_nan_never_passes) {
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
-  BOOST_TEST(message_of([] { (void)gradcheck([](Arguments x) { return cast(x[0], DType::f32); }, {Array::scalar(1.0)}); }) ==
-             "gradcheck: the function's result is no f64 Tensor made of its arguments\n"
-             "  everything is computed in f64: a cast inside the function has no central differences");
+  BOOST_TEST(
+      message_of([] { (void)gradcheck([](Arguments x) { return cast(x[0], DType::f32); }, {Array::scalar(1.0)}); }) ==
+      "gradcheck: the function's result is no f64 Tensor made of its arguments\n"
+      "  everything is computed in f64: a cast inside the function has no central differences");
   BOOST_TEST(message_of([] { (void)gradcheck([](Arguments x) { return x[0]; }, {Array::scalar<int32_t>(1)}); }) ==
              "gradcheck: no point is a float array");
 }

@@ -1,7 +1,6 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 #include <gradloom/autodiff/gradients.hpp>
-
-#include <boost/test/unit_test.hpp>
-
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/argreduce.hpp>
 #include <gradloom/ops/arithmetic.hpp>
@@ -11,12 +10,12 @@
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/where.hpp>
 
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
 
 using namespace gradloom;
 using test::evaluate;
 using test::message_of;
+using test::named_message_of;
 using test::Values;
 
 namespace {
@@ -32,30 +31,24 @@ std::vector<TensorType> same_type(const ShapeContext& context) { return {context
 // Ops that break the rules of gradients, each in its own way.
 const OpDef step_def{.name = "step", .inputs = {"x"}, .shape = same_type, .no_gradient = "it is piecewise constant"};
 const OpDef unsaid_def{.name = "unsaid", .inputs = {"x"}, .shape = same_type};
-const OpDef later_def{.name = "later",
-                      .inputs = {"x"},
-                      .shape = same_type,
-                      .vjp = [](const Vjp&) -> Gradients { return {Gradient::not_implemented("the formula is not known")}; }};
-const OpDef too_few_def{.name = "too_few",
-                        .inputs = {"x"},
-                        .shape = same_type,
-                        .vjp = [](const Vjp&) -> Gradients { return {}; }};
-const OpDef empty_def{.name = "empty",
-                      .inputs = {"x"},
-                      .shape = same_type,
-                      .vjp = [](const Vjp&) -> Gradients { return {Tensor()}; }};
-const OpDef wrong_shape_def{.name = "wrong_shape",
-                            .inputs = {"x"},
-                            .shape = same_type,
-                            .vjp = [](const Vjp& v) -> Gradients { return {constant(v.graph(), 1)}; }};
-const OpDef wrong_dtype_def{.name = "wrong_dtype",
-                            .inputs = {"x"},
-                            .shape = same_type,
-                            .vjp = [](const Vjp& v) -> Gradients { return {cast(v.cotangent(), DType::f64)}; }};
-const OpDef zero_def{.name = "zero",
-                     .inputs = {"x"},
-                     .shape = same_type,
-                     .vjp = [](const Vjp&) -> Gradients { return {Gradient::none()}; }};
+const OpDef later_def{.name = "later", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients {
+                        return {Gradient::not_implemented("the formula is not known")};
+                      }};
+const OpDef too_few_def{
+    .name = "too_few", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients { return {}; }};
+const OpDef empty_def{
+    .name = "empty", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients { return {Tensor()}; }};
+const OpDef wrong_shape_def{
+    .name = "wrong_shape", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp& v) -> Gradients {
+      return {constant(v.graph(), 1)};
+    }};
+const OpDef wrong_dtype_def{
+    .name = "wrong_dtype", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp& v) -> Gradients {
+      return {cast(v.cotangent(), DType::f64)};
+    }};
+const OpDef zero_def{.name = "zero", .inputs = {"x"}, .shape = same_type, .vjp = [](const Vjp&) -> Gradients {
+                       return {Gradient::none()};
+                     }};
 
 Tensor apply(const OpDef& op, const Tensor& x, SourceLocation location = SourceLocation::current()) {
   return x.graph().add(op, {&x, 1}, {}, location);
@@ -82,11 +75,12 @@ BOOST_AUTO_TEST_CASE(mixed_second_derivatives_are_symmetric) {
   Graph g;
   const Tensor x = g.input("x", {2}), z = g.input("z", {2});
   const Tensor y = x * x * z + z / x;
-  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {1, 2})}, {"z", Values::of<float>({2}, {3, -4})}};
+  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {1, 2})},
+                                            {"z", Values::of<float>({2}, {3, -4})}};
   const auto first = gradients(y, {x, z});
-  BOOST_TEST((value_of(first[0], at) == std::vector<float>{3, -15}));    // 2xz - z/x^2
-  BOOST_TEST((value_of(first[1], at) == std::vector<float>{2, 4.5}));    // x^2 + 1/x
-  const std::vector<float> mixed = {1, 3.75};                            // 2x - 1/x^2
+  BOOST_TEST((value_of(first[0], at) == std::vector<float>{3, -15}));  // 2xz - z/x^2
+  BOOST_TEST((value_of(first[1], at) == std::vector<float>{2, 4.5}));  // x^2 + 1/x
+  const std::vector<float> mixed = {1, 3.75};                          // 2x - 1/x^2
   BOOST_TEST((value_of(gradient(first[0], z), at) == mixed));
   BOOST_TEST((value_of(gradient(first[1], x), at) == mixed));
 }
@@ -94,7 +88,8 @@ BOOST_AUTO_TEST_CASE(mixed_second_derivatives_are_symmetric) {
 BOOST_AUTO_TEST_CASE(the_cotangent_weighs_y) {
   Graph g;
   const Tensor x = g.input("x", {2}), v = g.input("v", {2});
-  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {3, 5})}, {"v", Values::of<float>({2}, {10, 100})}};
+  const std::map<std::string, Values> at = {{"x", Values::of<float>({2}, {3, 5})},
+                                            {"v", Values::of<float>({2}, {10, 100})}};
   BOOST_TEST((value_of(gradient(x * x, x, v), at) == std::vector<float>{60, 1000}));
 }
 
@@ -152,7 +147,8 @@ BOOST_AUTO_TEST_CASE(gradient_nodes_carry_the_line_and_the_path_of_the_forward_n
   int line = 0;
   {
     const Scope scope = g.scope("layer");
-    y = x * x; line = __LINE__;
+    line = __LINE__ + 1;
+    y = x * x;
     (void)y.named("square");
   }
   const Scope scope = g.scope("elsewhere");
@@ -190,22 +186,26 @@ BOOST_AUTO_TEST_CASE(a_path_without_a_gradient_is_zero_beside_one_with_a_gradien
 BOOST_AUTO_TEST_CASE(only_paths_without_a_gradient_are_an_error) {
   Graph g;
   const Tensor x = g.input("x", {1}), w = g.input("w", {1});
+  const int made = __LINE__ + 1;
   const Tensor y = (w * apply(step_def, apply(step_def, x * 2).named("first")).named("second")).named("y");
-  const int line = __LINE__;
-  BOOST_TEST(message_of([&] { (void)gradients(y, {w, x}); }) ==
-             here(line + 1) + ": gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
-             "  step \"second\" (" + here(line - 1) + ") has no gradient: it is piecewise constant\n"
+  BOOST_TEST(named_message_of(
+                 [&] {
+                   (void)gradients(y, {w, x});
+                 },
+                 {{"made", made}}) ==
+             "<here>: gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
+             "  step \"second\" (<made>) has no gradient: it is piecewise constant\n"
              "  if zero is what you want, leave x out or use stop_gradient");
 }
 
 BOOST_AUTO_TEST_CASE(a_path_through_an_index_is_an_error_and_through_a_condition_zero) {
   Graph g;
   const Tensor x = g.input("x", {3});
+  const int made = __LINE__ + 1;
   const Tensor y = cast(2 * argmax(x).named("largest") + 1, DType::f32).named("y");
-  const int line = __LINE__;
-  BOOST_TEST(message_of([&] { (void)gradient(y, x); }) ==
-             here(line + 1) + ": gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
-             "  argmax \"largest\" (" + here(line - 1) + ") has no gradient: its result is an index\n"
+  BOOST_TEST(named_message_of([&] { (void)gradient(y, x); }, {{"made", made}}) ==
+             "<here>: gradients: no differentiable path leads from x \"x\" to y \"y\"\n"
+             "  argmax \"largest\" (<made>) has no gradient: its result is an index\n"
              "  if zero is what you want, leave x out or use stop_gradient");
   const std::map<std::string, Values> at = {{"x", Values::of<float>({3}, {-1, 1, 2})}};
   BOOST_TEST((value_of(gradient(where(x > 0, 2.0F, full(g, {3}, 1)), x), at) == std::vector<float>{0, 0, 0}));
@@ -214,37 +214,39 @@ BOOST_AUTO_TEST_CASE(a_path_through_an_index_is_an_error_and_through_a_condition
 BOOST_AUTO_TEST_CASE(mistakes_of_the_user_are_errors) {
   Graph g, h;
   const Tensor x = g.input("x", {2}), i = g.input("i", {2}, DType::i32), other = h.input("other", {2});
-  const int line = __LINE__;
-  BOOST_TEST(message_of([&] { (void)gradient(1, x); }) ==
-             here(line + 1) + ": gradients: y is a number or an empty Tensor\n  gradients needs a Tensor");
-  BOOST_TEST(message_of([&] { (void)gradient(i, x); }) ==
-             here(line + 3) + ": gradients: y \"i\" is i32[2]\n  only float tensors have gradients");
-  BOOST_TEST(message_of([&] { (void)gradient(x, i); }) ==
-             here(line + 5) + ": gradients: x 0 \"i\" is i32[2]\n  only float tensors have gradients");
-  BOOST_TEST(message_of([&] { (void)gradient(x, Tensor()); }) ==
-             here(line + 7) + ": gradients: x 0 is an empty Tensor\n  gradients needs Tensors");
-  BOOST_TEST(message_of([&] { (void)gradients(x, {x, other}); }) ==
-             here(line + 9) + ": gradients: x 1 \"other\" belongs to another graph than y \"x\"\n"
+  BOOST_TEST(named_message_of([&] { (void)gradient(1, x); }) ==
+             "<here>: gradients: y is a number or an empty Tensor\n  gradients needs a Tensor");
+  BOOST_TEST(named_message_of([&] { (void)gradient(i, x); }) ==
+             "<here>: gradients: y \"i\" is i32[2]\n  only float tensors have gradients");
+  BOOST_TEST(named_message_of([&] { (void)gradient(x, i); }) ==
+             "<here>: gradients: x 0 \"i\" is i32[2]\n  only float tensors have gradients");
+  BOOST_TEST(named_message_of([&] { (void)gradient(x, Tensor()); }) ==
+             "<here>: gradients: x 0 is an empty Tensor\n  gradients needs Tensors");
+  BOOST_TEST(named_message_of([&] {
+               (void)gradients(x, {x, other});
+             }) ==
+             "<here>: gradients: x 1 \"other\" belongs to another graph than y \"x\"\n"
              "  a gradient is taken within one graph");
-  BOOST_TEST(message_of([&] { (void)gradient(x, x, other); }) ==
-             here(line + 12) + ": gradients: the cotangent \"other\" belongs to another graph than y \"x\"\n"
+  BOOST_TEST(named_message_of([&] { (void)gradient(x, x, other); }) ==
+             "<here>: gradients: the cotangent \"other\" belongs to another graph than y \"x\"\n"
              "  a gradient is taken within one graph");
-  BOOST_TEST(message_of([&] { (void)gradient(x, x, g.input("v", {3})); }) ==
-             here(line + 15) + ": gradients: the cotangent \"v\" is f32[3], y \"x\" is f32[2]\n"
+  BOOST_TEST(named_message_of([&] { (void)gradient(x, x, g.input("v", {3})); }) ==
+             "<here>: gradients: the cotangent \"v\" is f32[3], y \"x\" is f32[2]\n"
              "  the cotangent has the shape and dtype of y");
 }
 
 BOOST_AUTO_TEST_CASE(a_gradient_that_is_not_implemented_is_an_error_only_on_a_path_to_x) {
   Graph g;
+  const int made = __LINE__ + 1;
   const Tensor x = g.input("x", {2}), w = g.input("w", {2});
+  const int refused = __LINE__ + 1;
   const Tensor late = apply(later_def, w).named("late");
   const Tensor y = x * late;
-  const int line = __LINE__;
   BOOST_CHECK_NO_THROW((void)gradient(y, x));
-  BOOST_TEST(message_of([&] { (void)gradient(y, w); }) ==
-             here(line + 2) + ": gradients: the gradient of later \"late\" (" + here(line - 2) +
-             ") has not been implemented for x: the formula is not known\n"
-             "  x \"w\"  f32[2]  input, " + here(line - 3) + "\n"
+  BOOST_TEST(named_message_of([&] { (void)gradient(y, w); }, {{"made", made}, {"refused", refused}}) ==
+             "<here>: gradients: the gradient of later \"late\" (<refused>) has not been implemented "
+             "for x: the formula is not known\n"
+             "  x \"w\"  f32[2]  input, <made>\n"
              "  every op between an x and y needs a gradient");
 }
 
@@ -253,17 +255,23 @@ BOOST_AUTO_TEST_CASE(mistakes_of_an_op_name_the_op) {
   const Tensor x = g.input("x", {2});
   const std::string operands = "\n  x \"x\"  f32[2]  input, " + here(__LINE__ - 1) +
                                "\n  a gradient rule returns one gradient per input, of the input's shape and dtype";
-  const auto message = [&](const OpDef& op) { return message_of([&] { (void)gradient(apply(op, x, {"user.cpp", 7}), x); }); };
-  BOOST_TEST(message(unsaid_def) == "user.cpp:7: unsaid: the gradient rule of op unsaid is missing, and so is the reason "
-                                    "why there is none" + operands);
+  const auto message = [&](const OpDef& op) {
+    return message_of([&] { (void)gradient(apply(op, x, {"user.cpp", 7}), x); });
+  };
+  BOOST_TEST(message(unsaid_def) ==
+             "user.cpp:7: unsaid: the gradient rule of op unsaid is missing, and so is the reason why there is "
+             "none" +
+                 operands);
   BOOST_TEST(message(too_few_def) ==
              "user.cpp:7: too_few: the gradient rule of op too_few returned 0 gradients for 1 inputs" + operands);
   BOOST_TEST(message(empty_def) ==
              "user.cpp:7: empty: the gradient rule of op empty returned an empty Tensor for x" + operands);
   BOOST_TEST(message(wrong_shape_def) ==
-             "user.cpp:7: wrong_shape: the gradient rule of op wrong_shape returned f32[] for x, which is f32[2]" + operands);
+             "user.cpp:7: wrong_shape: the gradient rule of op wrong_shape returned f32[] for x, which is f32[2]" +
+                 operands);
   BOOST_TEST(message(wrong_dtype_def) ==
-             "user.cpp:7: wrong_dtype: the gradient rule of op wrong_dtype returned f64[2] for x, which is f32[2]" + operands);
+             "user.cpp:7: wrong_dtype: the gradient rule of op wrong_dtype returned f64[2] for x, which is f32[2]" +
+                 operands);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

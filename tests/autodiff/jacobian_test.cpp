@@ -1,19 +1,17 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
 #include <gradloom/autodiff/jacobian.hpp>
-
-#include <boost/test/unit_test.hpp>
-
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
 
 using namespace gradloom;
 using test::evaluate;
-using test::message_of;
+using test::named_message_of;
 using test::Values;
 
 BOOST_AUTO_TEST_SUITE(autodiff_jacobian)
@@ -47,16 +45,14 @@ BOOST_AUTO_TEST_CASE(no_elements_and_scalars) {
 BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   Graph g;
   const Tensor x = g.input("x", {"n"}), v = g.input("v", {2});
-  const auto at = [](int line) { return "jacobian_test.cpp:" + std::to_string(line) + ": "; };
-  const int line = __LINE__;
-  BOOST_TEST(message_of([&] { (void)jacobian(x, x); }) ==
-             at(line + 1) + "jacobian: the shape [n] of y \"x\" has a symbol\n  jacobian makes nodes for each element of y");
-  BOOST_TEST(message_of([&] { (void)hessian(v, v); }) ==
-             at(line + 3) + "hessian: y \"v\" is f32[2]\n  hessian needs a scalar y");
-  BOOST_TEST(message_of([&] { (void)hessian(sum(x), x); }) ==
-             at(line + 5) + "hessian: the shape [n] of x \"x\" has a symbol\n  hessian makes nodes for each element of x");
-  BOOST_TEST(message_of([&] { (void)jacobian(v, Tensor()); }) ==
-             at(line + 7) + "gradients: x 0 is an empty Tensor\n  gradients needs Tensors");
+  BOOST_TEST(named_message_of([&] { (void)jacobian(x, x); }) ==
+             "<here>: jacobian: the shape [n] of y \"x\" has a symbol\n  jacobian makes nodes for each element of y");
+  BOOST_TEST(named_message_of([&] { (void)hessian(v, v); }) ==
+             "<here>: hessian: y \"v\" is f32[2]\n  hessian needs a scalar y");
+  BOOST_TEST(named_message_of([&] { (void)hessian(sum(x), x); }) ==
+             "<here>: hessian: the shape [n] of x \"x\" has a symbol\n  hessian makes nodes for each element of x");
+  BOOST_TEST(named_message_of([&] { (void)jacobian(v, Tensor()); }) ==
+             "<here>: gradients: x 0 is an empty Tensor\n  gradients needs Tensors");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,8 +1,7 @@
+#include "message_helper.hpp"
 #include <gradloom/graph/attributes.hpp>
 
 #include <boost/test/unit_test.hpp>
-
-#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::message_of;
@@ -36,7 +35,8 @@ BOOST_AUTO_TEST_CASE(a_missing_name_and_a_wrong_type_are_errors) {
   const Attributes attributes = {{"axis", int64_t{1}}};
   BOOST_TEST(message_of([&] { (void)attributes.get<int64_t>("axes"); }) == "the attribute \"axes\" is missing");
   BOOST_TEST(message_of([&] { (void)attributes.get<bool>("axis"); }) == "the attribute \"axis\" has another type");
-  BOOST_TEST(message_of([&] { (void)attributes.get_or<bool>("axis", true); }) == "the attribute \"axis\" has another type");
+  BOOST_TEST(message_of([&] { (void)attributes.get_or<bool>("axis", true); }) ==
+             "the attribute \"axis\" has another type");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

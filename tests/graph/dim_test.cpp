@@ -1,8 +1,7 @@
 #include <gradloom/graph/dim.hpp>
+#include <gradloom/graph/error.hpp>
 
 #include <boost/test/unit_test.hpp>
-
-#include <gradloom/graph/error.hpp>
 
 namespace gl = gradloom;
 using gl::Dim;

@@ -1,8 +1,7 @@
 #include <gradloom/graph/dot.hpp>
+#include <gradloom/ops/arithmetic.hpp>
 
 #include <boost/test/unit_test.hpp>
-
-#include <gradloom/ops/arithmetic.hpp>
 
 using namespace gradloom;
 

@@ -1,8 +1,7 @@
+#include "message_helper.hpp"
 #include <gradloom/graph/dtype.hpp>
 
 #include <boost/test/unit_test.hpp>
-
-#include "message_helper.hpp"
 
 using namespace gradloom;
 

@@ -13,8 +13,9 @@ BOOST_AUTO_TEST_CASE(the_message_is_put_together_from_its_parts) {
                      .location = "train.cpp:41",
                      .details = "lhs \"x\"",
                      .rule = "matmul needs matrices"});
-  BOOST_TEST(error.what() ==
-             "train.cpp:41: matmul \"hidden1\": inner dimensions differ, 784 and 512\n  lhs \"x\"\n  matmul needs matrices");
+  BOOST_TEST(
+      error.what() ==
+      "train.cpp:41: matmul \"hidden1\": inner dimensions differ, 784 and 512\n  lhs \"x\"\n  matmul needs matrices");
   BOOST_TEST(error.problem() == "inner dimensions differ, 784 and 512");
   BOOST_TEST(error.op() == "matmul");
   BOOST_TEST(error.node() == "hidden1");

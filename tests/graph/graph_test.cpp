@@ -1,10 +1,6 @@
-#include <gradloom/graph/graph.hpp>
-
-#include <optional>
-
-#include <boost/test/unit_test.hpp>
-
+#include "message_helper.hpp"
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/subgraph.hpp>
 #include <gradloom/ops/arithmetic.hpp>
@@ -12,23 +8,26 @@
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
 
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <optional>
 
 using namespace gradloom;
 using test::message_of;
+using test::named_message_of;
 
 namespace {
-
-std::string at(int line) { return "graph_test.cpp:" + std::to_string(line); }
 
 const OpDef pair_def{.name = "pair",
                      .inputs = {"lhs", "rhs"},
                      .rule = "pair needs two tensors of one size, and an axis",
-                     .shape = [](const ShapeContext& context) {
-                       (void)context.axis(context.attributes().get_or<int64_t>("axis", 0), context.shape(0).rank());
-                       const Dim size = context.require_equal(context.shape(0)[0], context.shape(1)[0], "the sizes");
-                       return std::vector<TensorType>{{context.dtype(0), {size}}, {DType::i64, {}}};
-                     },
+                     .shape =
+                         [](const ShapeContext& context) {
+                           (void)context.axis(context.attributes().get_or<int64_t>("axis", 0), context.shape(0).rank());
+                           const Dim size =
+                               context.require_equal(context.shape(0)[0], context.shape(1)[0], "the sizes");
+                           return std::vector<TensorType>{{context.dtype(0), {size}}, {DType::i64, {}}};
+                         },
                      .no_gradient = "it exists for this test only"};
 const OpDef list_def{.name = "list",
                      .inputs = {"item"},
@@ -121,10 +120,12 @@ BOOST_AUTO_TEST_CASE(a_tensor_that_outlives_its_graph_is_an_error) {
 BOOST_AUTO_TEST_CASE(nodes_report_the_users_line) {
   Graph g;
   const Tensor x = g.input("x", {2});
-  const Tensor product = x * 2 + 1; const int operators = __LINE__;
+  const int operators = __LINE__ + 1;
+  const Tensor product = x * 2 + 1;
   for (int id = 1; id < g.node_count(); ++id) BOOST_TEST(g.node(id).location.line == operators);
   const int before = g.node_count();
-  const Tensor composed = outer(x); const int composition = __LINE__;
+  const int composition = __LINE__ + 1;
+  const Tensor composed = outer(x);
   for (int id = before; id < g.node_count(); ++id) {
     BOOST_TEST(g.node(id).location.line == composition);
     BOOST_TEST(g.node(id).path.starts_with("outer"));
@@ -136,26 +137,27 @@ BOOST_AUTO_TEST_CASE(nodes_report_the_users_line) {
 
 BOOST_AUTO_TEST_CASE(errors_inside_compositions_report_the_users_line_and_change_nothing) {
   Graph g;
-  const Tensor x = g.input("x", {2}), z = g.input("z", {3}); const int line = __LINE__;
+  const int made = __LINE__ + 1;
+  const Tensor x = g.input("x", {2}), z = g.input("z", {3});
   const auto composition = [](const Operand& a, const Tensor& b) {
     const SourceScope scope(a, "composition");
     return -a + b;
   };
-  BOOST_TEST(message_of([&] { (void)composition(x, z); }) ==
-             at(line + 5) + ": add: the sizes 2 and 3 of axis -1 do not broadcast\n"
-             "  lhs \"neg_2\"  f32[2]  neg, " + at(line + 5) + "\n"
-             "  rhs \"z\"      f32[3]  input, " + at(line) + "\n"
+  BOOST_TEST(named_message_of([&] { (void)composition(x, z); }, {{"made", made}}) ==
+             "<here>: add: the sizes 2 and 3 of axis -1 do not broadcast\n"
+             "  lhs \"neg_2\"  f32[2]  neg, <here>\n"
+             "  rhs \"z\"      f32[3]  input, <made>\n"
              "  sizes broadcast if they are equal or one of them is a literal 1 (a symbol never is)");
   BOOST_TEST(g.path() == "");
   const int before = g.node_count();
-  BOOST_TEST(message_of([&] { (void)pair(x, z); }) ==
-             at(line + 12) + ": pair: the sizes differ, 2 and 3\n"
-             "  lhs \"x\"  f32[2]  input, " + at(line) + "\n"
-             "  rhs \"z\"  f32[3]  input, " + at(line) + "\n"
+  BOOST_TEST(named_message_of([&] { (void)pair(x, z); }, {{"made", made}}) ==
+             "<here>: pair: the sizes differ, 2 and 3\n"
+             "  lhs \"x\"  f32[2]  input, <made>\n"
+             "  rhs \"z\"  f32[3]  input, <made>\n"
              "  pair needs two tensors of one size, and an axis");
   BOOST_TEST(g.node_count() == before);
-  BOOST_TEST(message_of([&] { (void)inner(3); }) ==
-             at(line + 18) + ": inner: its first argument is a number or an empty Tensor\n  inner needs a Tensor");
+  BOOST_TEST(named_message_of([&] { (void)inner(3); }) ==
+             "<here>: inner: its first argument is a number or an empty Tensor\n  inner needs a Tensor");
 }
 
 BOOST_AUTO_TEST_CASE(sizes_that_only_a_binding_can_compare_are_noted) {
@@ -177,18 +179,25 @@ BOOST_AUTO_TEST_CASE(sizes_that_only_a_binding_can_compare_are_noted) {
 
 BOOST_AUTO_TEST_CASE(an_op_checks_what_it_is_given) {
   Graph g, h;
-  const Tensor x = g.input("x", {2}), other = h.input("other", {2}); const int line = __LINE__;
+  const int made = __LINE__ + 1;
+  const Tensor x = g.input("x", {2}), other = h.input("other", {2});
   const std::string rule = "\n  pair needs two tensors of one size, and an axis";
-  BOOST_TEST(message_of([&] { (void)pair(x, Tensor()); }) == at(line + 2) + ": pair: rhs is an empty Tensor" + rule);
-  BOOST_TEST(message_of([&] { (void)pair(x, other); }) == at(line + 3) + ": pair: rhs belongs to another graph" + rule);
-  BOOST_TEST(message_of([&] { (void)(x + other); }) ==
-             at(line + 4) + ": add: rhs belongs to another graph\n  add needs two tensors of numbers, of one shape");
-  BOOST_TEST(message_of([&] { (void)pair(x, x, 1); }) ==
-             at(line + 6) + ": pair: there is no axis 1 in a tensor of rank 1\n"
-             "  lhs \"x\"  f32[2]  input, " + at(line) + "\n  rhs \"x\"  f32[2]  input, " + at(line) + rule);
-  BOOST_TEST(message_of([&] { (void)g.add(pair_def, {&x, 1}, {}, {"user.cpp", 3}); }) ==
-             "user.cpp:3: pair: 1 inputs given, 2 needed\n  lhs \"x\"  f32[2]  input, " + at(line) + rule);
-  BOOST_TEST(message_of([&] { (void)g.add(list_def, {}, {}, {"user.cpp", 3}); }) ==
+  BOOST_TEST(named_message_of([&] { (void)pair(x, Tensor()); }) == "<here>: pair: rhs is an empty Tensor" + rule);
+  BOOST_TEST(named_message_of([&] { (void)pair(x, other); }) == "<here>: pair: rhs belongs to another graph" + rule);
+  BOOST_TEST(named_message_of([&] { (void)(x + other); }) ==
+             "<here>: add: rhs belongs to another graph\n  add needs two tensors of numbers, of one shape");
+  BOOST_TEST(named_message_of([&] { (void)pair(x, x, 1); }, {{"made", made}}) ==
+             "<here>: pair: there is no axis 1 in a tensor of rank 1\n"
+             "  lhs \"x\"  f32[2]  input, <made>\n  rhs \"x\"  f32[2]  input, <made>" +
+                 rule);
+  const SourceLocation there{"user.cpp", 3};
+  BOOST_TEST(named_message_of(
+                 [&] {
+                   (void)g.add(pair_def, {&x, 1}, {}, there);
+                 },
+                 {{"made", made}}) ==
+             "user.cpp:3: pair: 1 inputs given, 2 needed\n  lhs \"x\"  f32[2]  input, <made>" + rule);
+  BOOST_TEST(message_of([&] { (void)g.add(list_def, {}, {}, there); }) ==
              "user.cpp:3: list: 0 inputs given, at least 1 needed\n  list needs tensors");
 }
 
@@ -202,22 +211,25 @@ BOOST_AUTO_TEST_CASE(inputs_of_a_variadic_op_are_numbered) {
 
 BOOST_AUTO_TEST_CASE(names_must_be_free_and_printable) {
   Graph g;
-  (void)g.input("x", {2}); const int line = __LINE__;
+  const int input = __LINE__ + 1;
+  (void)g.input("x", {2});
+  const int parameter = __LINE__ + 1;
   const Tensor w = g.parameter("w", {2});
-  BOOST_TEST(message_of([&] { (void)g.input("x", {2}); }) ==
-             at(line + 2) + ": input \"x\": the name is taken\n  first used at " + at(line) +
-             "\n  inputs and parameters have names of their own within a graph");
-  BOOST_TEST(message_of([&] { (void)g.parameter("x", {2}); }) ==
-             at(line + 5) + ": parameter \"x\": the name is taken\n  first used at " + at(line) +
-             "\n  inputs and parameters have names of their own within a graph; open a scope to use a name again");
+  BOOST_TEST(named_message_of([&] { (void)g.input("x", {2}); }, {{"input", input}}) ==
+             "<here>: input \"x\": the name is taken\n  first used at <input>\n"
+             "  inputs and parameters have names of their own within a graph");
+  BOOST_TEST(named_message_of([&] { (void)g.parameter("x", {2}); }, {{"input", input}}) ==
+             "<here>: parameter \"x\": the name is taken\n  first used at <input>\n"
+             "  inputs and parameters have names of their own within a graph; open a scope to use a name again");
   const std::string rule = "\n  a name is not empty and has no quotes, backslashes or control characters";
-  BOOST_TEST(message_of([&] { (void)g.input("", {2}); }) == at(line + 9) + ": \"\" is no name for an input" + rule);
-  BOOST_TEST(message_of([&] { (void)g.parameter("a\nb", {2}); }) ==
-             at(line + 10) + ": \"a\nb\" is no name for a parameter" + rule);
+  BOOST_TEST(named_message_of([&] { (void)g.input("", {2}); }) == "<here>: \"\" is no name for an input" + rule);
+  BOOST_TEST(named_message_of([&] { (void)g.parameter("a\nb", {2}); }) ==
+             "<here>: \"a\nb\" is no name for a parameter" + rule);
   BOOST_TEST(message_of([&] { (void)g.scope("a\\b"); }) == "\"a\\b\" is no name for a scope" + rule);
-  BOOST_TEST(message_of([&] { (void)w.named("a\"b"); }) == at(line + 1) + ": \"a\"b\" is no name for a node" + rule);
-  BOOST_TEST(message_of([&] { (void)w.named("v"); }) ==
-             at(line + 1) + ": parameter \"w\": it cannot be renamed to \"v\"\n"
+  BOOST_TEST(named_message_of([&] { (void)w.named("a\"b"); }, {{"parameter", parameter}}) ==
+             "<parameter>: \"a\"b\" is no name for a node" + rule);
+  BOOST_TEST(named_message_of([&] { (void)w.named("v"); }, {{"parameter", parameter}}) ==
+             "<parameter>: parameter \"w\": it cannot be renamed to \"v\"\n"
              "  runs bind inputs and parameters by the name they were made with");
   BOOST_TEST(message_of([&] { (void)g.find_parameter("v"); }) == "there is no parameter \"v\"; did you mean \"w\"?");
   BOOST_TEST(message_of([&] { (void)g.find_parameter("something"); }) == "there is no parameter \"something\"");
@@ -226,13 +238,13 @@ BOOST_AUTO_TEST_CASE(names_must_be_free_and_printable) {
 BOOST_AUTO_TEST_CASE(parameters_have_a_known_shape) {
   Graph g;
   const std::string rule = "\n  parameter needs a shape of non-negative numbers";
-  const int line = __LINE__;
-  BOOST_TEST(message_of([&] { (void)g.parameter("w", {"n"}); }) ==
-             at(line + 1) + ": parameter: the shape [n] has a symbol" + rule);
-  BOOST_TEST(message_of([&] { (void)g.parameter("w", {-2}); }) ==
-             at(line + 3) + ": parameter: the shape [-2] has a negative size" + rule);
-  BOOST_TEST(message_of([&] { (void)g.parameter("w", {INT64_MAX, 2}); }) ==
-             "the dimension (9223372036854775807) * (2) does not fit in 64 bits");
+  BOOST_TEST(named_message_of([&] { (void)g.parameter("w", {"n"}); }) ==
+             "<here>: parameter: the shape [n] has a symbol" + rule);
+  BOOST_TEST(named_message_of([&] { (void)g.parameter("w", {-2}); }) ==
+             "<here>: parameter: the shape [-2] has a negative size" + rule);
+  BOOST_TEST(message_of([&] {
+               (void)g.parameter("w", {INT64_MAX, 2});
+             }) == "the dimension (9223372036854775807) * (2) does not fit in 64 bits");
   BOOST_CHECK_NO_THROW((void)g.parameter("w", {0}));
 }
 

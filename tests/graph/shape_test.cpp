@@ -1,8 +1,7 @@
+#include "message_helper.hpp"
 #include <gradloom/graph/shape.hpp>
 
 #include <boost/test/unit_test.hpp>
-
-#include "message_helper.hpp"
 
 using namespace gradloom;
 using test::message_of;
@@ -26,8 +25,9 @@ BOOST_AUTO_TEST_CASE(counts_and_sizes) {
   BOOST_TEST(Shape({2, 3}).known());
   BOOST_TEST(!Shape({"n", 3}).known());
   BOOST_TEST(message_of([] { (void)Shape{"n", 3}.sizes(); }) == "the dimension n has no value yet: it is symbolic");
-  BOOST_TEST(message_of([] { (void)Shape{INT64_MAX, 2}.element_count(); }) ==
-             "the dimension (9223372036854775807) * (2) does not fit in 64 bits");
+  BOOST_TEST(message_of([] {
+               (void)Shape{INT64_MAX, 2}.element_count();
+             }) == "the dimension (9223372036854775807) * (2) does not fit in 64 bits");
 }
 
 BOOST_AUTO_TEST_CASE(binding_replaces_symbols) {

@@ -1,16 +1,14 @@
-#include <gradloom/graph/verify.hpp>
-
-#include <boost/test/unit_test.hpp>
-
+#include "message_helper.hpp"
 #include <gradloom/autodiff/custom_gradient.hpp>
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/subgraph.hpp>
+#include <gradloom/graph/verify.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
 
-#include "message_helper.hpp"
+#include <boost/test/unit_test.hpp>
 
 using namespace gradloom;
 using test::message_of;
@@ -38,8 +36,9 @@ BOOST_AUTO_TEST_SUITE(graph_verify)
 BOOST_AUTO_TEST_CASE(graphs_that_were_built_are_right) {
   Fixture f;
   f.g.add_side_update({f.w, f.y});
-  (void)gradients(custom_gradient(f.y, {f.x}, [](auto, auto&, auto& cotangent) { return std::vector<Tensor>{cotangent}; }),
-                  {f.x, f.w, f.y});
+  (void)gradients(
+      custom_gradient(f.y, {f.x}, [](auto, auto&, auto& cotangent) { return std::vector<Tensor>{cotangent}; }),
+      {f.x, f.w, f.y});
   BOOST_CHECK_NO_THROW(verify(f.g));
   BOOST_CHECK_NO_THROW(verify(Graph()));
 }
@@ -96,7 +95,8 @@ BOOST_AUTO_TEST_CASE(bodies_are_verified_too) {
   spoil(body->graph, inner.node_id()).outputs[0].dtype = DType::i32;
   Fixture f;
   spoil(f.g, 2).attributes = {{"body", std::shared_ptr<const Subgraph>(body)}};
-  BOOST_TEST(f.message() == one("\"mul_2\" has a body \"body\" in which \"neg_1\" has the types i32[2], its op infers f32[2]"));
+  BOOST_TEST(f.message() ==
+             one("\"mul_2\" has a body \"body\" in which \"neg_1\" has the types i32[2], its op infers f32[2]"));
 }
 
 BOOST_AUTO_TEST_CASE(side_updates_fit_their_parameter) {

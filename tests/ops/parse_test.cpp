@@ -1,16 +1,15 @@
-#include <gradloom/ops/parse.hpp>
-
-#include <algorithm>
-
-#include <boost/test/unit_test.hpp>
-
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/graph/text.hpp>
 #include <gradloom/graph/verify.hpp>
 #include <gradloom/ops/op_table.hpp>
+#include <gradloom/ops/parse.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
 #include <gradloom/ops/sample.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
 
 using namespace gradloom;
 

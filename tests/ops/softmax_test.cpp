@@ -1,3 +1,10 @@
+#include "evaluate_helper.hpp"
+#include "message_helper.hpp"
+#include <gradloom/autodiff/gradcheck.hpp>
+#include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/softmax.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -5,18 +12,8 @@
 #include <cmath>
 #include <limits>
 
-#include <gradloom/autodiff/gradcheck.hpp>
-#include <gradloom/autodiff/gradients.hpp>
-#include <gradloom/graph/graph.hpp>
-#include <gradloom/ops/arithmetic.hpp>
-#include <gradloom/ops/reduce.hpp>
-
-#include "evaluate_helper.hpp"
-#include "message_helper.hpp"
-
 using namespace gradloom;
 using test::evaluate;
-using test::message_of;
 using test::Values;
 
 BOOST_AUTO_TEST_SUITE(ops_softmax)
@@ -57,7 +54,8 @@ BOOST_AUTO_TEST_CASE(masked_elements_get_nothing) {
   const float masked = -std::numeric_limits<float>::infinity();
   Graph g;
   const Tensor x = g.input("x", {1, 3});
-  const auto values = evaluate({softmax(x), gradient(softmax(x) * softmax(x), x)}, {{"x", Values::of<float>({1, 3}, {1, masked, 1})}});
+  const auto values =
+      evaluate({softmax(x), gradient(softmax(x) * softmax(x), x)}, {{"x", Values::of<float>({1, 3}, {1, masked, 1})}});
   BOOST_TEST((values[0].as<float>() == std::vector<float>{0.5, 0, 0.5}));
   BOOST_TEST((values[1].as<float>() == std::vector<float>{0, 0, 0}));
 }
@@ -76,11 +74,10 @@ BOOST_AUTO_TEST_CASE(integers_become_f32_and_a_missing_axis_is_an_error) {
   Graph g;
   const Tensor x = g.input("x", {4}, DType::i32);
   BOOST_TEST((softmax(x).dtype() == DType::f32));
-  const std::string at = "softmax_test.cpp:", line = std::to_string(__LINE__ + 1);
-  const std::string message = message_of([&] { (void)softmax(x, 1); });
-  BOOST_TEST(message == at + line +
-                 ": max: there is no axis 1 in a tensor of rank 1\n  x \"" + g.tensor(g.node_count() - 1).name() + "\"  f32[4]  to_f32, " +
-                 at + line + "\n  max needs axes of x, each once and none of size 0");
+  const std::string message = test::named_message_of([&] { (void)softmax(x, 1); });
+  const std::string cast = g.tensor(g.node_count() - 1).name();
+  BOOST_TEST(message == "<here>: max: there is no axis 1 in a tensor of rank 1\n  x \"" + cast +
+                            "\"  f32[4]  to_f32, <here>\n  max needs axes of x, each once and none of size 0");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

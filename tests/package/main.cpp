@@ -1,10 +1,10 @@
 // What a user of the installed package writes.
-#include <cstdio>
-
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/program.hpp>
+
+#include <cstdio>
 
 namespace gl = gradloom;
 

@@ -1,8 +1,5 @@
 // The contract of memory: a warmed-up step allocates nothing, and what was planned is what is used.
-#include <vector>
-
-#include <boost/test/unit_test.hpp>
-
+#include "allocation_helper.hpp"
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
@@ -10,7 +7,9 @@
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/program.hpp>
 
-#include "allocation_helper.hpp"
+#include <boost/test/unit_test.hpp>
+
+#include <vector>
 
 using namespace gradloom;
 

@@ -1,14 +1,14 @@
 // Random graphs: whatever the passes, the plan and the threads do, a Program computes what `optimize = none` computes
-// node by node: the same bits where only fusion, planning and scheduling differ, close to it where formulas are rewritten.
-#include <cstdlib>
+// node by node: the same bits where only fusion, planning and scheduling differ, close to it where formulas are
+// rewritten.
+#include "random_graph_helper.hpp"
+#include <gradloom/graph/error.hpp>
+#include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
 
-#include <gradloom/graph/error.hpp>
-#include <gradloom/runtime/program.hpp>
-
-#include "random_graph_helper.hpp"
+#include <cstdlib>
 
 using namespace gradloom;
 using test::random_graph;
@@ -20,8 +20,12 @@ struct Results {
   std::vector<Array> arrays;  // of two runs: outputs, then the State
 };
 
-Results results_of(const RandomGraph& made, Optimize optimize, std::vector<std::string> without_passes, const Executor& executor) {
-  const Program program = compile({.outputs = made.outputs, .updates = made.updates, .optimize = optimize, .without_passes = std::move(without_passes)});
+Results results_of(const RandomGraph& made, Optimize optimize, std::vector<std::string> without_passes,
+                   const Executor& executor) {
+  const Program program = compile({.outputs = made.outputs,
+                                   .updates = made.updates,
+                                   .optimize = optimize,
+                                   .without_passes = std::move(without_passes)});
   State state = made.state;
   Results results;
   for (int run = 0; run < 2; ++run) {
@@ -34,8 +38,10 @@ Results results_of(const RandomGraph& made, Optimize optimize, std::vector<std::
 std::string difference(const Results& a, const Results& b, bool to_the_bit) {
   if (a.arrays.size() != b.arrays.size()) return "the numbers of results differ";
   for (size_t i = 0; i < a.arrays.size(); ++i) {
-    const bool agree = to_the_bit ? same_bits(a.arrays[i], b.arrays[i]) : all_close(a.arrays[i], b.arrays[i], 1e-3, 1e-4);
-    if (!agree) return "result " + std::to_string(i) + ": " + a.arrays[i].to_string() + " and " + b.arrays[i].to_string();
+    const bool agree =
+        to_the_bit ? same_bits(a.arrays[i], b.arrays[i]) : all_close(a.arrays[i], b.arrays[i], 1e-3, 1e-4);
+    if (!agree)
+      return "result " + std::to_string(i) + ": " + a.arrays[i].to_string() + " and " + b.arrays[i].to_string();
   }
   return {};
 }
@@ -64,7 +70,8 @@ BOOST_AUTO_TEST_CASE(optimised_programs_agree_with_the_graph_as_written) {
     check("fused", results_of(made, Optimize::all, {"stabilize", "simplify"}, executor), true);
     check("all passes", results_of(made, Optimize::all, {}, executor), false);
     const char* const passes[] = {"stabilize", "simplify", "fuse"};
-    check(std::string("without ") + passes[seed % 3], results_of(made, Optimize::all, {passes[seed % 3]}, executor), false);
+    check(std::string("without ") + passes[seed % 3], results_of(made, Optimize::all, {passes[seed % 3]}, executor),
+          false);
     check("as written, threads", results_of(made, Optimize::none, {}, *executors[1 + seed % 2]), true);
   }
 }
