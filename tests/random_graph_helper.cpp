@@ -139,7 +139,8 @@ class Maker {
     switch (below(4)) {
       case 0: {  // every channel to every other
         const Tensor kernel = stack({matrix, transpose(matrix), 0.5 * matrix});
-        return add(as_x(convolution(image, kernel, {.dilations = {1 + static_cast<int64_t>(below(2))}, .padding = Pad::same})));
+        return add(as_x(
+            convolution(image, kernel, {.dilations = {1 + static_cast<int64_t>(below(2))}, .padding = Pad::same})));
       }
       case 1: {  // depthwise
         const Tensor kernel = reshape(stack({vector, -vector, 2 * vector}), {3, 1, columns_});

@@ -89,12 +89,10 @@ BOOST_AUTO_TEST_CASE(selected_outputs_are_numbered_anew) {
 
 BOOST_AUTO_TEST_CASE(every_type_of_attribute_parses_back) {
   const std::string text = with_x(
-      "  %1 \"a\\\"b\\\\\\u000a\" = any(%0, %0) {yes = true, no = false, i = -9223372036854775808, whole = 3.0, tenth = "
-      "0.1, "
-      "big = 1e+300, least = -5e-324, inf = inf, minus = -inf, nan = nan, s = \"a, {b}\", dtype = boolean, none = (), "
-      "axes = (0, -1), dim = dim(((batch + 1) / (2))), scalar = [], shape = [2*batch + 1, ((n) / (2)), 3]} : f32[2], "
-      "i64[]"
-      " in \"some scope/inner\" @\"my file.cpp\":7\n"
+      "  %1 \"a\\\"b\\\\\\u000a\" = any(%0, %0) {yes = true, no = false, i = -9223372036854775808, whole = 3.0, "
+      "tenth = 0.1, big = 1e+300, least = -5e-324, inf = inf, minus = -inf, nan = nan, s = \"a, {b}\", "
+      "dtype = boolean, none = (), axes = (0, -1), dim = dim(((batch + 1) / (2))), scalar = [], "
+      "shape = [2*batch + 1, ((n) / (2)), 3]} : f32[2], i64[] in \"some scope/inner\" @\"my file.cpp\":7\n"
       "  %2 = any(%1, %1.1) : f32[2], i64[]\n"
       "  output %2.1\n");
   const Subgraph parsed = parse_any(text);

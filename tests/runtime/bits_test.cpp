@@ -1,12 +1,11 @@
 // The bits of a training do not depend on the number of threads, nor on fusion.
 #include "own_ops_helper.hpp"
+#include "random_cases_helper.hpp"
 #include "training_helper.hpp"
 #include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
-
-#include <cstdlib>
 
 using namespace gradloom;
 using test::Training;
@@ -14,7 +13,7 @@ using test::Training;
 namespace {
 
 /// How often each comparison is made, with other data every time: threads do not do the same thing twice.
-uint64_t rounds() { return std::getenv("GRADLOOM_TEST_FULL") != nullptr ? 10 : 1; }
+uint64_t rounds() { return test::random_cases(1, 10); }
 
 /// Calls check(activation, data seed).
 template <class Check>

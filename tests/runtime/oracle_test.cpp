@@ -1,14 +1,13 @@
 // Random graphs: whatever the passes, the plan and the threads do, a Program computes what `optimize = none` computes
 // node by node: the same bits where only fusion, planning and scheduling differ, close to it where formulas are
 // rewritten.
+#include "random_cases_helper.hpp"
 #include "random_graph_helper.hpp"
 #include <gradloom/graph/error.hpp>
 #include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
-
-#include <cstdlib>
 
 using namespace gradloom;
 using test::random_graph;
@@ -46,8 +45,6 @@ std::string difference(const Results& a, const Results& b, bool to_the_bit) {
   return {};
 }
 
-int graph_count(int fast, int full) { return std::getenv("GRADLOOM_TEST_FULL") != nullptr ? full : fast; }
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(runtime_oracle)
@@ -57,8 +54,9 @@ BOOST_AUTO_TEST_CASE(optimised_programs_agree_with_the_graph_as_written) {
   const Executor one{{.threads = 1}}, two{{.threads = 2}}, eight{{.threads = 8}};
   const Executor* const executors[] = {&one, &two, &eight};
   int wrong = 0;
-  for (int seed = 0; seed < graph_count(1000, 10000) && wrong < 5; ++seed) {
-    const RandomGraph made = random_graph(static_cast<uint64_t>(seed));
+  const uint64_t graphs = test::random_cases(1000, 10000);
+  for (uint64_t seed = 0; seed < graphs && wrong < 5; ++seed) {
+    const RandomGraph made = random_graph(seed);
     const Results expected = results_of(made, Optimize::none, {}, one);
     const auto check = [&](const std::string& what, const Results& results, bool to_the_bit) {
       const std::string found = difference(expected, results, to_the_bit);

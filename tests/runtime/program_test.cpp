@@ -102,7 +102,11 @@ BOOST_AUTO_TEST_CASE(symbols_that_meet_are_checked_with_both_lines) {
   BOOST_TEST(program.run(state, {{"a", Array({4})}, {"b", Array({4})}})[0].size() == 4);
   const Batch unequal = {{"a", Array({4})}, {"b", Array({5})}};
   BOOST_TEST(test::named_message_of([&] { (void)program.run(state, unequal); },
-                                    {{"one", one}, {"other", other}, {"product", product}}) == "");
+                                    {{"one", one}, {"other", other}, {"product", product}}) ==
+             "<product>: broadcast: the sizes of axis -1 differ, m = 5 and n = 4\n"
+             "  n is 4, by input \"a\", <one>\n"
+             "  m is 5, by input \"b\", <other>\n"
+             "  sizes that the graph takes to be equal must be given equal values");
 }
 
 BOOST_AUTO_TEST_CASE(outputs_may_be_the_callers_and_lie_over_the_inputs) {
