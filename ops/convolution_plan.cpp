@@ -243,6 +243,14 @@ class WindowProducts : public FusibleProduct<T> {
     this->nanoseconds = nanoseconds_of(work);
   }
 
+  void bake(const T* b) override {
+    baked_.allocate(this->shared_bytes);
+    const ProductMemory<T> memory{.b = b, .shared = baked_.data()};
+    for (int64_t chunk = 0; chunk < this->prepare_chunks; ++chunk) prepare(chunk, memory);
+    this->prepare_chunks = 0;
+    this->shared_bytes = 0;
+  }
+
   void prepare(int64_t chunk, const ProductMemory<T>& memory) const override {
     const int64_t end = chunk_begin(panels_, this->prepare_chunks, chunk + 1);
     for (int64_t panel = chunk_begin(panels_, this->prepare_chunks, chunk); panel < end; ++panel) {
@@ -257,7 +265,7 @@ class WindowProducts : public FusibleProduct<T> {
     const WindowShape& shape = part.piece.product->shape;
     kernels_.run({.shape = &shape,
                   .data = memory.a,
-                  .packed = static_cast<const T*>(memory.shared) + part.piece.packed,
+                  .packed = static_cast<const T*>(baked_.empty() ? memory.shared : baked_.data()) + part.piece.packed,
                   .result = memory.result,
                   .row = part.rows.begin,
                   .rows = part.rows.size,
@@ -306,6 +314,7 @@ class WindowProducts : public FusibleProduct<T> {
   const WindowKernels<T>& kernels_;
   std::vector<Piece> pieces_;
   int64_t panels_ = 0;
+  ProductBuffer baked_;  // the packed weights, if they never change
 };
 
 std::vector<int64_t> kernel_of(const std::vector<int64_t>& weights) { return {weights.begin(), weights.end() - 2}; }
@@ -377,11 +386,13 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   params->rows = s.depth();
   if (params->size() == 0) return plan;
   const int64_t row = s.axes[kWindowAxes - 1].count;
-  constexpr int64_t copied = 128;  // positions whose windows stay in the L1 cache
-  params->shape.positions_of_chunk = s.depthwise                    ? kDepthwiseChunk
-                                     : s.copies_windows             ? copied
-                                     : row == 0 || row > kGemmChunk ? kGemmChunk
-                                                                    : kGemmChunk / row * row;
+  // The gradient of a chunk is packed: no more than a part of an L2 cache. Whole rows of positions, if they are short.
+  constexpr int64_t copied = 128, packed = 32 * 1024, least = 64;
+  const int64_t most = std::clamp(packed / std::max<int64_t>(1, s.group_columns()), least, kGemmChunk);
+  params->shape.positions_of_chunk = s.depthwise              ? kDepthwiseChunk
+                                     : s.copies_windows       ? copied
+                                     : row == 0 || row > most ? most
+                                                              : most / row * row;
   params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);
 
   constexpr int64_t most_partial_bytes = int64_t{2} << 20, least_rows_of_part = 48;
@@ -403,7 +414,7 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
 }
 
 template <class T>
-std::shared_ptr<const FusibleProduct<T>> window_products(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<T>> window_products(const KernelRequest& request) {
   const std::vector<int64_t> kernel = kernel_of(request.input_sizes(1));
   const bool is_forward = request.node().op == &convolution_def;
   const ConvolutionSizes sizes =
@@ -416,18 +427,13 @@ std::shared_ptr<const FusibleProduct<T>> window_products(const KernelRequest& re
 }  // namespace
 
 template <>
-std::shared_ptr<const FusibleProduct<float>> convolution_product(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<float>> convolution_product(const KernelRequest& request) {
   if (request.attributes().has("algorithm")) return winograd_product(request);
   return window_products<float>(request);
 }
 template <>
-std::shared_ptr<const FusibleProduct<double>> convolution_product(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<double>> convolution_product(const KernelRequest& request) {
   return window_products<double>(request);
-}
-
-KernelPlan plan_convolution(const KernelRequest& request) {
-  return request.output().dtype == DType::f64 ? plan_product(convolution_product<double>(request))
-                                              : plan_product(convolution_product<float>(request));
 }
 
 KernelPlan plan_convolution_weight_gradient(const KernelRequest& request) {

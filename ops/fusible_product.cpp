@@ -1,3 +1,5 @@
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/matmul.hpp>
@@ -80,22 +82,24 @@ bool has_one_matrix(const Graph& graph, const Node& node) {
   return rank(1) == 2 && (rank(0) == 2 || !node.attributes.get<bool>("transpose_a"));
 }
 
-template <>
-std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request) {
-  return is_convolution(request.node()) ? convolution_product<float>(request) : matmul_product<float>(request);
-}
-template <>
-std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request) {
-  return is_convolution(request.node()) ? convolution_product<double>(request) : matmul_product<double>(request);
+const void* constant_input(const KernelRequest& request, int input) {
+  const Node& node = request.graph().node(request.node().inputs[static_cast<size_t>(input)].node);
+  return is_constant(node) ? literal_of(node).bytes.data() : nullptr;
 }
 
-template <>
-KernelPlan plan_product(std::shared_ptr<const FusibleProduct<float>> product) {
-  return make_plan(std::move(product));
+template <class T>
+std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b) {
+  auto product = is_convolution(request.node()) ? convolution_product<T>(request) : matmul_product<T>(request);
+  if (b != nullptr && product->prepare_chunks > 0) product->bake(static_cast<const T*>(b));
+  return product;
 }
-template <>
-KernelPlan plan_product(std::shared_ptr<const FusibleProduct<double>> product) {
-  return make_plan(std::move(product));
+template std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request, const void* b);
+template std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request, const void* b);
+
+KernelPlan plan_product(const KernelRequest& request) {
+  const void* const b = constant_input(request, 1);
+  return request.output().dtype == DType::f64 ? make_plan(fusible_product<double>(request, b))
+                                              : make_plan(fusible_product<float>(request, b));
 }
 
 }  // namespace gradloom::inline v0
