@@ -1,6 +1,7 @@
 // How the three ops of a convolution run.
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
+#include <gradloom/ops/reduce_table_internal.hpp>
 
 #include <algorithm>
 
@@ -326,8 +327,9 @@ struct WeightGradientParams {
   const WindowKernels<T>* kernels;
   std::shared_ptr<const OwnedWindowShape> product;
   WindowGradientShape shape;
-  int64_t rows = 0, chunks = 0;       // of the result; of positions
-  int64_t row_parts = 1, depths = 1;  // depths: a power of two
+  int64_t rows = 0, chunks = 0;  // of the result; of positions
+  int64_t row_parts = 1, depths = 1;
+  ReduceCombine combine = nullptr;  // adds the depths in a tree
   [[nodiscard]] int64_t size() const { return rows * shape.window.columns; }
 };
 
@@ -356,22 +358,12 @@ void run_weight_gradient(const KernelCall& call) {
                            call.scratch);
 }
 
-/// Adds the parts in pairs, pairs of pairs, and so on.
-template <class T>
-T sum_of_parts(const T* parts, int64_t count, int64_t stride) {
-  return count == 1
-             ? *parts
-             : sum_of_parts(parts, count / 2, stride) + sum_of_parts(parts + count / 2 * stride, count / 2, stride);
-}
-
 template <class T>
 void combine_weight_gradient(const KernelCall& call) {
   const auto& params = *static_cast<const WeightGradientParams<T>*>(call.params);
-  const int64_t end = chunk_begin(params.size(), call.chunks, call.chunk + 1);
-  const T* const parts = static_cast<const T*>(call.shared);
-  T* const out = static_cast<T*>(call.outputs[0]);
-  const int64_t begin = chunk_begin(params.size(), call.chunks, call.chunk);
-  for (int64_t i = begin; i < end; ++i) out[i] = sum_of_parts(parts + i, params.depths, params.size());
+  const int64_t begin = chunk_begin(params.size(), call.chunks, call.chunk),
+                end = chunk_begin(params.size(), call.chunks, call.chunk + 1);
+  params.combine({.width = params.size(), .parts = params.depths}, call.shared, call.outputs[0], begin, end);
   call.count(0, (end - begin) * static_cast<int64_t>(sizeof(T)));
 }
 
@@ -406,6 +398,9 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   plan.steps = {{run_weight_gradient<T>, params->row_parts * params->depths}};
   if (params->depths > 1) {
     plan.shared_bytes = static_cast<size_t>(params->depths * params->size()) * sizeof(T);
+    params->combine = request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels)
+                          .loops[static_cast<size_t>(request.output().dtype)]
+                          .combine;
     plan.steps.push_back({combine_weight_gradient<T>, chunk_count(params->size(), 8192)});
   }
   plan.nanoseconds = nanoseconds_of(work_of(s));

@@ -331,6 +331,25 @@ struct WindowGradientWorkspace {
   }
 };
 
+/// Copies `count` rows of `columns` elements to panels, row by row: panel by panel, memory would be read 64 bytes of
+/// each row at a time, which no prefetcher follows.
+template <class T>
+inline void pack_rows(const WindowPanels<T>& panels, const T* from, int64_t from_row, int64_t count, int64_t columns,
+                      T* packed) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t full = columns / lanes * lanes;
+  const LaneMask<T> mask(columns == full ? lanes : columns - full);
+  for (int64_t p = 0; p < count; ++p, from += from_row) {
+    for (int64_t panel = 0; panel < panels.parts.count; ++panel) {
+      const int64_t begin = panels.begin(panel), width = panels.width(panel);
+      T* const out = packed + begin * count + p * width;
+      for (int64_t j = begin; j < begin + width; j += lanes) {
+        (j < full ? Batch<T>::load_unaligned(from + j) : load_lanes(from + j, mask)).store_aligned(out + j - begin);
+      }
+    }
+  }
+}
+
 /// Copies what a tile reads of the data, `count` channels from `channel` at all positions of `found` rows, so that its
 /// panels find it in few cache lines: positions are often a multiple of 512 bytes apart, and share a few sets of the L1
 /// cache.
@@ -363,10 +382,7 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
     if (s.copies_windows) copy_windows(s, block.data, begin, count, work.windows);
     for (int64_t group = 0; group < s.groups; ++group) {
       const T* const gradient = block.gradient + begin * s.columns + group * s.group_columns();
-      for (int64_t p = 0; p < panels.parts.count; ++p) {
-        pack_b(gradient + panels.begin(p), s.columns, 1, count, panels.columns(p, s),
-               work.packed + panels.begin(p) * count);
-      }
+      pack_rows(panels, gradient, s.columns, count, s.group_columns(), work.packed);
       for (int64_t row = block.row; row < block.row + block.rows;) {
         const int64_t tap = row / channels, channel = row % channels;
         const int64_t left = block.row + block.rows - row;
