@@ -356,7 +356,7 @@ const OpDef convolution_def{
     .rule = "convolution needs x [batch, spatial..., in] and weights [kernel..., in / groups, out]",
     .shape = shape,
     .vjp = vjp,
-    .plan = plan_product,
+    .plan = plan_convolution,
     .simplify = simplify,
     .samples = samples};
 
@@ -367,7 +367,7 @@ const OpDef convolution_data_gradient_def{
         "convolution_data_gradient needs gradient [batch, windows..., out] and weights [kernel..., in / groups, out]",
     .shape = data_gradient_shape,
     .vjp = data_gradient_vjp,
-    .plan = plan_product,
+    .plan = plan_convolution,
     .simplify = simplify_data_gradient,
     .samples = data_gradient_samples};
 

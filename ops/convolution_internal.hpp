@@ -47,6 +47,8 @@ struct OwnedWindowShape {
 [[nodiscard]] bool suits_winograd(const KernelRequest& request);
 [[nodiscard]] std::shared_ptr<FusibleProduct<float>> winograd_product(const KernelRequest& request);
 
+/// Of the convolution and of the gradient of its data.
+[[nodiscard]] KernelPlan plan_convolution(const KernelRequest& request);
 [[nodiscard]] KernelPlan plan_convolution_weight_gradient(const KernelRequest& request);
 
 }  // namespace gradloom::inline v0

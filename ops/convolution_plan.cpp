@@ -411,7 +411,7 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
 template <class T>
 std::shared_ptr<FusibleProduct<T>> window_products(const KernelRequest& request) {
   const std::vector<int64_t> kernel = kernel_of(request.input_sizes(1));
-  const bool is_forward = request.node().op == &convolution_def;
+  const bool is_forward = !request.attributes().has("shape");
   const ConvolutionSizes sizes =
       is_forward ? convolution_sizes(request.attributes(), request.input_sizes(0), request.output_sizes(), kernel)
                  : convolution_sizes(request.attributes(), request.output_sizes(), request.input_sizes(0), kernel);
@@ -429,6 +429,11 @@ std::shared_ptr<FusibleProduct<float>> convolution_product(const KernelRequest& 
 template <>
 std::shared_ptr<FusibleProduct<double>> convolution_product(const KernelRequest& request) {
   return window_products<double>(request);
+}
+
+KernelPlan plan_convolution(const KernelRequest& request) {
+  return request.output().dtype == DType::f64 ? plan_product(request, convolution_product<double>(request))
+                                              : plan_product(request, convolution_product<float>(request));
 }
 
 KernelPlan plan_convolution_weight_gradient(const KernelRequest& request) {

@@ -55,16 +55,8 @@ void finish(const KernelCall& call) {
 }
 
 template <class T>
-KernelPlan make_plan(std::shared_ptr<const FusibleProduct<T>> product) {
-  KernelPlan plan;
-  if (product->chunks == 0) return plan;
-  if (product->prepare_chunks > 0) plan.steps.push_back({prepare<T>, product->prepare_chunks});
-  plan.steps.push_back({finish<T>, product->chunks});
-  plan.scratch_bytes = product->scratch_bytes;
-  plan.shared_bytes = product->shared_bytes;
-  plan.nanoseconds = product->nanoseconds;
-  plan.params = std::move(product);
-  return plan;
+void bake(FusibleProduct<T>& product, const void* b) {
+  if (b != nullptr && product.prepare_chunks > 0) product.bake(static_cast<const T*>(b));
 }
 
 }  // namespace
@@ -90,16 +82,26 @@ const void* constant_input(const KernelRequest& request, int input) {
 template <class T>
 std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b) {
   auto product = is_convolution(request.node()) ? convolution_product<T>(request) : matmul_product<T>(request);
-  if (b != nullptr && product->prepare_chunks > 0) product->bake(static_cast<const T*>(b));
+  bake(*product, b);
   return product;
 }
 template std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request, const void* b);
 template std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request, const void* b);
 
-KernelPlan plan_product(const KernelRequest& request) {
-  const void* const b = constant_input(request, 1);
-  return request.output().dtype == DType::f64 ? make_plan(fusible_product<double>(request, b))
-                                              : make_plan(fusible_product<float>(request, b));
+template <class T>
+KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<T>> product) {
+  KernelPlan plan;
+  if (product->chunks == 0) return plan;
+  bake(*product, constant_input(request, 1));
+  if (product->prepare_chunks > 0) plan.steps.push_back({prepare<T>, product->prepare_chunks});
+  plan.steps.push_back({finish<T>, product->chunks});
+  plan.scratch_bytes = product->scratch_bytes;
+  plan.shared_bytes = product->shared_bytes;
+  plan.nanoseconds = product->nanoseconds;
+  plan.params = std::move(product);
+  return plan;
 }
+template KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<float>> product);
+template KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<double>> product);
 
 }  // namespace gradloom::inline v0

@@ -78,8 +78,9 @@ class FusibleProduct {
 template <class T>
 [[nodiscard]] std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b);
 
-/// A node that is nothing but the product.
-[[nodiscard]] KernelPlan plan_product(const KernelRequest& request);
+/// A node that is nothing but this product.
+template <class T>
+[[nodiscard]] KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<T>> product);
 
 /// What fusible_product() returns, by op.
 template <class T>

@@ -260,8 +260,9 @@ KernelPlan plan_integers(const KernelRequest& request) {
 KernelPlan plan(const KernelRequest& request) {
   switch (request.output().dtype) {
     case DType::f64:
+      return plan_product(request, matmul_product<double>(request));
     case DType::f32:
-      return plan_product(request);
+      return plan_product(request, matmul_product<float>(request));
     case DType::i64:
       return plan_integers<int64_t>(request);
     default:
