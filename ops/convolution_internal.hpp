@@ -45,7 +45,7 @@ struct OwnedWindowShape {
 /// Is the node, whose sizes are known, a convolution or a gradient of data that Winograd's algorithm makes faster? It
 /// then gets the attribute "algorithm" = "winograd".
 [[nodiscard]] bool suits_winograd(const KernelRequest& request);
-[[nodiscard]] std::shared_ptr<const FusibleProduct<float>> winograd_product(const KernelRequest& request);
+[[nodiscard]] std::shared_ptr<FusibleProduct<float>> winograd_product(const KernelRequest& request);
 
 /// Of the convolution and of the gradient of its data.
 [[nodiscard]] KernelPlan plan_convolution(const KernelRequest& request);

@@ -1,6 +1,7 @@
 // How the three ops of a convolution run.
 #include <gradloom/graph/attributes.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
+#include <gradloom/ops/reduce_table_internal.hpp>
 
 #include <algorithm>
 
@@ -243,6 +244,14 @@ class WindowProducts : public FusibleProduct<T> {
     this->nanoseconds = nanoseconds_of(work);
   }
 
+  void bake(const T* b) override {
+    baked_.allocate(this->shared_bytes);
+    const ProductMemory<T> memory{.b = b, .shared = baked_.data()};
+    for (int64_t chunk = 0; chunk < this->prepare_chunks; ++chunk) prepare(chunk, memory);
+    this->prepare_chunks = 0;
+    this->shared_bytes = 0;
+  }
+
   void prepare(int64_t chunk, const ProductMemory<T>& memory) const override {
     const int64_t end = chunk_begin(panels_, this->prepare_chunks, chunk + 1);
     for (int64_t panel = chunk_begin(panels_, this->prepare_chunks, chunk); panel < end; ++panel) {
@@ -257,7 +266,7 @@ class WindowProducts : public FusibleProduct<T> {
     const WindowShape& shape = part.piece.product->shape;
     kernels_.run({.shape = &shape,
                   .data = memory.a,
-                  .packed = static_cast<const T*>(memory.shared) + part.piece.packed,
+                  .packed = static_cast<const T*>(baked_.empty() ? memory.shared : baked_.data()) + part.piece.packed,
                   .result = memory.result,
                   .row = part.rows.begin,
                   .rows = part.rows.size,
@@ -306,6 +315,7 @@ class WindowProducts : public FusibleProduct<T> {
   const WindowKernels<T>& kernels_;
   std::vector<Piece> pieces_;
   int64_t panels_ = 0;
+  ProductBuffer baked_;  // the packed weights, if they never change
 };
 
 std::vector<int64_t> kernel_of(const std::vector<int64_t>& weights) { return {weights.begin(), weights.end() - 2}; }
@@ -317,8 +327,9 @@ struct WeightGradientParams {
   const WindowKernels<T>* kernels;
   std::shared_ptr<const OwnedWindowShape> product;
   WindowGradientShape shape;
-  int64_t rows = 0, chunks = 0;       // of the result; of positions
-  int64_t row_parts = 1, depths = 1;  // depths: a power of two
+  int64_t rows = 0, chunks = 0;  // of the result; of positions
+  int64_t row_parts = 1, depths = 1;
+  ReduceCombine combine = nullptr;  // adds the depths in a tree
   [[nodiscard]] int64_t size() const { return rows * shape.window.columns; }
 };
 
@@ -347,22 +358,12 @@ void run_weight_gradient(const KernelCall& call) {
                            call.scratch);
 }
 
-/// Adds the parts in pairs, pairs of pairs, and so on.
-template <class T>
-T sum_of_parts(const T* parts, int64_t count, int64_t stride) {
-  return count == 1
-             ? *parts
-             : sum_of_parts(parts, count / 2, stride) + sum_of_parts(parts + count / 2 * stride, count / 2, stride);
-}
-
 template <class T>
 void combine_weight_gradient(const KernelCall& call) {
   const auto& params = *static_cast<const WeightGradientParams<T>*>(call.params);
-  const int64_t end = chunk_begin(params.size(), call.chunks, call.chunk + 1);
-  const T* const parts = static_cast<const T*>(call.shared);
-  T* const out = static_cast<T*>(call.outputs[0]);
-  const int64_t begin = chunk_begin(params.size(), call.chunks, call.chunk);
-  for (int64_t i = begin; i < end; ++i) out[i] = sum_of_parts(parts + i, params.depths, params.size());
+  const int64_t begin = chunk_begin(params.size(), call.chunks, call.chunk),
+                end = chunk_begin(params.size(), call.chunks, call.chunk + 1);
+  params.combine({.width = params.size(), .parts = params.depths}, call.shared, call.outputs[0], begin, end);
   call.count(0, (end - begin) * static_cast<int64_t>(sizeof(T)));
 }
 
@@ -377,11 +378,13 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   params->rows = s.depth();
   if (params->size() == 0) return plan;
   const int64_t row = s.axes[kWindowAxes - 1].count;
-  constexpr int64_t copied = 128;  // positions whose windows stay in the L1 cache
-  params->shape.positions_of_chunk = s.depthwise                    ? kDepthwiseChunk
-                                     : s.copies_windows             ? copied
-                                     : row == 0 || row > kGemmChunk ? kGemmChunk
-                                                                    : kGemmChunk / row * row;
+  // The gradient of a chunk is packed: no more than a part of an L2 cache. Whole rows of positions, if they are short.
+  constexpr int64_t copied = 128, packed = 32 * 1024, least = 64;
+  const int64_t most = std::clamp(packed / std::max<int64_t>(1, s.group_columns()), least, kGemmChunk);
+  params->shape.positions_of_chunk = s.depthwise              ? kDepthwiseChunk
+                                     : s.copies_windows       ? copied
+                                     : row == 0 || row > most ? most
+                                                              : most / row * row;
   params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);
 
   constexpr int64_t most_partial_bytes = int64_t{2} << 20, least_rows_of_part = 48;
@@ -395,6 +398,9 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   plan.steps = {{run_weight_gradient<T>, params->row_parts * params->depths}};
   if (params->depths > 1) {
     plan.shared_bytes = static_cast<size_t>(params->depths * params->size()) * sizeof(T);
+    params->combine = request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels)
+                          .loops[static_cast<size_t>(request.output().dtype)]
+                          .combine;
     plan.steps.push_back({combine_weight_gradient<T>, chunk_count(params->size(), 8192)});
   }
   plan.nanoseconds = nanoseconds_of(work_of(s));
@@ -403,9 +409,9 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
 }
 
 template <class T>
-std::shared_ptr<const FusibleProduct<T>> window_products(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<T>> window_products(const KernelRequest& request) {
   const std::vector<int64_t> kernel = kernel_of(request.input_sizes(1));
-  const bool is_forward = request.node().op == &convolution_def;
+  const bool is_forward = !request.attributes().has("shape");
   const ConvolutionSizes sizes =
       is_forward ? convolution_sizes(request.attributes(), request.input_sizes(0), request.output_sizes(), kernel)
                  : convolution_sizes(request.attributes(), request.output_sizes(), request.input_sizes(0), kernel);
@@ -416,18 +422,18 @@ std::shared_ptr<const FusibleProduct<T>> window_products(const KernelRequest& re
 }  // namespace
 
 template <>
-std::shared_ptr<const FusibleProduct<float>> convolution_product(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<float>> convolution_product(const KernelRequest& request) {
   if (request.attributes().has("algorithm")) return winograd_product(request);
   return window_products<float>(request);
 }
 template <>
-std::shared_ptr<const FusibleProduct<double>> convolution_product(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<double>> convolution_product(const KernelRequest& request) {
   return window_products<double>(request);
 }
 
 KernelPlan plan_convolution(const KernelRequest& request) {
-  return request.output().dtype == DType::f64 ? plan_product(convolution_product<double>(request))
-                                              : plan_product(convolution_product<float>(request));
+  return request.output().dtype == DType::f64 ? plan_product(request, convolution_product<double>(request))
+                                              : plan_product(request, convolution_product<float>(request));
 }
 
 KernelPlan plan_convolution_weight_gradient(const KernelRequest& request) {

@@ -1,3 +1,5 @@
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/matmul.hpp>
@@ -53,16 +55,8 @@ void finish(const KernelCall& call) {
 }
 
 template <class T>
-KernelPlan make_plan(std::shared_ptr<const FusibleProduct<T>> product) {
-  KernelPlan plan;
-  if (product->chunks == 0) return plan;
-  if (product->prepare_chunks > 0) plan.steps.push_back({prepare<T>, product->prepare_chunks});
-  plan.steps.push_back({finish<T>, product->chunks});
-  plan.scratch_bytes = product->scratch_bytes;
-  plan.shared_bytes = product->shared_bytes;
-  plan.nanoseconds = product->nanoseconds;
-  plan.params = std::move(product);
-  return plan;
+void bake(FusibleProduct<T>& product, const void* b) {
+  if (b != nullptr && product.prepare_chunks > 0) product.bake(static_cast<const T*>(b));
 }
 
 }  // namespace
@@ -80,22 +74,34 @@ bool has_one_matrix(const Graph& graph, const Node& node) {
   return rank(1) == 2 && (rank(0) == 2 || !node.attributes.get<bool>("transpose_a"));
 }
 
-template <>
-std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request) {
-  return is_convolution(request.node()) ? convolution_product<float>(request) : matmul_product<float>(request);
-}
-template <>
-std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request) {
-  return is_convolution(request.node()) ? convolution_product<double>(request) : matmul_product<double>(request);
+const void* constant_input(const KernelRequest& request, int input) {
+  const Node& node = request.graph().node(request.node().inputs[static_cast<size_t>(input)].node);
+  return is_constant(node) ? literal_of(node).bytes.data() : nullptr;
 }
 
-template <>
-KernelPlan plan_product(std::shared_ptr<const FusibleProduct<float>> product) {
-  return make_plan(std::move(product));
+template <class T>
+std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b) {
+  auto product = is_convolution(request.node()) ? convolution_product<T>(request) : matmul_product<T>(request);
+  bake(*product, b);
+  return product;
 }
-template <>
-KernelPlan plan_product(std::shared_ptr<const FusibleProduct<double>> product) {
-  return make_plan(std::move(product));
+template std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request, const void* b);
+template std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request, const void* b);
+
+template <class T>
+KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<T>> product) {
+  KernelPlan plan;
+  if (product->chunks == 0) return plan;
+  bake(*product, constant_input(request, 1));
+  if (product->prepare_chunks > 0) plan.steps.push_back({prepare<T>, product->prepare_chunks});
+  plan.steps.push_back({finish<T>, product->chunks});
+  plan.scratch_bytes = product->scratch_bytes;
+  plan.shared_bytes = product->shared_bytes;
+  plan.nanoseconds = product->nanoseconds;
+  plan.params = std::move(product);
+  return plan;
 }
+template KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<float>> product);
+template KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<double>> product);
 
 }  // namespace gradloom::inline v0

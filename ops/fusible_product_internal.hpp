@@ -6,7 +6,9 @@
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/kernel.hpp>
 
+#include <cstddef>
 #include <memory>
+#include <vector>
 
 namespace gradloom::inline v0 {
 
@@ -27,6 +29,21 @@ struct ProductMemory {
   const GemmEpilogue<T>* epilogue = nullptr;
 };
 
+/// Memory as a product wants it, aligned to cache lines.
+class ProductBuffer {
+ public:
+  void allocate(size_t bytes) { lines_.resize((bytes + sizeof(Line) - 1) / sizeof(Line)); }
+  [[nodiscard]] bool empty() const { return lines_.empty(); }
+  [[nodiscard]] void* data() { return lines_.data(); }
+  [[nodiscard]] const void* data() const { return lines_.data(); }
+
+ private:
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  std::vector<Line> lines_;
+};
+
 /// One planned product. It runs in two steps, the first of which may have nothing to do.
 template <class T>
 class FusibleProduct {
@@ -39,6 +56,8 @@ class FusibleProduct {
   bool needs_partials = false;
   double nanoseconds = 0;  // expected
 
+  /// Does once and for all what prepare() does with b, if that is a constant. What it makes is the product's own.
+  virtual void bake(const T* /*b*/) {}
   /// Packs an operand, or sums parts, into shared memory.
   virtual void prepare(int64_t chunk, const ProductMemory<T>& memory) const = 0;
   /// Makes a part of the result: stores it, or hands it to the epilogue.
@@ -52,18 +71,21 @@ class FusibleProduct {
 /// Is its result one matrix, so that its columns can be summed along the way?
 [[nodiscard]] bool has_one_matrix(const Graph& graph, const Node& node);
 
-/// The product of such a node.
-template <class T>
-[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request);
+/// The elements of an input that is a constant, else null.
+[[nodiscard]] const void* constant_input(const KernelRequest& request, int input);
 
-/// A node that is nothing but the product.
+/// The product of such a node. `b`: its second operand, if that is known.
 template <class T>
-[[nodiscard]] KernelPlan plan_product(std::shared_ptr<const FusibleProduct<T>> product);
+[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b);
+
+/// A node that is nothing but this product.
+template <class T>
+[[nodiscard]] KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<T>> product);
 
 /// What fusible_product() returns, by op.
 template <class T>
-[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> matmul_product(const KernelRequest& request);
+[[nodiscard]] std::shared_ptr<FusibleProduct<T>> matmul_product(const KernelRequest& request);
 template <class T>
-[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> convolution_product(const KernelRequest& request);
+[[nodiscard]] std::shared_ptr<FusibleProduct<T>> convolution_product(const KernelRequest& request);
 
 }  // namespace gradloom::inline v0

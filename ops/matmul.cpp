@@ -260,9 +260,9 @@ KernelPlan plan_integers(const KernelRequest& request) {
 KernelPlan plan(const KernelRequest& request) {
   switch (request.output().dtype) {
     case DType::f64:
-      return plan_product(matmul_product<double>(request));
+      return plan_product(request, matmul_product<double>(request));
     case DType::f32:
-      return plan_product(matmul_product<float>(request));
+      return plan_product(request, matmul_product<float>(request));
     case DType::i64:
       return plan_integers<int64_t>(request);
     default:
@@ -283,7 +283,7 @@ std::vector<Sample> samples() {
 }  // namespace
 
 template <class T>
-std::shared_ptr<const FusibleProduct<T>> matmul_product(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<T>> matmul_product(const KernelRequest& request) {
   const GemmKernels& kernels = gemm_kernels_of(request.isa());
   if constexpr (std::is_same_v<T, double>) {
     return std::make_shared<MatmulProduct<T>>(products_of<T>(request, kernels.f64, &kernels));
@@ -291,8 +291,8 @@ std::shared_ptr<const FusibleProduct<T>> matmul_product(const KernelRequest& req
     return std::make_shared<MatmulProduct<T>>(products_of<T>(request, kernels.f32, &kernels));
   }
 }
-template std::shared_ptr<const FusibleProduct<float>> matmul_product(const KernelRequest& request);
-template std::shared_ptr<const FusibleProduct<double>> matmul_product(const KernelRequest& request);
+template std::shared_ptr<FusibleProduct<float>> matmul_product(const KernelRequest& request);
+template std::shared_ptr<FusibleProduct<double>> matmul_product(const KernelRequest& request);
 
 const OpDef matmul_def{.name = "matmul",
                        .inputs = {"lhs", "rhs"},

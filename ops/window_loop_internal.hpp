@@ -280,7 +280,9 @@ template <class T>
 struct WindowGradientWorkspace {
   T* packed;             // the gradient of a chunk of positions, by panels
   T* windows;            // of the chunk, where they are copied
+  T* channels;           // the data of one tile: [positions, lanes]
   PositionRow<T>* rows;  // those of one tap
+  PositionRow<T>* copied;
 
   static int64_t most_rows(const WindowGradientShape& g) { return g.positions_of_chunk / g.window.axes[2].count + 2; }
   static int64_t packed_size(const WindowGradientShape& g) {
@@ -290,13 +292,15 @@ struct WindowGradientWorkspace {
     return g.window.copies_windows ? round_up(g.positions_of_chunk * g.window.depth() + kLanes<T>, 16) : 0;
   }
   static size_t bytes(const WindowGradientShape& g) {
-    return static_cast<size_t>(packed_size(g) + windows_size(g)) * sizeof(T) +
-           static_cast<size_t>(most_rows(g)) * sizeof(PositionRow<T>);
+    return static_cast<size_t>(packed_size(g) + windows_size(g) + g.positions_of_chunk * kLanes<T>) * sizeof(T) +
+           static_cast<size_t>(2 * most_rows(g)) * sizeof(PositionRow<T>);
   }
   WindowGradientWorkspace(const WindowGradientShape& g, void* memory) {
     packed = static_cast<T*>(memory);
     windows = packed + packed_size(g);
-    rows = static_cast<PositionRow<T>*>(static_cast<void*>(windows + windows_size(g)));
+    channels = windows + windows_size(g);
+    rows = static_cast<PositionRow<T>*>(static_cast<void*>(channels + g.positions_of_chunk * kLanes<T>));
+    copied = rows + most_rows(g);
   }
 
   /// Which positions of a chunk see data through a tap. Returns the number of rows.
@@ -327,6 +331,41 @@ struct WindowGradientWorkspace {
   }
 };
 
+/// Copies `count` rows of `columns` elements to panels, row by row: panel by panel, memory would be read 64 bytes of
+/// each row at a time, which no prefetcher follows.
+template <class T>
+inline void pack_rows(const WindowPanels<T>& panels, const T* from, int64_t from_row, int64_t count, int64_t columns,
+                      T* packed) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t full = columns / lanes * lanes;
+  const LaneMask<T> mask(columns == full ? lanes : columns - full);
+  for (int64_t p = 0; p < count; ++p, from += from_row) {
+    for (int64_t panel = 0; panel < panels.parts.count; ++panel) {
+      const int64_t begin = panels.begin(panel), width = panels.width(panel);
+      T* const out = packed + begin * count + p * width;
+      for (int64_t j = begin; j < begin + width; j += lanes) {
+        (j < full ? Batch<T>::load_unaligned(from + j) : load_lanes(from + j, mask)).store_aligned(out + j - begin);
+      }
+    }
+  }
+}
+
+/// Copies what a tile reads of the data, `count` channels from `channel` at all positions of `found` rows, so that its
+/// panels find it in few cache lines: positions are often a multiple of 512 bytes apart, and share a few sets of the L1
+/// cache.
+template <class T>
+inline void copy_channels(const WindowGradientWorkspace<T>& work, int64_t found, int64_t step, int64_t channel,
+                          int64_t count) {
+  const LaneMask<T> mask(count < kLanes<T> ? count : kLanes<T>);
+  T* out = work.channels;
+  for (int64_t r = 0; r < found; ++r) {
+    const PositionRow<T>& row = work.rows[r];
+    work.copied[r] = {out, row.position, row.count};
+    const T* from = row.data + channel;
+    for (int64_t p = 0; p < row.count; ++p, from += step, out += kLanes<T>) load_lanes(from, mask).store_unaligned(out);
+  }
+}
+
 template <class T>
 inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memory) {
   const WindowGradientShape& g = *block.shape;
@@ -343,10 +382,7 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
     if (s.copies_windows) copy_windows(s, block.data, begin, count, work.windows);
     for (int64_t group = 0; group < s.groups; ++group) {
       const T* const gradient = block.gradient + begin * s.columns + group * s.group_columns();
-      for (int64_t p = 0; p < panels.parts.count; ++p) {
-        pack_b(gradient + panels.begin(p), s.columns, 1, count, panels.columns(p, s),
-               work.packed + panels.begin(p) * count);
-      }
+      pack_rows(panels, gradient, s.columns, count, s.group_columns(), work.packed);
       for (int64_t row = block.row; row < block.row + block.rows;) {
         const int64_t tap = row / channels, channel = row % channels;
         const int64_t left = block.row + block.rows - row;
@@ -365,8 +401,17 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
             s.copies_windows ? channels : s.axes[kWindowAxes - 1].step * s.axes[kWindowAxes - 1].data_stride;
         tile.c_row = s.columns;
         tile.adds = chunk != block.chunk;
+        const int64_t step = tile.data_step;
+        constexpr int64_t many = 4;  // panels that make up for the copy
+        const bool copies = panels.parts.count >= many && kTileRows <= kLanes<T>;
+        if (copies) {
+          tile.rows = work.copied;
+          tile.data_step = kLanes<T>;
+        }
         for (int64_t t = 0; t < tiles.count; ++t) {
-          tile.data_offset = group * channels + channel + tiles.begin_of(t);
+          const int64_t first = group * channels + channel + tiles.begin_of(t);
+          if (copies) copy_channels(work, found, step, first, tiles.size_of(t));
+          tile.data_offset = copies ? 0 : first;
           T* const c = block.result + (row + tiles.begin_of(t)) * s.columns + group * s.group_columns();
           for (int64_t p = 0; p < panels.parts.count; ++p) {
             const int64_t vectors = panels.parts.size_of(p);

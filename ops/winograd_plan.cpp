@@ -95,6 +95,16 @@ class WinogradProduct final : public FusibleProduct<float> {
     nanoseconds = 500 + static_cast<double>(s.tiles.positions()) * (36 * depth * width + 230 * (depth + width)) / 60;
   }
 
+  void bake(const float* b) override {
+    ProductBuffer scratch;
+    scratch.allocate(scratch_bytes);
+    baked_.allocate(shared_bytes);
+    const ProductMemory<float> memory{.b = b, .scratch = scratch.data(), .shared = baked_.data()};
+    for (int64_t chunk = 0; chunk < prepare_chunks; ++chunk) prepare(chunk, memory);
+    prepare_chunks = 0;
+    shared_bytes = 0;
+  }
+
   void prepare(int64_t chunk, const ProductMemory<float>& memory) const override {
     kernels_.pack(owned_.shape, memory.b, chunk, 1, static_cast<float*>(memory.shared), memory.scratch);
   }
@@ -104,7 +114,7 @@ class WinogradProduct final : public FusibleProduct<float> {
     const int64_t begin = bounds_[static_cast<size_t>(part)], end = bounds_[static_cast<size_t>(part) + 1];
     kernels_.run({.shape = &owned_.shape,
                   .data = memory.a,
-                  .packed = static_cast<const float*>(memory.shared),
+                  .packed = static_cast<const float*>(baked_.empty() ? memory.shared : baked_.data()),
                   .result = memory.result,
                   .tile_row = begin,
                   .tile_rows = end - begin,
@@ -132,6 +142,7 @@ class WinogradProduct final : public FusibleProduct<float> {
   OwnedWinogradShape owned_;
   int64_t panels_ = 0, panel_parts_ = 1;
   std::vector<int64_t> bounds_;  // of chunks, in rows of tiles
+  ProductBuffer baked_;          // the transformed weights, if they never change
 };
 
 }  // namespace
@@ -155,13 +166,13 @@ bool suits_winograd(const KernelRequest& request) {
   const double tiles = images * static_cast<double>(chunk_count(sizes[1], kWinogradTile)) *
                        static_cast<double>(chunk_count(sizes[2], kWinogradTile));
   const double direct = images * static_cast<double>(sizes[1] * sizes[2]) * 9 * channels * columns;
-  const double winograd =
-      tiles * (36 * channels * columns + 16 * 14 * (channels + columns)) + 16 * 4 * channels * columns;
+  const double transforms = constant_input(request, 1) != nullptr ? 0 : 16 * 4 * channels * columns;
+  const double winograd = tiles * (36 * channels * columns + 16 * 14 * (channels + columns)) + transforms;
   constexpr double worth = 1.3;
   return direct > worth * winograd;
 }
 
-std::shared_ptr<const FusibleProduct<float>> winograd_product(const KernelRequest& request) {
+std::shared_ptr<FusibleProduct<float>> winograd_product(const KernelRequest& request) {
   return std::make_shared<WinogradProduct>(
       request.pick(baseline::winograd_kernels, avx2::winograd_kernels, avx512::winograd_kernels),
       product_of(request)->shape);

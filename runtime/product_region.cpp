@@ -299,7 +299,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   builder.add_segment(nodes, stores, {});
 
   KernelPlan plan;
-  auto planned = fusible_product<T>({graph, product, request.isa()});
+  const void* const constant = constant_input(request, input_of.at(product.inputs[1].node));
+  auto planned = fusible_product<T>({graph, product, request.isa()}, constant);
   if (planned->chunks == 0) return plan;
   auto region = std::make_shared<ProductRegion<T>>(std::move(planned), builder.finish());
   region->a = input_of.at(product.inputs[0].node);

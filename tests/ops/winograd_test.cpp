@@ -7,6 +7,7 @@
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/runtime/program.hpp>
+#include <gradloom/runtime/trace.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -156,6 +157,47 @@ BOOST_AUTO_TEST_CASE(is_chosen_by_shape) {
   BOOST_TEST(!chosen(layer, {}, 5));
   BOOST_TEST(!chosen({8, 32, 32, 3, 32}, {}));
   BOOST_TEST(!chosen({1, 4, 4, 256, 256}, {}));  // the weights' transform would cost more than it saves
+}
+
+BOOST_AUTO_TEST_CASE(constant_weights_are_transformed_once) {
+  Graph g;
+  const Tensor x = g.input("x", {1, 8, 8, 32});
+  Tensor y = x;
+  State state;
+  for (const char* const name : {"w1", "w2", "w3"}) {
+    const int64_t kernel = name[1] == '3' ? 5 : 3;
+    const Tensor w = g.parameter(name, {kernel, kernel, 32, 32});
+    y = convolution(y, w, {.padding = Pad::same});
+    if (name[1] == '2') y = relu(y);
+    Array values(w.shape().sizes());
+    std::minstd_rand engine(static_cast<unsigned>(name[1]));
+    std::uniform_real_distribution<float> in(-0.1F, 0.1F);
+    for (float& element : values.data<float>()) element = in(engine);
+    state.set(name, values);
+  }
+  const auto run = [&](const State* constants, int64_t& calls) {
+    const Program program = compile({.outputs = {y}, .mode = Mode::inference, .constants = constants});
+    Trace trace;
+    State own = state;
+    const std::vector<Array> results = program.run(own, random_inputs(g), {.trace = &trace});
+    BOOST_TEST(says_winograd(program));
+    calls = 0;
+    for (const KernelStats& kernel : program.stats().traced) calls += kernel.calls;
+    return results.front();
+  };
+  int64_t calls = 0, calls_baked = 0;
+  const Array result = run(nullptr, calls), baked = run(&state, calls_baked);
+  BOOST_TEST(same_bits(result, baked));
+  BOOST_TEST(calls_baked + 3 <= calls);  // each convolution packed its weights
+
+  // A layer that transforms of weights would be too dear for.
+  Graph deep;
+  const Tensor z = convolution(deep.input("x", {1, 4, 4, 256}), deep.parameter("w", {3, 3, 256, 256}), {.padding = 1});
+  State of_deep;
+  of_deep.set("w", Array({3, 3, 256, 256}));
+  const Program program = compile({.outputs = {z}, .constants = &of_deep});
+  (void)program.specialize({});
+  BOOST_TEST(says_winograd(program));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
