@@ -85,8 +85,8 @@ MultiHeadAttention::Parts MultiHeadAttention::project(const Operand& x, const Te
   const int64_t of_q = options_.heads * depth_, of_kv = options_.kv_heads * depth_;
   std::vector<Tensor> parts;
   if (context.valid()) {
-    parts = split(layers_[1]({context, x.location()}), 2, -1);
-    parts.insert(parts.begin(), layers_[0](x));
+    parts.push_back(layers_[0](x));
+    for (Tensor& part : split(layers_[1]({context, x.location()}), 2, -1)) parts.push_back(std::move(part));
   } else {
     parts = split_sizes(layers_[0](x), {of_q, of_kv, of_kv}, -1);
   }

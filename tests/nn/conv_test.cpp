@@ -56,8 +56,8 @@ BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
       "and "
       "channels that are the same number in every call";
   Graph g, other;
-  const Tensor x = g.input("x", {2, 5, 5, 3}), y = g.input("y", {2, 5, 5, 4}), v = g.input("v", {3}),
-               open = g.input("open", {2, 5, "c"});
+  const Tensor x = g.input("x", {2, 5, 5, 3}), y = g.input("y", {2, 5, 5, 4}), open = g.input("open", {2, 5, "c"});
+  const Tensor v = g.input("v", {3});
   const std::string declared = file + std::to_string(__LINE__ - 1);
   int line = __LINE__ + 1;
   BOOST_TEST(message_of([&] { (void)nn::conv(v, 2, {3}); }) ==

@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
   (void)attend(x);
   BOOST_TEST(message_without_lines_of([&] { (void)attend(x, {.context = x}); }) ==
              at + "the first call had a context and this one has none, or the reverse\n"
-                  "  x \"x\"  f32[2, 3, 8]  input, multi_head_attention_test.cpp:\n"
+                  "  x \"x\"  f32[2, 3, 8]  input, multi_head_attention_test.cpp\n"
                   "  multi_head_attention needs x [..., queries, width], width a number, and a context [..., keys, any "
                   "width] in every call or in none");
   nn::KeyValueCache cache{.position = position};

@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
   BOOST_TEST(problem([&] { (void)nn::rotary(open); }) == at + "rotary: the depth is d");
   BOOST_TEST(problem([&] { (void)nn::rotary(flat); }) == at + "rotary: x has fewer than three axes");
   BOOST_TEST(message_without_lines_of([&] { (void)nn::rotary(flat); }) ==
-             at + "rotary: x has fewer than three axes\n  x \"flat\"  f32[3]  input, positions_test.cpp:\n"
+             at + "rotary: x has fewer than three axes\n  x \"flat\"  f32[3]  input, positions_test.cpp\n"
                   "  rotary needs x [..., length, heads, depth], with depth a number that is even");
   BOOST_TEST(problem([&] { (void)nn::LearnedPositions(0); }) == at + "positions: 0 positions were asked for");
   nn::LearnedPositions places(4);

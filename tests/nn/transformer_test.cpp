@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
   Graph g;
   const Tensor x = g.input("x", {2, 5, 8});
   const std::string at = "transformer_test.cpp: transformer_block: ";
-  const std::string shown = "\n  x \"x\"  f32[2, 5, 8]  input, transformer_test.cpp:";
+  const std::string shown = "\n  x \"x\"  f32[2, 5, 8]  input, transformer_test.cpp";
   const std::string rule =
       "\n  transformer_block needs x [..., length, width], and a context if it was made with `cross`";
   BOOST_TEST(message_without_lines_of([&] { (void)nn::transformer_block(x, {.cross = true}); }) ==
