@@ -28,11 +28,13 @@
 #include <gradloom/nn/embedding_losses.hpp>
 #include <gradloom/nn/fit.hpp>
 #include <gradloom/nn/initializers.hpp>
+#include <gradloom/nn/lbfgs.hpp>
 #include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/metrics.hpp>
 #include <gradloom/nn/optimizers.hpp>
 #include <gradloom/nn/progress_line.hpp>
 #include <gradloom/nn/schedules.hpp>
+#include <gradloom/nn/weight_average.hpp>
 #include <gradloom/ops/activations.hpp>
 #include <gradloom/ops/argreduce.hpp>
 #include <gradloom/ops/arithmetic.hpp>

@@ -6,14 +6,18 @@
 #include <gradloom/nn/refuse_internal.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/where.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace gradloom::inline v0::nn {
 
@@ -36,8 +40,11 @@ std::vector<Tensor> parameters_of(const Tensor& loss) {
   return parameters;
 }
 
-std::vector<OptimizerBuilder::Item> differentiate(std::string_view optimizer, const Operand& loss,
-                                                  const std::vector<Tensor>& given) {
+}  // namespace
+
+std::vector<Differentiated> differentiate(std::string_view optimizer, const Operand& loss,
+                                          const std::vector<Tensor>& given) {
+  (void)checked_graph(optimizer, loss);
   constexpr std::string_view rule = "an optimiser needs a parameter that is trainable and that the loss depends on";
   std::vector<Tensor> parameters = given.empty() ? parameters_of(loss.tensor()) : given;
   for (const Tensor& parameter : parameters) {
@@ -54,12 +61,11 @@ std::vector<OptimizerBuilder::Item> differentiate(std::string_view optimizer, co
     refuse(optimizer, loss, "there is no trainable parameter", {{"loss", loss.tensor()}}, rule);
   }
   const std::vector<Tensor> gradient = gradients(loss, parameters);
-  std::vector<OptimizerBuilder::Item> items;
+  std::vector<Differentiated> items;
   for (size_t i = 0; i < parameters.size(); ++i) items.push_back({parameters[i], gradient[i]});
   return items;
 }
 
-/// `name`, or "name_2", ...: the first that no parameter's scope has.
 std::string free_scope(const Graph& graph, std::string_view name) {
   const std::vector<Tensor> parameters = graph.parameters();
   const std::string prefix = graph.path().empty() ? "" : graph.path() + "/";
@@ -72,8 +78,6 @@ std::string free_scope(const Graph& graph, std::string_view name) {
   for (int number = 2; taken(scope); ++number) scope = fmt::format("{}_{}", name, number);
   return scope;
 }
-
-}  // namespace
 
 const Tensor& SharedScalar::as(DType dtype) {
   if (dtype == DType::f64) return f64_;
@@ -90,19 +94,59 @@ OptimizerBuilder::OptimizerBuilder(std::string_view name, const Operand& loss, c
       items_(differentiate(name, loss, parameters)),
       scope_(graph_, free_scope(graph_, name), loss.location()) {}
 
+void OptimizerBuilder::set_groups(const std::vector<ParameterGroup>& groups) {
+  constexpr std::string_view rule = "a group has factors that are not negative, and parameters of no other group";
+  std::vector<bool> taken(items_.size());
+  for (const ParameterGroup& group : groups) {
+    if (!(group.learning_rate >= 0))
+      refuse(name_, loss_, fmt::format("learning_rate is {}", group.learning_rate), {}, rule);
+    if (!(group.weight_decay >= 0))
+      refuse(name_, loss_, fmt::format("weight_decay is {}", group.weight_decay), {}, rule);
+    for (const Tensor& parameter : group.parameters) {
+      if (!parameter.valid()) refuse(name_, loss_, "a group has an empty Tensor", {}, rule);
+      // One that is frozen, or not among the optimiser's, may be in a group: it is left alone there too.
+      const auto is_it = [&](const Differentiated& item) { return same(item.parameter, parameter); };
+      const auto found = std::find_if(items_.begin(), items_.end(), is_it);
+      if (found == items_.end()) continue;
+      const auto at = static_cast<size_t>(found - items_.begin());
+      if (taken[at]) refuse(name_, loss_, fmt::format("\"{}\" is in two groups", parameter.name()), {}, rule);
+      taken[at] = true;
+      found->rate = group.learning_rate;
+      found->decay = group.weight_decay;
+    }
+  }
+}
+
+void OptimizerBuilder::accumulate(int64_t steps) {
+  if (steps < 1) {
+    refuse(name_, loss_, fmt::format("accumulate is {}", steps), {}, "accumulate is the number of steps of one update");
+  }
+  if (steps == 1) return;
+  const Tensor count =
+      graph_.parameter("accumulated", {}, zeros(), {.dtype = DType::i64, .trainable = false}, loss_.location());
+  last_ = equal(count, steps - 1);
+  accumulation_.push_back({count, where(last_, 0, count + 1)});
+  for (Differentiated& item : items_) {
+    const Tensor so_far = slot(item.parameter, "gradient");
+    const Tensor sum = so_far + item.gradient;
+    accumulation_.push_back({so_far, where(last_, 0, sum)});
+    item.gradient = sum / static_cast<double>(steps);
+  }
+}
+
 // As in PyTorch, 1e-6 keeps the division from 0.
 void OptimizerBuilder::clip(double value, double global_norm) {
   constexpr std::string_view rule = "clip_value and clip_global_norm are positive, or 0 for none";
   if (!(value >= 0)) refuse(name_, loss_, fmt::format("clip_value is {}", value), {}, rule);
   if (!(global_norm >= 0)) refuse(name_, loss_, fmt::format("clip_global_norm is {}", global_norm), {}, rule);
   if (value > 0) {
-    for (Item& item : items_) item.gradient = clamp(item.gradient, -value, value);
+    for (Differentiated& item : items_) item.gradient = clamp(item.gradient, -value, value);
   }
   if (global_norm > 0) {
     Tensor squares = constant(graph_, 0, DType::f64);
-    for (const Item& item : items_) squares = squares + cast(sum(square(item.gradient)), DType::f64);
+    for (const Differentiated& item : items_) squares = squares + cast(sum(square(item.gradient)), DType::f64);
     SharedScalar scale(minimum(global_norm / (sqrt(squares) + 1e-6), 1));
-    for (Item& item : items_) item.gradient = item.gradient * scale.as(item.gradient.dtype());
+    for (Differentiated& item : items_) item.gradient = item.gradient * scale.as(item.gradient.dtype());
   }
 }
 
@@ -120,14 +164,38 @@ Tensor OptimizerBuilder::learning_rate() {
   return nn::learning_rate(schedule_, step());
 }
 
+Tensor Differentiated::scaled(SharedScalar& shared) const {
+  const Tensor& rate_of_all = shared.as(parameter.dtype());
+  return rate == 1 ? rate_of_all : rate * rate_of_all;
+}
+
+Tensor Differentiated::decayed(double weight_decay) const {
+  const double factor = weight_decay * decay;
+  return factor == 0 ? gradient : gradient + factor * parameter;
+}
+
 Tensor OptimizerBuilder::slot(const Tensor& parameter, std::string_view name, double initial) {
-  return graph_.parameter(fmt::format("{}/{}", parameter.node().name, name), parameter.shape(), nn::constant(initial),
+  return slot(parameter, name, parameter.shape(), initial);
+}
+
+Tensor OptimizerBuilder::slot(const Tensor& parameter, std::string_view name, const Shape& shape, double initial) {
+  return graph_.parameter(fmt::format("{}/{}", parameter.node().name, name), shape, nn::constant(initial),
                           {.dtype = parameter.dtype(), .trainable = false}, loss_.location());
+}
+
+Tensor OptimizerBuilder::scalar_slot(std::string_view name, double initial) {
+  return graph_.parameter(name, {}, nn::constant(initial), {.dtype = DType::f64, .trainable = false}, loss_.location());
 }
 
 std::vector<Update> OptimizerBuilder::finish() {
   if (step_.valid()) update(step_, step_ + 1);
+  if (last_.valid()) {
+    for (Update& made : updates_) made.value = where(last_, made.value, made.parameter);
+    updates_.insert(updates_.end(), accumulation_.begin(), accumulation_.end());
+  }
   return std::move(updates_);
 }
+
+Tensor bias_correction(double beta, const Tensor& t) { return -expm1(std::log(beta) * t); }
 
 }  // namespace gradloom::inline v0::nn

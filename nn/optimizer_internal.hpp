@@ -3,6 +3,7 @@
 
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/tensor.hpp>
+#include <gradloom/nn/optimizers.hpp>
 #include <gradloom/nn/schedules.hpp>
 
 #include <string>
@@ -22,28 +23,49 @@ class SharedScalar {
   Tensor f64_, f32_;
 };
 
+/// A parameter as its optimiser sees it.
+struct Differentiated {
+  Tensor parameter;
+  Tensor gradient;
+  double rate = 1;  ///< the group's factor of the learning rate
+  double decay = 1;
+
+  /// A rate as the parameter's group has it, in the parameter's dtype.
+  [[nodiscard]] Tensor scaled(SharedScalar& rate) const;
+  /// The gradient with that of weight_decay / 2 |p|^2 added, as the group has it.
+  [[nodiscard]] Tensor decayed(double weight_decay) const;
+};
+
+/// The trainable ones among `given`, or if it is empty among the parameters of the loss, with the loss's gradients.
+[[nodiscard]] std::vector<Differentiated> differentiate(std::string_view optimizer, const Operand& loss,
+                                                        const std::vector<Tensor>& given);
+
+/// `name`, or "name_2", ...: the first that no parameter's scope has.
+[[nodiscard]] std::string free_scope(const Graph& graph, std::string_view name);
+
 class OptimizerBuilder {
  public:
-  struct Item {
-    Tensor parameter;
-    Tensor gradient;
-  };
-
   /// Differentiates and clips. The builder holds the optimiser's scope open: whatever is built while it lives is named
   /// and located as part of it. The options are those of every optimiser, see optimizers.hpp.
   template <class Options>
   OptimizerBuilder(std::string_view name, const Operand& loss, const Options& options)
       : OptimizerBuilder(name, loss, options.learning_rate, options.parameters) {
+    set_groups(options.groups);
+    accumulate(options.accumulate);
     clip(options.clip_value, options.clip_global_norm);
   }
 
-  [[nodiscard]] const std::vector<Item>& items() const { return items_; }
+  [[nodiscard]] const std::vector<Differentiated>& items() const { return items_; }
   /// The number of this step, from 1, as an f64 scalar.
   [[nodiscard]] Tensor step_number();
   /// As an f64 scalar.
   [[nodiscard]] Tensor learning_rate();
   /// A value that is kept between steps, beside the parameter: "adam/dense_1/weight/m".
   [[nodiscard]] Tensor slot(const Tensor& parameter, std::string_view name, double initial = 0);
+  /// The same of another shape than the parameter's.
+  [[nodiscard]] Tensor slot(const Tensor& parameter, std::string_view name, const Shape& shape, double initial = 0);
+  /// An f64 scalar that is kept between steps: "nadam/momentum_product".
+  [[nodiscard]] Tensor scalar_slot(std::string_view name, double initial);
   void update(const Tensor& parameter, const Tensor& value) { updates_.push_back({parameter, value}); }
   /// Everything handed to update(), and the count of steps if it was used.
   [[nodiscard]] std::vector<Update> finish();
@@ -51,6 +73,8 @@ class OptimizerBuilder {
  private:
   OptimizerBuilder(std::string_view name, const Operand& loss, const Schedule& schedule,
                    const std::vector<Tensor>& parameters);
+  void set_groups(const std::vector<ParameterGroup>& groups);
+  void accumulate(int64_t steps);
   void clip(double value, double global_norm);
   [[nodiscard]] const Tensor& step();
 
@@ -58,10 +82,15 @@ class OptimizerBuilder {
   Operand loss_;
   Graph& graph_;
   Schedule schedule_;
-  std::vector<Item> items_;  // before scope_: nodes of the backward pass keep the lines of the forward pass
+  std::vector<Differentiated> items_;  // before scope_: nodes of the backward pass keep the lines of the forward pass
   SourceScope scope_;
   Tensor step_;  // empty until it is needed
   std::vector<Update> updates_;
+  std::vector<Update> accumulation_;  // of gradients, in every step
+  Tensor last_;                       // is this the last step of an accumulation? empty: all of them are
 };
+
+/// 1 - beta^t in f64. expm1 keeps it exact where beta^t is near 1: 1 - 0.999f is off in its fifth digit.
+[[nodiscard]] Tensor bias_correction(double beta, const Tensor& t);
 
 }  // namespace gradloom::inline v0::nn

@@ -11,13 +11,6 @@ namespace gradloom::inline v0::nn {
 
 namespace {
 
-Tensor with_decay(const OptimizerBuilder::Item& item, double weight_decay) {
-  return weight_decay == 0 ? item.gradient : item.gradient + weight_decay * item.parameter;
-}
-
-/// 1 - beta^t in f64. expm1 keeps it exact where beta^t is near 1: 1 - 0.999f is off in its fifth digit.
-Tensor bias_correction(double beta, const Tensor& t) { return -expm1(std::log(beta) * t); }
-
 enum class Lookahead { no, yes };
 
 std::vector<Update> with_velocity(std::string_view name, const Operand& loss, const MomentumOptions& options,
@@ -26,12 +19,12 @@ std::vector<Update> with_velocity(std::string_view name, const Operand& loss, co
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
     const Tensor& p = item.parameter;
-    const Tensor g = with_decay(item, options.weight_decay);
+    const Tensor g = item.decayed(options.weight_decay);
     const Tensor slot = optimizer.slot(p, "velocity");
     const Tensor velocity = options.momentum * slot + g;
     const Tensor direction = lookahead == Lookahead::yes ? g + options.momentum * velocity : velocity;
     optimizer.update(slot, velocity);
-    optimizer.update(p, p - rate.as(p.dtype()) * direction);
+    optimizer.update(p, p - item.scaled(rate) * direction);
   }
   return optimizer.finish();
 }
@@ -45,15 +38,16 @@ std::vector<Update> with_moments(std::string_view name, const Operand& loss, con
   SharedScalar rate(learning_rate);
   SharedScalar corrected_rate(learning_rate / bias_correction(options.beta1, t));
   SharedScalar scale(rsqrt(bias_correction(options.beta2, t)));
-  for (const auto& [p, g] : optimizer.items()) {
+  for (const auto& item : optimizer.items()) {
+    const Tensor &p = item.parameter, &g = item.gradient;
     const Tensor m_slot = optimizer.slot(p, "m"), v_slot = optimizer.slot(p, "v");
     const Tensor m = options.beta1 * m_slot + (1 - options.beta1) * g;
     const Tensor v = options.beta2 * v_slot + (1 - options.beta2) * square(g);
-    const double decay = decay_of(p);
-    const Tensor decayed = decay == 0 ? p : p * (1 - decay * rate.as(p.dtype()));
+    const double decay = item.decay * decay_of(p);
+    const Tensor decayed = decay == 0 ? p : p * (1 - decay * item.scaled(rate));
     optimizer.update(m_slot, m);
     optimizer.update(v_slot, v);
-    optimizer.update(p, decayed - corrected_rate.as(p.dtype()) * m / (sqrt(v) * scale.as(p.dtype()) + options.epsilon));
+    optimizer.update(p, decayed - item.scaled(corrected_rate) * m / (sqrt(v) * scale.as(p.dtype()) + options.epsilon));
   }
   return optimizer.finish();
 }
@@ -65,7 +59,7 @@ std::vector<Update> gradient_descent(const Operand& loss, const GradientDescentO
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
     const Tensor& p = item.parameter;
-    optimizer.update(p, p - rate.as(p.dtype()) * with_decay(item, options.weight_decay));
+    optimizer.update(p, p - item.scaled(rate) * item.decayed(options.weight_decay));
   }
   return optimizer.finish();
 }
@@ -81,11 +75,12 @@ std::vector<Update> nesterov(const Operand& loss, const MomentumOptions& options
 std::vector<Update> rmsprop(const Operand& loss, const RmspropOptions& options) {
   OptimizerBuilder optimizer("rmsprop", loss, options);
   SharedScalar rate(optimizer.learning_rate());
-  for (const auto& [p, g] : optimizer.items()) {
+  for (const auto& item : optimizer.items()) {
+    const Tensor &p = item.parameter, &g = item.gradient;
     const Tensor slot = optimizer.slot(p, "v");
     const Tensor v = options.decay * slot + (1 - options.decay) * square(g);
     optimizer.update(slot, v);
-    optimizer.update(p, p - rate.as(p.dtype()) * g / (sqrt(v) + options.epsilon));
+    optimizer.update(p, p - item.scaled(rate) * g / (sqrt(v) + options.epsilon));
   }
   return optimizer.finish();
 }
@@ -93,11 +88,12 @@ std::vector<Update> rmsprop(const Operand& loss, const RmspropOptions& options) 
 std::vector<Update> adagrad(const Operand& loss, const AdagradOptions& options) {
   OptimizerBuilder optimizer("adagrad", loss, options);
   SharedScalar rate(optimizer.learning_rate());
-  for (const auto& [p, g] : optimizer.items()) {
+  for (const auto& item : optimizer.items()) {
+    const Tensor &p = item.parameter, &g = item.gradient;
     const Tensor slot = optimizer.slot(p, "sum", options.initial_accumulator);
     const Tensor squares = slot + square(g);
     optimizer.update(slot, squares);
-    optimizer.update(p, p - rate.as(p.dtype()) * g / (sqrt(squares) + options.epsilon));
+    optimizer.update(p, p - item.scaled(rate) * g / (sqrt(squares) + options.epsilon));
   }
   return optimizer.finish();
 }
