@@ -33,6 +33,7 @@
 #include <gradloom/nn/fit.hpp>
 #include <gradloom/nn/group_norm.hpp>
 #include <gradloom/nn/initializers.hpp>
+#include <gradloom/nn/layer.hpp>
 #include <gradloom/nn/layer_norm.hpp>
 #include <gradloom/nn/lbfgs.hpp>
 #include <gradloom/nn/losses.hpp>
@@ -43,6 +44,7 @@
 #include <gradloom/nn/progress_line.hpp>
 #include <gradloom/nn/schedules.hpp>
 #include <gradloom/nn/spectral_norm.hpp>
+#include <gradloom/nn/summary.hpp>
 #include <gradloom/nn/transformer.hpp>
 #include <gradloom/nn/weight_average.hpp>
 #include <gradloom/ops/activations.hpp>
@@ -55,9 +57,11 @@
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/cosine_similarity.hpp>
+#include <gradloom/ops/cumulative.hpp>
 #include <gradloom/ops/depth_to_space.hpp>
 #include <gradloom/ops/dim_size.hpp>
 #include <gradloom/ops/dropout.hpp>
+#include <gradloom/ops/einsum.hpp>
 #include <gradloom/ops/erf.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
@@ -75,6 +79,7 @@
 #include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/random.hpp>
+#include <gradloom/ops/rearrange.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/resample.hpp>
@@ -84,6 +89,7 @@
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/softmax.hpp>
+#include <gradloom/ops/sort.hpp>
 #include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/ops/tanh_log1p.hpp>
 #include <gradloom/ops/trigonometric.hpp>

@@ -115,6 +115,8 @@ void OptimizerBuilder::set_groups(const std::vector<ParameterGroup>& groups) {
       found->decay = group.weight_decay;
     }
   }
+  // Frozen: no slots, and nobody asks for the gradient, so that no Program computes it.
+  std::erase_if(items_, [](const Differentiated& item) { return item.rate == 0; });
 }
 
 void OptimizerBuilder::accumulate(int64_t steps) {

@@ -34,7 +34,7 @@ namespace gradloom::inline v0::nn {
 /// Parameters that an optimiser treats otherwise than the rest. Those it does not have are left out.
 struct ParameterGroup {
   std::vector<Tensor> parameters{};
-  double learning_rate = 1;  ///< a factor
+  double learning_rate = 1;  ///< a factor; 0: they are frozen
   double weight_decay = 1;   ///< a factor; 0: they do not decay
 };
 

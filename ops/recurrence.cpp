@@ -17,7 +17,7 @@ using RecurrenceLoop = void (*)(const RecurrenceParams& params, const void* a, c
                                 int64_t end);
 
 struct RecurrenceKernels {
-  RecurrenceLoop f32, f64;
+  RecurrenceLoop f32, f64, i64;
 };
 
 }  // namespace gradloom::inline v0
@@ -40,8 +40,13 @@ void recur(const RecurrenceParams& params, const void* a, const void* b, void* y
     const int64_t left = item % tiles * reduce_tile;
     const int64_t width = form.width - left < reduce_tile ? form.width - left : reduce_tile;
     const int64_t base = offset_of(form.kept, item / tiles) + left;
-    T state[reduce_tile];
-    for (int64_t j = 0; j < width; ++j) state[j] = static_cast<T>(params.start);
+    T state[reduce_tile], start;
+    if constexpr (std::is_integral_v<T>) {
+      start = static_cast<T>(static_cast<int64_t>(params.start));
+    } else {
+      start = static_cast<T>(params.start);
+    }
+    for (int64_t j = 0; j < width; ++j) state[j] = start;
     for (int64_t i = 0; i < form.terms; ++i) {
       const int64_t run = base + offset_of(form.reduced, params.reverse ? form.terms - 1 - i : i);
       for (int64_t k = 0; k < form.length; ++k) {
@@ -58,7 +63,8 @@ void recur(const RecurrenceParams& params, const void* a, const void* b, void* y
 }  // namespace
 
 extern const RecurrenceKernels recurrence_kernels;
-const RecurrenceKernels recurrence_kernels{recur<float>, recur<double>};
+// Integers wrap around, as unsigned ones do.
+const RecurrenceKernels recurrence_kernels{recur<float>, recur<double>, recur<uint64_t>};
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
 
@@ -90,7 +96,9 @@ extern const RecurrenceKernels recurrence_kernels;
 namespace {
 
 std::vector<TensorType> shape(const ShapeContext& context) {
-  if (!is_float(context.dtype(0))) context.fail(fmt::format("it takes f32, f64, not {}", to_string(context.dtype(0))));
+  if (!is_float(context.dtype(0)) && context.dtype(0) != DType::i64) {
+    context.fail(fmt::format("it takes i64, f32, f64, not {}", to_string(context.dtype(0))));
+  }
   if (context.dtype(1) != context.dtype(0)) context.fail("the dtypes differ");
   if (context.shape(1).rank() != context.shape(0).rank()) context.fail("the ranks differ");
   (void)reduced_axes(context);
@@ -131,7 +139,8 @@ KernelPlan plan(const KernelRequest& request) {
   auto made = std::make_shared<RecurrencePlan>(request.input_sizes(0), axes_of(request.attributes()));
   made->params = {&made->form.params, request.attributes().get<bool>("reverse"),
                   request.attributes().get<double>("start")};
-  made->loop = request.input(0).dtype == DType::f32 ? kernels.f32 : kernels.f64;
+  const DType dtype = request.input(0).dtype;
+  made->loop = dtype == DType::f32 ? kernels.f32 : dtype == DType::f64 ? kernels.f64 : kernels.i64;
   const int64_t count = made->form.element_count();
   if (count == 0) return {};
   made->bytes = count * static_cast<int64_t>(size_of(request.input(0).dtype));
@@ -155,7 +164,7 @@ std::vector<Sample> samples() {
 const OpDef exclusive_recurrence_def{
     .name = "exclusive_recurrence",
     .inputs = {"a", "b"},
-    .rule = "exclusive_recurrence needs two tensors of floats, of one shape, and axes of them, each once",
+    .rule = "exclusive_recurrence needs two tensors of floats or of i64, of one shape, and axes of them, each once",
     .shape = shape,
     .vjp = vjp,
     .plan = plan,

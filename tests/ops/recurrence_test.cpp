@@ -64,7 +64,7 @@ BOOST_AUTO_TEST_CASE(errors) {
   const auto input = [&](int line) { return "  input, recurrence_test.cpp:" + std::to_string(line) + "\n  "; };
   const auto at = [](int line) { return "recurrence_test.cpp:" + std::to_string(line) + ": exclusive_recurrence: "; };
   const std::string rule =
-      "exclusive_recurrence needs two tensors of floats, of one shape, and axes of them, each once";
+      "exclusive_recurrence needs two tensors of floats or of i64, of one shape, and axes of them, each once";
 
   int line = __LINE__ + 1;
   std::string text = message_of([&] { (void)exclusive_recurrence(a, wide); });
@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(errors) {
                          "b \"a\"  f32[2, 3]" + input(made) + rule);
   line = __LINE__ + 1;
   text = message_of([&] { (void)exclusive_recurrence(i, i); });
-  BOOST_TEST(text == at(line) + "it takes f32, f64, not i32\n  a \"i\"  i32[2, 3]" + input(made + 1) +
+  BOOST_TEST(text == at(line) + "it takes i64, f32, f64, not i32\n  a \"i\"  i32[2, 3]" + input(made + 1) +
                          "b \"i\"  i32[2, 3]" + input(made + 1) + rule);
 }
 
