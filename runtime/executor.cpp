@@ -125,9 +125,11 @@ void ExecutorData::execute(const Plan& plan, Workspace& workspace, const RunInfo
 }
 
 void ExecutorData::more_work() {
-  announced_.fetch_add(1, std::memory_order_release);
+  // Sequentially consistent, here and in leaves(): either this thread sees that a helper left, or the helper sees the
+  // announcement and stays.
+  announced_.fetch_add(1);
   const int most = most_helpers();
-  if (helpers_.load(std::memory_order_relaxed) >= most) return;
+  if (helpers_.load() >= most) return;
   int wanted = 0;
   {
     const std::lock_guard guard(mutex_);
@@ -173,8 +175,17 @@ ExecutorData::OpenRun ExecutorData::find_run() {
 }
 
 void ExecutorData::retire(int worker) {
-  helpers_.fetch_sub(1, std::memory_order_relaxed);
+  helpers_.fetch_sub(1);
   workers_ &= ~(uint64_t{1} << worker);
+}
+
+bool ExecutorData::leaves(int worker, uint64_t seen) {
+  const std::lock_guard guard(mutex_);
+  retire(worker);
+  if (announced_.load() == seen) return true;
+  helpers_.fetch_add(1, std::memory_order_relaxed);
+  workers_ |= uint64_t{1} << worker;
+  return false;
 }
 
 void ExecutorData::help() {
@@ -198,11 +209,7 @@ void ExecutorData::help() {
     while (announced_.load(std::memory_order_acquire) == seen && Clock::now() < until) {
       for (int i = 0; i < 16; ++i) __builtin_ia32_pause();
     }
-    if (announced_.load(std::memory_order_acquire) != seen) continue;
-    const std::lock_guard guard(mutex_);
-    if (announced_.load(std::memory_order_acquire) != seen) continue;
-    retire(worker);
-    break;
+    if (announced_.load(std::memory_order_acquire) == seen && leaves(worker, seen)) break;
   }
   release(this);
 }

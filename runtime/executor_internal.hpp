@@ -55,6 +55,8 @@ class ExecutorData {
   void hold_one_back();
   int take_worker();
   void retire(int worker);  // under mutex_
+  /// The helper retires, unless more was announced since it saw `seen` announcements.
+  [[nodiscard]] bool leaves(int worker, uint64_t seen);
   [[nodiscard]] OpenRun find_run();
 
   const int threads_;

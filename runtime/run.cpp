@@ -209,18 +209,22 @@ void Run::participate() {
 }
 
 void Run::help(int worker, uint32_t run) {
-  helpers_.fetch_add(1, std::memory_order_relaxed);
-  for (int polls = 0; polls < polls_before_leaving && gate_.is_open(run); ++polls) {
-    if (!has_ready()) {
-      __builtin_ia32_pause();
-      continue;
+  do {
+    helpers_.fetch_add(1, std::memory_order_relaxed);
+    for (int polls = 0; polls < polls_before_leaving && gate_.is_open(run); ++polls) {
+      if (!has_ready()) {
+        __builtin_ia32_pause();
+        continue;
+      }
+      if (!gate_.enter(run)) break;
+      work(worker);
+      gate_.leave();
+      polls = 0;
     }
-    if (!gate_.enter(run)) break;
-    work(worker);
-    gate_.leave();
-    polls = 0;
-  }
-  helpers_.fetch_sub(1, std::memory_order_relaxed);
+    // Until here complete() calls nobody else. All of it is sequentially consistent: either complete() sees that this
+    // helper is gone, or the helper sees what complete() pushed.
+    helpers_.fetch_sub(1);
+  } while (gate_.is_open(run) && ready_count_.load() > 0);
 }
 
 void Run::finish() {
@@ -236,7 +240,7 @@ void Run::push(int task) {
   const std::lock_guard guard(lock_);
   ready_.push_back(task);
   std::push_heap(ready_.begin(), ready_.end(), later);
-  ready_count_.store(static_cast<int>(ready_.size()), std::memory_order_relaxed);
+  ready_count_.store(static_cast<int>(ready_.size()));  // see help()
 }
 
 bool Run::take(int& task, int64_t& chunk) {
@@ -296,7 +300,7 @@ void Run::complete(int task, NextTasks& mine) {
     push(next);
   }
   left_.fetch_sub(1, std::memory_order_acq_rel);
-  if (has_ready() && helpers_.load(std::memory_order_relaxed) + 1 < executor_->threads()) executor_->more_work();
+  if (has_ready() && helpers_.load() + 1 < executor_->threads()) executor_->more_work();
 }
 
 }  // namespace gradloom::inline v0

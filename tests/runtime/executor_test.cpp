@@ -247,6 +247,25 @@ BOOST_AUTO_TEST_CASE(tasks_too_small_to_hand_over_are_run_all_the_same) {
   }
 }
 
+// After the first step, of a millisecond, there is work for two: at about the time at which the helper, which has seen
+// nothing to do, leaves. Either it stays or another one comes.
+BOOST_AUTO_TEST_CASE(work_that_comes_up_while_a_helper_leaves_is_shared) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 2);
+  Graph g;
+  const Tensor x = g.input("x", {1024});
+  const Program program = compile({.outputs = {test::meet(test::meet(x, 1, {.sleep_ms = 1}), 2)}});
+  const Executor executor{{.threads = 2, .linger_us = 1000, .hold_back_ms = 0}};
+  const Batch inputs = {{"x", Array({1024})}};
+  State state;
+  int alone = 0;
+  for (int i = 0; i < 200 && alone == 0; ++i) {
+    (void)test::threads_that_met();
+    (void)program.run(executor, state, inputs);
+    if (test::threads_that_met() != 2) ++alone;
+  }
+  BOOST_TEST(alone == 0);
+}
+
 // A thread that sleeps in its chunk looks like one that the system stopped.
 BOOST_AUTO_TEST_CASE(runs_do_without_a_thread_that_was_stopped) {
   if (std::thread::hardware_concurrency() < 2) return;
