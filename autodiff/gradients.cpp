@@ -57,6 +57,9 @@ class Dependence {
   std::vector<bool> nodes_;
 };
 
+std::vector<Tensor> differentiate_body(std::span<const Tensor> ys, std::span<const Tensor> cotangents,
+                                       std::span<const Tensor> xs);
+
 class Sweep {
  public:
   Sweep(const Operand& y, std::span<const Tensor> xs) : y_(y.tensor()), xs_(xs), location_(y.location()) {
@@ -70,21 +73,30 @@ class Sweep {
     for (size_t i = 0; i < xs.size(); ++i) check_x(i);
   }
 
-  std::vector<Tensor> run(const Tensor& cotangent, CutPaths cut_paths) {
-    const Dependence on_xs(*graph_, y_.node_id(), xs_);
-    cotangents_.resize(static_cast<size_t>(y_.node_id()) + 1);
-    accumulate({y_.node_id(), y_.output()}, seed(cotangent));
-    for (int id = y_.node_id(); id >= 0; --id) {
+  /// One cotangent for each y. An x that no y depends on gets an empty Tensor.
+  std::vector<Tensor> pull_back(std::span<const Tensor> ys, std::span<const Tensor> cotangents) {
+    for (const Tensor& y : ys) last_ = std::max(last_, y.node_id());
+    const Dependence on_xs(*graph_, last_, xs_);
+    cotangents_.resize(static_cast<size_t>(last_) + 1);
+    for (size_t i = 0; i < ys.size(); ++i) accumulate({ys[i].node_id(), ys[i].output()}, cotangents[i]);
+    for (int id = last_; id >= 0; --id) {
       const bool reached = !cotangents_[static_cast<size_t>(id)].empty();
       if (reached && on_xs.node(id)) differentiate(graph_->node(id), on_xs);
     }
     std::vector<Tensor> results;
-    for (const Tensor& x : xs_) {
-      results.push_back(cotangent_of(x));
-      if (results.back().valid()) continue;
+    for (const Tensor& x : xs_) results.push_back(cotangent_of(x));
+    return results;
+  }
+
+  std::vector<Tensor> run(const Tensor& cotangent, CutPaths cut_paths) {
+    const Tensor start = seed(cotangent);
+    std::vector<Tensor> results = pull_back({&y_, 1}, {&start, 1});
+    for (size_t i = 0; i < xs_.size(); ++i) {
+      const Tensor& x = xs_[i];
+      if (results[i].valid()) continue;
       if (cut_paths == CutPaths::refuse) refuse_cut_path(x);
       const SourceScope scope(*graph_, x.node(), "grad");
-      results.back() = full(*graph_, x.shape(), 0, x.dtype());
+      results[i] = full(*graph_, x.shape(), 0, x.dtype());
     }
     return results;
   }
@@ -140,7 +152,7 @@ class Sweep {
     std::vector<Tensor> cotangents = cotangents_[static_cast<size_t>(node.id)];
     cotangents.resize(node.outputs.size());
     const SourceScope scope(*graph_, node, "grad");
-    const Gradients returned = op.vjp(Vjp(*graph_, node, std::move(cotangents)));
+    const Gradients returned = op.vjp(Vjp(*graph_, node, std::move(cotangents), differentiate_body));
     if (returned.size() != node.inputs.size()) {
       fault(node, fmt::format("returned {} gradients for {} inputs", returned.size(), node.inputs.size()));
     }
@@ -207,7 +219,7 @@ class Sweep {
   }
 
   Tensor cotangent_of(const Tensor& x) const {
-    if (x.node_id() > y_.node_id()) return {};
+    if (x.node_id() > last_) return {};
     const std::vector<Tensor>& outputs = cotangents_[static_cast<size_t>(x.node_id())];
     return outputs.empty() ? Tensor() : outputs[output_index(x)];
   }
@@ -228,9 +240,17 @@ class Sweep {
   std::span<const Tensor> xs_;
   SourceLocation location_;
   Graph* graph_ = nullptr;
+  int last_ = -1;                                // node
   std::vector<std::vector<Tensor>> cotangents_;  // by node and output; an empty Tensor is a symbolic zero
   std::vector<int> cuts_;                        // nodes without a gradient where the walk ended, from y back
 };
+
+// What rules of ops with bodies are lent.
+std::vector<Tensor> differentiate_body(std::span<const Tensor> ys, std::span<const Tensor> cotangents,
+                                       std::span<const Tensor> xs) {
+  if (ys.empty()) return std::vector<Tensor>(xs.size());
+  return Sweep(ys[0], xs).pull_back(ys, cotangents);
+}
 
 }  // namespace
 

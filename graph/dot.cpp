@@ -3,6 +3,7 @@
 #include <gradloom/graph/dot.hpp>
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/graph/node.hpp>
+#include <gradloom/graph/subgraph.hpp>
 
 #include <fmt/format.h>
 
@@ -34,9 +35,16 @@ struct Frame {
 
 class Drawing {
  public:
-  Drawing(const Graph& graph, std::span<const Tensor> outputs) : graph_(graph), outputs_(outputs) {}
+  /// `prefix`: of the names of the nodes.
+  Drawing(const Graph& graph, std::span<const Tensor> outputs, std::string prefix)
+      : graph_(graph), outputs_(outputs), prefix_(std::move(prefix)) {}
 
   std::string draw(const std::vector<bool>& shown) {
+    return "digraph {\n  node [shape=box, style=filled, fillcolor=white]\n" + draw(shown, "  ") + "}\n";
+  }
+
+ private:
+  std::string draw(const std::vector<bool>& shown, const std::string& indent) {
     Frame outermost;
     for (size_t id = 0; id < shown.size(); ++id) {
       if (!shown[id]) continue;
@@ -49,19 +57,37 @@ class Drawing {
       }
       frame->nodes.push_back(node.id);
     }
-    text_ = "digraph {\n  node [shape=box, style=filled, fillcolor=white]\n";
-    draw_frame(outermost, "", "  ");
+    draw_frame(outermost, "", indent);
     for (size_t id = 0; id < shown.size(); ++id) {
       if (!shown[id]) continue;
       for (const Value& value : graph_.node(static_cast<int>(id)).inputs) {
         const TensorType& type = graph_.node(value.node).outputs[static_cast<size_t>(value.output)];
-        text_ += fmt::format("  n{} -> n{} [label={}]\n", value.node, id, quoted(to_string(type)));
+        text_ += fmt::format("{}{}{} -> {}{} [label={}]\n", indent, prefix_, value.node, prefix_, id,
+                             quoted(to_string(type)));
       }
     }
-    return text_ + "}\n";
+    for (size_t id = 0; id < shown.size(); ++id) {
+      if (shown[id]) draw_bodies(graph_.node(static_cast<int>(id)), indent);
+    }
+    return text_;
   }
 
- private:
+  /// Each body that a node runs, as a frame that hangs on the node.
+  void draw_bodies(const Node& node, const std::string& indent) {
+    int number = 0;
+    for (const std::shared_ptr<const Subgraph>& body : bodies_of(node)) {
+      const std::string prefix = fmt::format("{}{}_{}_", prefix_, node.id, number++);
+      const std::vector<bool> all(static_cast<size_t>(body->graph.node_count()), true);
+      text_ += fmt::format("{}subgraph {} {{\n{}  label={}\n", indent, quoted("cluster " + prefix), indent,
+                           quoted(fmt::format("body of {}", node.label())));
+      text_ += Drawing(body->graph, body->outputs, prefix).draw(all, indent + "  ");
+      text_ += fmt::format("{}}}\n", indent);
+      for (const Tensor& output : body->outputs) {
+        text_ += fmt::format("{}{}{} -> {}{} [style=dashed]\n", indent, prefix, output.node_id(), prefix_, node.id);
+      }
+    }
+  }
+
   void draw_frame(const Frame& frame, const std::string& path, const std::string& indent) {
     for (const int id : frame.nodes) {
       const Node& node = graph_.node(id);
@@ -73,12 +99,12 @@ class Drawing {
       if (is_input(node)) look += ", shape=ellipse";
       if (is_parameter(node)) look += ", fillcolor=lightgrey";
       if (wanted) look += ", peripheries=2";
-      text_ += fmt::format("{}n{} [label={}{}]\n", indent, id, quoted(label), look);
+      text_ += fmt::format("{}{}{} [label={}{}]\n", indent, prefix_, id, quoted(label), look);
     }
     for (const auto& [name, inner] : frame.frames) {
       const std::string inner_path = path.empty() ? name : path + "/" + name;
-      text_ += fmt::format("{}subgraph {} {{\n{}  label={}\n", indent, quoted("cluster " + inner_path), indent,
-                           quoted(name));
+      text_ += fmt::format("{}subgraph {} {{\n{}  label={}\n", indent,
+                           quoted("cluster " + (prefix_ == "n" ? "" : prefix_) + inner_path), indent, quoted(name));
       draw_frame(inner, inner_path, indent + "  ");
       text_ += indent + "}\n";
     }
@@ -86,17 +112,18 @@ class Drawing {
 
   const Graph& graph_;
   std::span<const Tensor> outputs_;
+  std::string prefix_;
   std::string text_;
 };
 
 }  // namespace
 
 std::string to_dot(const Graph& graph) {
-  return Drawing(graph, {}).draw(std::vector<bool>(static_cast<size_t>(graph.node_count()), true));
+  return Drawing(graph, {}, "n").draw(std::vector<bool>(static_cast<size_t>(graph.node_count()), true));
 }
 
 std::string to_dot(const Graph& graph, std::span<const Tensor> outputs) {
-  return Drawing(graph, outputs).draw(needed_nodes(graph, outputs));
+  return Drawing(graph, outputs, "n").draw(needed_nodes(graph, outputs));
 }
 
 }  // namespace gradloom::inline v0

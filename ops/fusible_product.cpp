@@ -70,7 +70,10 @@ bool is_fusible_product(const Graph& graph, const Node& node) {
 
 bool has_one_matrix(const Graph& graph, const Node& node) {
   if (node.op != &matmul_def) return true;
-  const auto rank = [&](size_t i) { return graph.node(node.inputs[i].node).outputs[0].shape.rank(); };
+  const auto rank = [&](size_t i) {
+    const Value& value = node.inputs[i];
+    return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape.rank();
+  };
   return rank(1) == 2 && (rank(0) == 2 || !node.attributes.get<bool>("transpose_a"));
 }
 

@@ -5,18 +5,24 @@
 #include <gradloom/graph/node.hpp>
 #include <gradloom/graph/tensor.hpp>
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace gradloom::inline v0 {
 
+/// Reverse mode, lent to rules of ops that hold a body: the gradients of sum_i <ys[i], cotangents[i]> by xs, all of one
+/// graph. An empty Tensor stands for an x that no y depends on.
+using Differentiate = std::vector<Tensor> (*)(std::span<const Tensor> ys, std::span<const Tensor> cotangents,
+                                              std::span<const Tensor> xs);
+
 /// A node seen by its gradient rule (vector-Jacobian product): its inputs, its outputs, and the incoming gradients.
 class GRADLOOM_API Vjp {
  public:
   /// `cotangents` has one Tensor per output; an empty one is a symbolic zero.
-  Vjp(Graph& graph, const Node& node, std::vector<Tensor> cotangents)
-      : graph_(graph), node_(node), cotangents_(std::move(cotangents)) {}
+  Vjp(Graph& graph, const Node& node, std::vector<Tensor> cotangents, Differentiate lent = nullptr)
+      : graph_(graph), node_(node), cotangents_(std::move(cotangents)), differentiate_(lent) {}
 
   [[nodiscard]] Graph& graph() const { return graph_; }
   [[nodiscard]] const Node& node() const { return node_; }
@@ -30,11 +36,13 @@ class GRADLOOM_API Vjp {
   /// The incoming gradient of output i. Only outputs whose `has_cotangent` is true have one.
   [[nodiscard]] const Tensor& cotangent(int i = 0) const { return cotangents_[static_cast<size_t>(i)]; }
   [[nodiscard]] bool has_cotangent(int i) const { return cotangents_[static_cast<size_t>(i)].valid(); }
+  [[nodiscard]] Differentiate differentiate() const { return differentiate_; }
 
  private:
   Graph& graph_;
   const Node& node_;
   std::vector<Tensor> cotangents_;
+  Differentiate differentiate_;
 };
 
 /// The gradient with respect to one input: a Tensor of the input's shape and dtype, or why there is none.

@@ -67,7 +67,13 @@ using Kernel = void (*)(const KernelCall& call);
 /// One phase of a node: chunks that may run in any order and at once. The next step starts when all have ended.
 struct KernelStep {
   Kernel run = nullptr;
-  int64_t chunks = 1;  ///< depends on the sizes only, never on the number of threads
+  int64_t chunks = 1;            ///< depends on the sizes only, never on the number of threads
+  const void* params = nullptr;  ///< of this step alone, instead of the plan's, which keeps them alive
+  double nanoseconds = 0;        ///< expected, of all its runs; 0: an equal share of the plan's
+  /// Asked when its chunks have ended, by one thread (chunk is 0): true runs this step and the `back` ones before it
+  /// again.
+  bool (*again)(const KernelCall& call) = nullptr;
+  int back = 0;
 };
 
 /// How one node runs.

@@ -8,6 +8,7 @@
 #include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
@@ -65,6 +66,9 @@ class Fusion {
 
  private:
   bool is_pointwise(int id) const { return graph_.node(id).op->pointwise != nullptr; }
+  const TensorType& type_of(const Value& value) const {
+    return graph_.node(value.node).outputs[static_cast<size_t>(value.output)];
+  }
   bool is_broadcast(int id) const { return graph_.node(id).op == &broadcast_def; }
 
   // A product whose parts can be worked on as soon as they are finished.
@@ -74,7 +78,7 @@ class Fusion {
     const Node& node = graph_.node(id);
     if (node.op != &sum_def) return false;
     const auto& axes = node.attributes.get<std::vector<int64_t>>("axes");
-    const int rank = graph_.node(node.inputs[0].node).outputs[0].shape.rank();
+    const int rank = type_of(node.inputs[0]).shape.rank();
     return rank >= 2 && static_cast<int>(axes.size()) == rank - 1 && axes.back() == rank - 2;
   }
 
@@ -92,13 +96,12 @@ class Fusion {
     const auto fits = [&](DType dtype) { return dtype == lane || dtype == DType::boolean; };
     if (!fits(node.outputs[0].dtype)) return false;
     return is_product(id) || std::all_of(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
-             const Node& input = graph_.node(value.node);
-             if (!fits(input.outputs[0].dtype)) return false;
+             const TensorType& input = type_of(value);
+             if (!fits(input.dtype)) return false;
              if (!is_broadcast(value.node)) return true;
-             const Shape& from = graph_.node(input.inputs[0].node).outputs[0].shape;
+             const Shape& from = type_of(graph_.node(value.node).inputs[0]).shape;
              const int64_t count = from.element_count().value();
-             return count == 1 ||
-                    (from.rank() > 0 && from[-1] == input.outputs[0].shape[-1] && count == from[-1].value());
+             return count == 1 || (from.rank() > 0 && from[-1] == input.shape[-1] && count == from[-1].value());
            });
   }
 
@@ -161,7 +164,7 @@ class Fusion {
   // The sum over short rows is taken where its operand is made.
   void join_short_rows(int sum) {
     const int value = graph_.node(sum).inputs[0].node, group = group_[static_cast<size_t>(value)];
-    const TensorType& from = graph_.node(value).outputs[0];
+    const TensorType& from = type_of(graph_.node(sum).inputs[0]);
     const auto space = row_space(graph_.node(sum), from.shape);
     if (!space || !space->sums_short_rows() || !is_float(from.dtype)) return;
     if (!is_pointwise(value) || group_[static_cast<size_t>(sum)] != sum || product_of(group) >= 0) return;
@@ -190,13 +193,13 @@ class Fusion {
   void fuse_rows(int reduction) {
     const Node& node = graph_.node(reduction);
     const int value = node.inputs[0].node;
-    const Node& from = graph_.node(value);
+    const TensorType& from = type_of(node.inputs[0]);
     if (members_[static_cast<size_t>(group_[static_cast<size_t>(reduction)])].size() > 1) return;
-    if (!is_float(from.outputs[0].dtype)) return;
-    const auto space = row_space(node, from.outputs[0].shape);
+    if (!is_float(from.dtype)) return;
+    const auto space = row_space(node, from.shape);
     if (!space || space->length < shortest_row || space->length > longest_row || space->sums_short_rows()) return;
     if (space->rows < 4 && space->length > longest_row / 4) return;  // too few for the threads
-    const DType lane = from.outputs[0].dtype;
+    const DType lane = from.dtype;
     if (!fits_rows(reduction, *space, lane)) return;
     const auto take = [&](int group) {
       const int mine = group_[static_cast<size_t>(reduction)];
@@ -244,7 +247,7 @@ class Fusion {
     for (const int id : members_[static_cast<size_t>(from)]) {
       const Node& node = graph_.node(id);
       if (node.op->fused_reduce < 0) continue;
-      const auto space = row_space(node, graph_.node(node.inputs[0].node).outputs[0].shape);
+      const auto space = row_space(node, type_of(node.inputs[0]).shape);
       if (space && space->along_rows) continue;
       for (const int user : users_[static_cast<size_t>(id)]) {
         if (group_[static_cast<size_t>(user)] == to) return true;
@@ -259,12 +262,12 @@ class Fusion {
     const auto is_number = [&](const Shape& shape) {  // one for each row
       return shape != space.shape && shape.element_count().value() == space.rows;
     };
-    const auto shape_of = [&](const Value& value) -> const Shape& { return graph_.node(value.node).outputs[0].shape; };
+    const auto shape_of = [&](const Value& value) -> const Shape& { return type_of(value).shape; };
     const Shape& own = node.outputs[0].shape;
     if (node.output_count() != 1 || !fits(node.outputs[0].dtype)) return false;
     if (node.op->fused_reduce >= 0) {
       const auto seen = row_space(node, shape_of(node.inputs[0]));
-      return seen && graph_.node(node.inputs[0].node).outputs[0].dtype == lane && seen->shape == space.shape &&
+      return seen && type_of(node.inputs[0]).dtype == lane && seen->shape == space.shape &&
              seen->length == space.length && seen->rows == space.rows;
     }
     if (node.op->properties.alias) return is_number(own) && is_number(shape_of(node.inputs[0]));
@@ -272,7 +275,7 @@ class Fusion {
     const bool along = own == space.shape;
     if (!along && !is_number(own)) return false;
     return std::all_of(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
-      if (!fits(graph_.node(value.node).outputs[0].dtype)) return false;
+      if (!fits(type_of(value).dtype)) return false;
       if (!is_broadcast(value.node)) return true;
       const Shape& from = shape_of(graph_.node(value.node).inputs[0]);
       if (from.element_count().value() == 1) return true;
@@ -441,6 +444,8 @@ class Fusion {
 
 }  // namespace
 
-Module fuse(const Module& module) { return Fusion(module).run(); }
+Module fuse(const Module& module) {
+  return everywhere(module, [](const Module& m) { return Fusion(m).run(); });
+}
 
 }  // namespace gradloom::inline v0

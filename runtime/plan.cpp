@@ -1,5 +1,6 @@
 // From a module to a plan: kernels, storages, the order of writes to the State, memory, tasks.
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/graph/subgraph.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/runtime/memory_plan_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
@@ -41,6 +42,7 @@ class Planner {
  private:
   const Graph& graph() const { return plan_.module.graph; }
   bool runs(int node) const { return !plan_.kernels[static_cast<size_t>(node)].steps.empty(); }
+  bool may_throw(int node) const { return has_property(graph().node(node), &OpProperties::may_throw); }
   int storage(Value value) const { return storage_of_.at(root_of(graph(), value)); }
 
   void plan_kernels() {
@@ -175,12 +177,12 @@ class Planner {
       if (std::find(pairs.begin(), pairs.end(), std::pair(static_cast<int>(i), value.output)) == pairs.end())
         return false;
     }
-    if (node.op->properties.may_throw) return false;
+    if (may_throw(writer)) return false;
     for (const int reader : plan_.storages[static_cast<size_t>(old_storage)].readers) {
       if (reader != writer && order_.reaches(writer, reader)) return false;
     }
     for (int id = 0; id < graph().node_count(); ++id) {
-      if (runs(id) && graph().node(id).op->properties.may_throw && order_.reaches(writer, id)) return false;
+      if (runs(id) && may_throw(id) && order_.reaches(writer, id)) return false;
     }
     return true;
   }
@@ -190,7 +192,7 @@ class Planner {
       if (reader != writer) order_.add(reader, writer);
     }
     for (int id = 0; id < graph().node_count(); ++id) {
-      if (runs(id) && graph().node(id).op->properties.may_throw) order_.add(id, writer);
+      if (runs(id) && may_throw(id)) order_.add(id, writer);
     }
   }
 
@@ -209,9 +211,7 @@ class Planner {
       const Node& node = graph().node(id);
       const KernelPlan& kernel = plan_.kernels[static_cast<size_t>(id)];
       Task task;
-      task.params = kernel.params.get();
       task.node = id;
-      task.nanoseconds = kernel.nanoseconds / static_cast<double>(kernel.steps.size());
       task.commits = std::find(commits_.begin(), commits_.end(), id) != commits_.end();
       task.inputs = static_cast<int>(node.inputs.size());
       task.outputs = node.output_count();
@@ -224,7 +224,12 @@ class Planner {
       }
       for (const KernelStep& step : kernel.steps) {
         task.run = step.run;
+        task.params = step.params != nullptr ? step.params : kernel.params.get();
         task.chunks = step.chunks;
+        task.again = step.again;
+        task.back = step.back;
+        task.nanoseconds =
+            step.nanoseconds > 0 ? step.nanoseconds : kernel.nanoseconds / static_cast<double>(kernel.steps.size());
         const int made = add_task(task);
         if (first_task[static_cast<size_t>(id)] < 0) first_task[static_cast<size_t>(id)] = made;
         if (last_task[static_cast<size_t>(id)] >= 0)

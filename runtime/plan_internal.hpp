@@ -24,6 +24,8 @@ struct Task {
   Kernel run = nullptr;
   const void* params = nullptr;
   int64_t chunks = 1;
+  bool (*again)(const KernelCall& call) = nullptr;  // as KernelStep's
+  int back = 0;
   int inputs_at = 0, outputs_at = 0;  // in Plan::addresses
   int inputs = 0, outputs = 0;
   int64_t shared_offset = -1;  // in the arena

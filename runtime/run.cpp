@@ -74,8 +74,8 @@ class NextTasks {
 
 // ---- one chunk
 
-void Run::call(const Task& task, int64_t chunk, int worker) const {
-  const KernelCall call{
+KernelCall Run::call_of(const Task& task, int64_t chunk, int worker) const {
+  return {
       .inputs = workspace_->pointers.data() + task.inputs_at,
       .outputs = workspace_->pointers.data() + task.outputs_at,
       .params = task.params,
@@ -84,6 +84,10 @@ void Run::call(const Task& task, int64_t chunk, int worker) const {
       .chunk = chunk,
       .chunks = task.chunks,
       .run = &info_};
+}
+
+void Run::call(const Task& task, int64_t chunk, int worker) const {
+  const KernelCall call = call_of(task, chunk, worker);
   if (record_ == nullptr) {
     task.run(call);
   } else {
@@ -158,10 +162,12 @@ void Run::set_up(const Plan& plan, Workspace& workspace, const RunInfo& info, co
 void Run::run_serially(const Plan& plan, Workspace& workspace, const RunInfo& info, const RunWatchers& watchers) {
   set_up(plan, workspace, info, watchers);
   if (record_ != nullptr) record_->enter(0);
-  for (const Task& task : plan.tasks) {
+  for (size_t i = 0; i < plan.tasks.size(); ++i) {
+    const Task& task = plan.tasks[i];
     if (stop_ != nullptr && !may_start(task)) break;
     try {
       for (int64_t chunk = 0; chunk < task.chunks; ++chunk) call(task, chunk, 0);
+      if (task.again != nullptr && task.again(call_of(task, 0, 0))) i -= static_cast<size_t>(task.back) + 1;
     } catch (...) {
       fail(task);
       break;
@@ -279,27 +285,51 @@ void Run::work(int worker) {
       fail(current);
       break;
     }
-    if (counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1) complete(task, mine);
+    if (counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1 && !repeat(task, worker, mine)) {
+      complete(task, mine);
+    }
     chunk = 0;
   }
 }
 
+bool Run::repeat(int task, int worker, NextTasks& mine) {
+  const Task& done = task_at(task);
+  if (done.again == nullptr || !done.again(call_of(done, 0, worker))) return false;
+  const int first = task - done.back;
+  for (int i = first; i <= task; ++i) {  // the steps of one node, a chain
+    counter(i, dependencies_left).store(i == first ? 0 : 1, std::memory_order_relaxed);
+    counter(i, chunks_left).store(task_at(i).chunks, std::memory_order_relaxed);
+    counter(i, next_chunk).store(0, std::memory_order_relaxed);
+  }
+  left_.fetch_add(done.back, std::memory_order_relaxed);
+  make_ready(first, mine);
+  call_for_help();
+  return true;
+}
+
 // A successor that this task made ready goes on at once on this thread, which has the task's results in its caches and
 // need not ask the queue; and so do successors that are not worth a hand-over. The others are for everybody.
+void Run::make_ready(int task, NextTasks& mine) {
+  if (task_at(task).chunks == 1) {
+    if (task_at(task).nanoseconds < worth_handing_over_ns && mine.add_small(task)) return;
+    if (mine.large() == none || task_at(task).priority > task_at(mine.large()).priority)
+      task = mine.exchange_large(task);
+    if (task == none) return;
+  }
+  push(task);
+}
+
 void Run::complete(int task, NextTasks& mine) {
   const Task& done = task_at(task);
   for (int i = 0; i < done.successors; ++i) {
-    int next = plan_->successors[static_cast<size_t>(done.successors_at + i)];
-    if (counter(next, dependencies_left).fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
-    if (task_at(next).chunks == 1) {
-      if (task_at(next).nanoseconds < worth_handing_over_ns && mine.add_small(next)) continue;
-      if (mine.large() == none || task_at(next).priority > task_at(mine.large()).priority)
-        next = mine.exchange_large(next);
-      if (next == none) continue;
-    }
-    push(next);
+    const int next = plan_->successors[static_cast<size_t>(done.successors_at + i)];
+    if (counter(next, dependencies_left).fetch_sub(1, std::memory_order_acq_rel) == 1) make_ready(next, mine);
   }
   left_.fetch_sub(1, std::memory_order_acq_rel);
+  call_for_help();
+}
+
+void Run::call_for_help() {
   if (has_ready() && helpers_.load() + 1 < executor_->threads()) executor_->more_work();
 }
 

@@ -103,12 +103,19 @@ class Run {
   [[nodiscard]] bool cancelled() const { return phase_.load(std::memory_order_acquire) == cancelled_phase; }
   [[nodiscard]] bool over() const { return left_.load(std::memory_order_acquire) == 0 || cancelled(); }
   bool may_start(const Task& task);
+  [[nodiscard]] KernelCall call_of(const Task& task, int64_t chunk, int worker) const;
   void call(const Task& task, int64_t chunk, int worker) const;
   void call_recorded(const Task& task, KernelCall call, int worker) const;
   /// Runs chunks until none is ready.
   void work(int worker);
   bool take(int& task, int64_t& chunk);
   void push(int task);
+  /// Keeps a ready task for this thread, or puts it into the queue.
+  void make_ready(int task, NextTasks& mine);
+  /// Takes a task whose chunks have ended, and those before it that are to run again, back to before they began. False
+  /// if it is done.
+  bool repeat(int task, int worker, NextTasks& mine);
+  void call_for_help();
   /// Counts the successors down and puts those that are ready into the queue, but for what this thread does next.
   void complete(int task, NextTasks& mine);
   void fail(const Task& task);
