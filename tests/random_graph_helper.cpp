@@ -2,6 +2,7 @@
 
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/cond.hpp>
@@ -78,6 +79,14 @@ class Maker {
   // Keeps values moderate: every result of something that grows is squeezed.
   Tensor squeezed(const Tensor& x) { return below(2) == 0 ? tanh(x) : x / (1 + abs(x)); }
 
+  // Rows look at rows, with the sign of one of their numbers as a mask now and then.
+  Tensor attend(const Tensor& a, const Tensor& b) {
+    const auto heads = [](const Tensor& x) { return reshape(x, {x.dim(0), 1, x.dim(1)}); };
+    AttentionOptions options{.causal = below(2) == 0, .scale = 0.5};
+    if (below(3) == 0) options.mask = transpose(slice(a, 1, {0, 1}) > 0);
+    return reshape(attention(heads(a), heads(b), heads(below(2) == 0 ? a : b), options), a.shape());
+  }
+
   bool broadcasts(const Tensor& a, const Tensor& b) const {
     for (int axis = 1; axis <= std::min(a.rank(), b.rank()); ++axis) {
       if (a.dim(-axis) != b.dim(-axis) && a.dim(-axis) != Dim(1) && b.dim(-axis) != Dim(1)) return false;
@@ -115,6 +124,9 @@ class Maker {
         if (a.rank() != 2) return;
         if (a.dim(1) == Dim(columns_)) return add(squeezed(matmul(a, parameters_[0], {.transpose_b = below(2) == 0})));
         return;
+      case 11:
+        if (a.rank() != 2 || b.shape() != a.shape() || rows_ > 40) return;
+        return add(attend(a, b));
       default:
         break;
     }
