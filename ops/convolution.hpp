@@ -28,8 +28,8 @@ struct ConvolutionOptions {
 ///   y[n, i, o] = sum over k, c of x[n, i * stride + k * dilation - low, c] * w[k, c, o]
 /// x [batch, spatial..., in] * w [kernel..., in / groups, out] -> [batch, spatial'..., out], with one to three spatial
 /// axes and size' = floor((size + low + high - (kernel - 1) * dilation - 1) / stride) + 1. groups = in is depthwise.
-/// f32 and f64; other dtypes are promoted. Each element is summed with fused multiply-adds over the kernel's elements,
-/// row-major, and the channels of each, in chunks of up to 512 terms. Throws Error if sizes or options do not fit.
+/// f32 and f64; other dtypes are promoted. Summed by fused multiply-adds over elements of the kernel, row-major, and
+/// channels, 512 terms at most at a time; but see CompileOptions::fast_convolution. Throws Error if sizes do not fit.
 ///   convolution(images, w, {.strides = {2}, .padding = Pad::same})  // [n, 28, 28, 1] * [3, 3, 1, 8] -> [n, 14, 14, 8]
 [[nodiscard]] GRADLOOM_API Tensor convolution(const Operand& x, const Operand& w,
                                               const ConvolutionOptions& options = {});

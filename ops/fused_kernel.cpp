@@ -42,14 +42,8 @@ template <class T>
 struct LoadStream {
   static constexpr int cells = 1;
   const T* from;
-  LoadStream(const FusedCell* cell, int64_t at) : from(operand<T>(cell, at)) {}
-  Batch<T> operator()(Batch<T>, int64_t i) const {
-    // 2 KiB ahead: the hardware's own prefetcher stays too near, and stops at every page. What lies behind the end of
-    // an operand is only asked for, never read.
-    constexpr int64_t ahead = 2048 / static_cast<int64_t>(sizeof(T)), line = 64 / static_cast<int64_t>(sizeof(T));
-    if (i * lanes<T> % line == 0) __builtin_prefetch(from + ahead + i * lanes<T>);
-    return load(from + i * lanes<T>);
-  }
+  LoadStream(const FusedCell* cell, int64_t at) : from(operand<T>(cell, at)) { fetch_ahead(cell, from); }
+  Batch<T> operator()(Batch<T>, int64_t i) const { return load(from + i * lanes<T>); }
 };
 
 template <class T>

