@@ -1,6 +1,10 @@
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/ops/cond.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
+#include <gradloom/ops/scan.hpp>
+#include <gradloom/ops/while_loop.hpp>
+#include <gradloom/runtime/body_plan_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 
 #include <fmt/format.h>
@@ -90,6 +94,9 @@ KernelPlan plan_node(const KernelRequest& request) {
   if (op.properties.alias) return plan_alias(request);
   if (op.pointwise != nullptr) return plan_pointwise(request);
   if (op.plan != nullptr) return op.plan(request);
+  if (&op == &scan_def) return plan_scan(request);
+  if (&op == &cond_def) return plan_cond(request);
+  if (&op == &while_loop_def) return plan_while_loop(request);
   throw Error({.problem = "it cannot run: the op has no kernel",
                .op = std::string(op.name),
                .node = request.node().name,
@@ -106,17 +113,18 @@ void run_plan(const KernelPlan& plan, std::span<const void* const> inputs, std::
     ~Freed() { ::operator delete(bytes, alignment); }
   };
   const Freed scratch{make(plan.scratch_bytes)}, shared{make(plan.shared_bytes)};
-  for (const KernelStep& step : plan.steps) {
-    for (int64_t chunk = 0; chunk < step.chunks; ++chunk) {
-      step.run({.inputs = inputs.data(),
-                .outputs = outputs.data(),
-                .params = plan.params.get(),
-                .scratch = scratch.bytes,
-                .shared = shared.bytes,
-                .chunk = chunk,
-                .chunks = step.chunks,
-                .run = &run});
-    }
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const KernelStep& step = plan.steps[i];
+    KernelCall call{.inputs = inputs.data(),
+                    .outputs = outputs.data(),
+                    .params = step.params != nullptr ? step.params : plan.params.get(),
+                    .scratch = scratch.bytes,
+                    .shared = shared.bytes,
+                    .chunks = step.chunks,
+                    .run = &run};
+    for (; call.chunk < step.chunks; ++call.chunk) step.run(call);
+    call.chunk = 0;
+    if (step.again != nullptr && step.again(call)) i -= static_cast<size_t>(step.back) + 1;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/patterns.hpp>
+#include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 
@@ -26,8 +27,8 @@ class Simplifier final : public Rewriter {
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
     if (const Tensor simpler = apply(node.op->simplify, node, inputs); simpler.valid()) return changed_to({simpler});
     if (const Tensor before = before_broadcast(node, inputs); before.valid()) return changed_to({before});
-    const bool pure =
-        !node.op->properties.random && !node.op->properties.per_run && !is_input(node) && !is_parameter(node);
+    const bool pure = !has_property(node, &OpProperties::random) && !has_property(node, &OpProperties::per_run) &&
+                      !is_input(node) && !is_parameter(node);
     if (!pure) return copy(node, inputs, node.attributes);
     if (foldable(node, inputs)) return changed_to({fold(node, inputs)});
 
@@ -79,7 +80,7 @@ class Simplifier final : public Rewriter {
   }
 
   bool foldable(const Node& node, std::span<const Tensor> inputs) const {
-    if (is_constant(node) || node.output_count() != 1 || node.op->properties.may_throw) return false;
+    if (is_constant(node) || node.output_count() != 1 || has_property(node, &OpProperties::may_throw)) return false;
     // Nothing folds to more bytes than it is made of: a broadcast scalar stays one.
     size_t most_bytes = inputs.empty() ? most_folded_bytes : 0;
     for (const Tensor& input : inputs) {
@@ -114,16 +115,18 @@ class Simplifier final : public Rewriter {
 }  // namespace
 
 Module simplify(const Module& module, const PassOptions& options) {
-  constexpr int most_rounds = 8;
-  Simplifier first(module, options);
-  Module result = first.run();
-  bool changed = first.changed();
-  for (int round = 1; changed && round < most_rounds; ++round) {
-    Simplifier next(result, options);
-    result = next.run();
-    changed = next.changed();
-  }
-  return result;
+  return everywhere(module, [&](const Module& from) {
+    constexpr int most_rounds = 8;
+    Simplifier first(from, options);
+    Module result = first.run();
+    bool changed = first.changed();
+    for (int round = 1; changed && round < most_rounds; ++round) {
+      Simplifier next(result, options);
+      result = next.run();
+      changed = next.changed();
+    }
+    return result;
+  });
 }
 
 }  // namespace gradloom::inline v0

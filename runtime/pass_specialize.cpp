@@ -2,6 +2,7 @@
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 
 #include <fmt/format.h>
@@ -18,6 +19,12 @@ class Specializer final : public Rewriter {
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
+    // Bodies first, since the shapes of the node follow from theirs.
+    if (node.op->properties.runs_bodies) {
+      const Attributes bound =
+          with_transformed_bodies(node, [&](const Module& body) { return specialize(body, bindings_); });
+      return copy(node, inputs, bound.bind(bindings_));
+    }
     return copy(node, inputs, node.attributes.bind(bindings_));
   }
 

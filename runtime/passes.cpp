@@ -4,6 +4,7 @@
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
 
 #include <algorithm>
@@ -70,11 +71,15 @@ class Stabilizer final : public Rewriter {
 
 }  // namespace
 
-Module select_mode(const Module& module, Mode mode) { return ModeSelector(module, mode).run(); }
+Module select_mode(const Module& module, Mode mode) {
+  return everywhere(module, [&](const Module& m) { return ModeSelector(m, mode).run(); });
+}
 
 Module bake_constants(const Module& module, const State& constants) { return ConstantBaker(module, constants).run(); }
 
-Module stabilize(const Module& module) { return Stabilizer(module).run(); }
+Module stabilize(const Module& module) {
+  return everywhere(module, [](const Module& m) { return Stabilizer(m).run(); });
+}
 
 Module snapshot(const CompileOptions& options) {
   const auto complain = [](const std::string& problem, const Node* node) {

@@ -30,6 +30,10 @@ struct PassOptions {
 [[nodiscard]] Module stabilize(const Module& module);
 /// Identities (OpDef::simplify), constants folded, equal nodes merged.
 [[nodiscard]] Module simplify(const Module& module, const PassOptions& options);
+/// Scans without the outputs, carried values and operands that nobody reads.
+[[nodiscard]] Module prune(const Module& module);
+/// Work that does not need the order of a scan's steps is done around it, for all steps at once; and prune().
+[[nodiscard]] Module hoist(const Module& module);
 /// Convolutions that Winograd's algorithm makes faster are marked to run by it.
 [[nodiscard]] Module choose_winograd(const Module& module, const PassOptions& options);
 /// Pointwise nodes that share an iteration space become one region, broadcasts of its operands included.

@@ -3,6 +3,7 @@
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/graph/text.hpp>
+#include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/program.hpp>
 #include <gradloom/runtime/program_internal.hpp>
 #include <gradloom/runtime/trace_internal.hpp>
@@ -205,8 +206,14 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
       add_to_log(name);
     };
     const PassOptions options{.isa = isa_};
+    const bool loops = runs_bodies(module.graph);
+    if (loops) pass("prune", [&] { return prune(module); });
     pass("stabilize", [&] { return stabilize(module); });
     pass("simplify", [&] { return simplify(module, options); });
+    if (loops) {
+      pass("hoist", [&] { return hoist(module); });
+      pass("simplify", [&] { return simplify(module, options); });
+    }
     if (fast_convolution_) pass("winograd", [&] { return choose_winograd(module, options); });
     pass("fuse", [&] { return fuse(module); });
   }

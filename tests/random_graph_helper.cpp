@@ -4,6 +4,8 @@
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/compare.hpp>
+#include <gradloom/ops/cond.hpp>
+#include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
@@ -11,8 +13,10 @@
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/power.hpp>
+#include <gradloom/ops/random.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
+#include <gradloom/ops/scan.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/trigonometric.hpp>
@@ -26,7 +30,8 @@ namespace {
 
 class Maker {
  public:
-  Maker(uint64_t seed, RandomGraph& made) : rng_(seed), made_(made), convolves_(seed % 3 == 1) {}
+  Maker(uint64_t seed, RandomGraph& made, bool loops)
+      : rng_(seed), made_(made), convolves_(seed % 3 == 1 && !loops), loops_(loops) {}
 
   void run() {
     const int64_t sizes[] = {1, 2, 3, 5, 7, 16, 17, 33};
@@ -82,6 +87,7 @@ class Maker {
 
   void add_random() {
     const Tensor a = any(), b = any();
+    if (loops_ && below(4) == 0) return add_loop(a);
     switch (below(16)) {
       case 0:
         return add(tanh(a));
@@ -158,6 +164,39 @@ class Maker {
     }
   }
 
+  // A loop along the rows of a matrix, in either direction, whose steps use a parameter, the carried value and what is
+  // around it; in some of them another loop, or a choice.
+  void add_loop(const Tensor& a) {
+    if (a.rank() != 2 || a.dim(1) != Dim(columns_) || rows_ > 33) return;
+    const Tensor weight = parameters_[0], bias = parameters_[1];
+    const uint64_t kind = below(5), inner_steps = below(3);
+    const Tensor first = full(made_.graph, {1, columns_}, 0.1, a.dtype());
+    const ScanResult loop = scan(
+        [&](std::span<const Tensor> h, std::span<const Tensor> row) {
+          Tensor next = tanh(matmul(h[0], weight) * 0.3 + row[0] + bias);
+          if (kind == 1) next = next * random_uniform(made_.graph, next.shape(), 0.5, 1, a.dtype());
+          if (kind == 2) {
+            next = scan(
+                       [&](std::span<const Tensor> c, auto) {
+                         return ScanStep{{sin(c[0] + matmul(c[0], weight))}, {}};
+                       },
+                       {.carried = {next}, .length = inner_steps})
+                       .carried[0];
+          }
+          if (kind == 3) {
+            next = cond(
+                sum(next) > 0, [&] { return std::vector{next * row[0]}; },
+                [&] { return std::vector{squeezed(exp(next))}; })[0];
+          }
+          const Tensor projected = tanh(matmul(expand_dims(row[0], 0), weight, {.transpose_b = true}));
+          return ScanStep{{squeezed(next + projected)},
+                          {reshape(next, {columns_}), reshape(matmul(next, weight), {columns_})}};
+        },
+        {.carried = {first}, .sequences = {a}, .reverse = below(2) == 0, .truncate = kind == 4 ? 3 : 0});
+    add(loop.carried[0]);
+    add(squeezed(loop.outputs[below(2)]));
+  }
+
   void choose_results() {
     Tensor loss;
     for (const Tensor& tensor : tensors_) {
@@ -189,15 +228,16 @@ class Maker {
   std::mt19937_64 rng_;
   RandomGraph& made_;
   bool convolves_;
+  bool loops_;
   int64_t rows_ = 0, columns_ = 0;
   std::vector<Tensor> tensors_, parameters_;
 };
 
 }  // namespace
 
-RandomGraph random_graph(uint64_t seed) {
+RandomGraph random_graph(uint64_t seed, RandomGraphOptions options) {
   RandomGraph made;
-  Maker(seed, made).run();
+  Maker(seed, made, options.loops).run();
   return made;
 }
 

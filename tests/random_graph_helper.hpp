@@ -18,7 +18,11 @@ struct RandomGraph {
   Batch inputs;
 };
 
+struct RandomGraphOptions {
+  bool loops = false;  ///< scans and conds among the nodes, also within each other
+};
+
 /// The same graph for the same seed. Values stay moderate, so that results can be compared with a tolerance.
-RandomGraph random_graph(uint64_t seed);
+RandomGraph random_graph(uint64_t seed, RandomGraphOptions options = {});
 
 }  // namespace gradloom::test

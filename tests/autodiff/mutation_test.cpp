@@ -1,6 +1,7 @@
 // Would gradcheck notice? Copies of ops with a mistake planted in the gradient rule must fail, the ops themselves pass.
 #include <gradloom/autodiff/gradcheck.hpp>
 #include <gradloom/graph/attributes.hpp>
+#include <gradloom/graph/node.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
@@ -14,6 +15,7 @@
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/scan.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/ops/trigonometric.hpp>
@@ -80,6 +82,30 @@ Tensor data_gradient(const Vjp& v, const Tensor& g, const Tensor& w, int64_t low
 }
 Tensor weight_gradient(const Vjp& v, const Tensor& x, const Tensor& g, int64_t low = 1) {
   return add_node(v, convolution_weight_gradient_def, x, g, convolution_settings(low, 1 - low, "kernel", Axes{2}));
+}
+
+/// Of a loop h = sin(h w + x) over three values of x: operands h, x, w.
+Attributes loop_attributes() {
+  Graph g;
+  const Tensor h = g.input("h", {}, DType::f64), x = g.input("x", {3}, DType::f64), w = g.input("w", {}, DType::f64);
+  const auto body = [&](Arguments carried, Arguments slices) {
+    return ScanStep{{sin(carried[0] * w + slices[0])}, {}};
+  };
+  return scan(body, {.carried = {h}, .sequences = {x}}).carried[0].node().attributes;
+}
+
+/// The gradient of a scan made by a scan like the right one, but for its attributes.
+template <class Change>
+Gradients changed_loop(const Vjp& v, Change change) {
+  Gradients gradients = scan_def.vjp(v);
+  const Node& right = gradients[0].tensor().node();
+  std::vector<Tensor> operands;
+  for (const Value& value : right.inputs) operands.push_back(v.graph().tensor(value.node, value.output));
+  Attributes attributes = right.attributes;
+  change(attributes);
+  const Tensor wrong = v.graph().add(scan_def, operands, attributes, {});
+  for (Gradient& gradient : gradients) gradient = v.graph().tensor(wrong.node_id(), gradient.tensor().output());
+  return gradients;
 }
 
 std::vector<Mutation> mutations() {
@@ -236,6 +262,19 @@ std::vector<Mutation> mutations() {
        },
        {cube},
        {{"permutation", Axes{1, 2, 0}}}},
+      {"scan: back in the order of the steps",
+       scan_def,
+       [](const Vjp& v) { return changed_loop(v, [](Attributes& attributes) { attributes.set("reverse", false); }); },
+       {Array::from(std::vector<double>{0.4}, {}), x, Array::from(std::vector<double>{0.8}, {})},
+       loop_attributes()},
+      {"scan: a constant's gradient as a mean over the steps",
+       scan_def,
+       [](const Vjp& v) -> Gradients {
+         const Gradients right = scan_def.vjp(v);
+         return {right[0], right[1], right[2].tensor() / 3};
+       },
+       {Array::from(std::vector<double>{0.4}, {}), x, Array::from(std::vector<double>{0.8}, {})},
+       loop_attributes()},
   };
 }
 
