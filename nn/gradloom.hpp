@@ -41,6 +41,7 @@
 #include <gradloom/nn/optimizers.hpp>
 #include <gradloom/nn/positions.hpp>
 #include <gradloom/nn/progress_line.hpp>
+#include <gradloom/nn/recurrent.hpp>
 #include <gradloom/nn/schedules.hpp>
 #include <gradloom/nn/spectral_norm.hpp>
 #include <gradloom/nn/transformer.hpp>
@@ -52,6 +53,7 @@
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/classify.hpp>
 #include <gradloom/ops/compare.hpp>
+#include <gradloom/ops/cond.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/cosine_similarity.hpp>
@@ -81,6 +83,7 @@
 #include <gradloom/ops/resize.hpp>
 #include <gradloom/ops/rms_norm.hpp>
 #include <gradloom/ops/rounding.hpp>
+#include <gradloom/ops/scan.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/softmax.hpp>
@@ -89,6 +92,7 @@
 #include <gradloom/ops/trigonometric.hpp>
 #include <gradloom/ops/weight_norm.hpp>
 #include <gradloom/ops/where.hpp>
+#include <gradloom/ops/while_loop.hpp>
 #include <gradloom/runtime/array.hpp>
 #include <gradloom/runtime/batch.hpp>
 #include <gradloom/runtime/callback.hpp>
