@@ -35,12 +35,13 @@ struct NamedCase {
 extern const std::span<const NamedCase> mlp_cases;
 extern const std::span<const NamedCase> pointwise_cases;
 extern const std::span<const NamedCase> convolution_cases;
+extern const std::span<const NamedCase> recurrent_cases;
 extern const std::span<const NamedCase> vision_cases;
 extern const std::span<const NamedCase> attention_cases;
 
 /// All tables of cases, in the order of --list.
-inline std::array<std::span<const NamedCase>, 5> case_tables() {
-  return {mlp_cases, pointwise_cases, convolution_cases, vision_cases, attention_cases};
+inline std::array<std::span<const NamedCase>, 6> case_tables() {
+  return {mlp_cases, pointwise_cases, convolution_cases, recurrent_cases, vision_cases, attention_cases};
 }
 
 /// One line: FNV-1a over the bytes of the arrays and of the State's values.
