@@ -114,8 +114,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
   const auto one = [&] { return std::vector{x * 2}; };
   BOOST_TEST(message_without_lines_of([&] { (void)cond(x, one, one); }) ==
              "cond_test.cpp: cond: the predicate is f32[3]\n"
-             "  predicate  \"x\"  f32[3]  input, cond_test.cpp\n"
-             "  operand    \"x\"  f32[3]  input, cond_test.cpp\n"
+             "  predicate \"x\"  f32[3]  input, cond_test.cpp\n"
+             "  operand 1 \"x\"  f32[3]  input, cond_test.cpp\n"
              "  cond needs a boolean scalar, and two branches that return Tensors of the same shapes and dtypes");
   BOOST_TEST(message_without_lines_of([&] {
                (void)cond(p, one, [&] { return std::vector{y}; });
