@@ -50,7 +50,7 @@ void draw_pairs(const Options& options, const gl::Array& originals, const gl::Ar
       }
     }
   }
-  example::draw(options.out, "autoencoder", 1000, 260,
+  example::draw(options.out, "autoencoder", 1000, 170,
                 example::plot_data("pixels", rows) +
                     "set palette gray\nset cbrange [0:1]\nunset colorbox\nunset tics\nunset border\n"
                     "set yrange [*:*] reverse\nset size ratio -1\nset margins 0, 0, 0, 0\n"

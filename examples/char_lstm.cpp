@@ -110,7 +110,7 @@ class Network {
       for (const float logit : carried[0].to_vector<float>()) {
         weights.push_back(std::exp(static_cast<double>(logit) / options.temperature));
       }
-      double left = random() * 0x1p-32 * std::accumulate(weights.begin(), weights.end(), 0.0);
+      double left = static_cast<double>(random()) * 0x1p-32 * std::accumulate(weights.begin(), weights.end(), 0.0);
       size_t drawn = 0;
       while (drawn + 1 < weights.size() && left >= weights[drawn]) left -= weights[drawn++];
       text += alphabet.characters[drawn];

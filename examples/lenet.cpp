@@ -1,5 +1,5 @@
-// LeNet-5's descendant on Fashion-MNIST: two convolutions, each with a maximum over 2x2 pixels, and two dense layers.
-// Three epochs teach it more than twelve teach the dense network of fashion_mnist.
+// LeNet-5's descendant (LeCun et al. 1998, "Gradient-based learning applied to document recognition") on Fashion-MNIST:
+// two convolutions, each with a maximum over 2x2 pixels, and two dense layers.
 #include <gradloom/gradloom.hpp>
 
 #include <CLI/CLI.hpp>

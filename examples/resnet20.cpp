@@ -84,8 +84,7 @@ void run(const Options& options) {
   const gl::Executor cores{{.threads = options.threads}};
   gl::io::Loader train_batches(train_set, {.batch_size = options.batch, .seed = options.seed});
   gl::io::Loader test_batches(test_set, {.batch_size = 250, .shuffle = false});
-  fmt::print("{} images of {}x{}x{}, {} to test\n", sizes[0], sizes[1], sizes[2], sizes[3],
-             test_set["label"].size());
+  fmt::print("{} images of {}x{}x{}, {} to test\n", sizes[0], sizes[1], sizes[2], sizes[3], test_set["label"].size());
   gl::nn::ProgressLine progress({.examples = "images", .metrics = {"accuracy"}});
   const gl::nn::FitResult result = gl::nn::fit(
       cores, state, train, train_batches,

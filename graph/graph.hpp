@@ -78,8 +78,8 @@ class GRADLOOM_API Graph {
   /// The path of open scopes, "" or "encoder/dense_1".
   [[nodiscard]] const std::string& path() const;
 
-  /// A value that every training run writes to `parameter` after all else, besides the Program's own updates, in place of
-  /// an earlier one: for running statistics and the like. Programs compiled for inference leave them out.
+  /// A value that every training run writes to `parameter` after all else, besides the Program's own updates, in place
+  /// of an earlier one: for running statistics and the like. Programs compiled for inference leave them out.
   void add_side_update(Update update);
   [[nodiscard]] std::span<const Update> side_updates() const;
 

@@ -9,8 +9,8 @@ struct OpDef;
 GRADLOOM_API extern const OpDef maximum_def;
 GRADLOOM_API extern const OpDef minimum_def;
 GRADLOOM_API extern const OpDef clamp_def;
-/// x, but `low` where x < low, and x, but `high` where x > high: what maximum, minimum and clamp are simplified to beside
-/// a number that is neither nan nor 0.
+/// x, but `low` where x < low, and x, but `high` where x > high: what maximum, minimum and clamp are simplified to
+/// beside a number that is neither nan nor 0.
 GRADLOOM_API extern const OpDef at_least_def;
 GRADLOOM_API extern const OpDef at_most_def;
 
