@@ -1,3 +1,4 @@
+#include <gradloom/graph/bodies.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/dot.hpp>

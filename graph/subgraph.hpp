@@ -1,10 +1,8 @@
 #pragma once
 
 #include <gradloom/graph/graph.hpp>
-#include <gradloom/graph/op_def.hpp>
 #include <gradloom/graph/tensor.hpp>
 
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -20,11 +18,5 @@ struct Subgraph {
 /// copies belong to the scopes and the line that are open there. Returns the outputs.
 [[nodiscard]] GRADLOOM_API std::vector<Tensor> instantiate(const Subgraph& body, Graph& graph,
                                                            std::span<const Tensor> inputs);
-
-/// The bodies that a node runs: its Subgraph attributes, if its op runs_bodies.
-[[nodiscard]] GRADLOOM_API std::vector<std::shared_ptr<const Subgraph>> bodies_of(const Node& node);
-
-/// Does the node's op have this property, or that of a node in a body that it runs?
-[[nodiscard]] GRADLOOM_API bool has_property(const Node& node, bool OpProperties::*property);
 
 }  // namespace gradloom::inline v0

@@ -1,5 +1,6 @@
 // simplify: identities that ops state about themselves, constants folded, equal nodes merged. Repeated until nothing
 // changes, for one simplification makes way for the next.
+#include <gradloom/graph/bodies.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/movement.hpp>

@@ -1,6 +1,6 @@
 // From a module to a plan: kernels, storages, the order of writes to the State, memory, tasks.
+#include <gradloom/graph/bodies.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/graph/subgraph.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/runtime/memory_plan_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
@@ -269,7 +269,12 @@ class Planner {
       task.outputs_at = static_cast<int>(plan_.addresses.size());
       plan_.addresses.push_back(address_of(copy.to));
       const int made = add_task(task);
-      for (int other = 0; other < others; ++other) after[static_cast<size_t>(other)].push_back(made);
+      for (int other = 0; other < others; ++other) {
+        // Of a node's steps, the last: those of a loop end many times.
+        const bool goes_on = other + 1 < others && plan_.tasks[static_cast<size_t>(other)].node ==
+                                                       plan_.tasks[static_cast<size_t>(other) + 1].node;
+        if (!goes_on) after[static_cast<size_t>(other)].push_back(made);
+      }
     }
     for (auto& bytes : copy_bytes_) {  // kept alive with the plan
       KernelPlan keeper;

@@ -32,7 +32,7 @@ namespace {
 class Maker {
  public:
   Maker(uint64_t seed, RandomGraph& made, bool loops)
-      : rng_(seed), made_(made), convolves_(seed % 3 == 1 && !loops), loops_(loops) {}
+      : rng_(seed), made_(made), convolves_(seed % 3 == 1 && !loops), attends_(seed % 3 == 0), loops_(loops) {}
 
   void run() {
     const int64_t sizes[] = {1, 2, 3, 5, 7, 16, 17, 33};
@@ -125,8 +125,8 @@ class Maker {
         if (a.dim(1) == Dim(columns_)) return add(squeezed(matmul(a, parameters_[0], {.transpose_b = below(2) == 0})));
         return;
       case 11:
-        if (a.rank() != 2 || b.shape() != a.shape() || rows_ > 40) return;
-        return add(attend(a, b));
+        if (attends_ && a.rank() == 2 && b.shape() == a.shape() && rows_ <= 40) return add(attend(a, b));
+        break;
       default:
         break;
     }
@@ -239,7 +239,7 @@ class Maker {
 
   std::mt19937_64 rng_;
   RandomGraph& made_;
-  bool convolves_;
+  bool convolves_, attends_;
   bool loops_;
   int64_t rows_ = 0, columns_ = 0;
   std::vector<Tensor> tensors_, parameters_;
