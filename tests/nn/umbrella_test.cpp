@@ -24,12 +24,12 @@ std::string compiler_says(const std::string& flags) {
 }
 
 /// For authors of ops and passes: not worth the compile time of every user.
-const std::set<std::string> for_authors = {"graph/attributes.hpp", "graph/builtin_ops.hpp",   "graph/node.hpp",
-                                           "graph/op_def.hpp",     "ops/fused_program.hpp",   "ops/gemm.hpp",
-                                           "ops/gradient.hpp",     "ops/patterns.hpp",        "ops/kernel.hpp",
-                                           "ops/op_table.hpp",     "ops/philox.hpp",          "ops/pointwise.hpp",
-                                           "ops/sample.hpp",       "ops/pointwise_table.hpp", "ops/recurrence.hpp",
-                                           "ops/strided_copy.hpp"};
+const std::set<std::string> for_authors = {"graph/attributes.hpp", "graph/bodies.hpp",    "graph/builtin_ops.hpp",
+                                           "graph/node.hpp",       "graph/op_def.hpp",    "ops/fused_program.hpp",
+                                           "ops/gemm.hpp",         "ops/gradient.hpp",    "ops/patterns.hpp",
+                                           "ops/kernel.hpp",       "ops/op_table.hpp",    "ops/philox.hpp",
+                                           "ops/pointwise.hpp",    "ops/sample.hpp",      "ops/pointwise_table.hpp",
+                                           "ops/recurrence.hpp",   "ops/strided_copy.hpp"};
 
 /// For users of oneTBB, which it includes.
 const std::string apart = "runtime/executor_tbb.hpp";
