@@ -188,8 +188,9 @@ BOOST_AUTO_TEST_CASE(gradients_at_kinks) {
 
 BOOST_AUTO_TEST_CASE(functions_of_repeated_numbers_are_taken_before_they_are_repeated) {
   const ReduceOptions rows{.axes = {1}, .keepdims = true};
-  BOOST_TEST(simplified([&](auto x, auto y) { return x * (max(y, rows) + broadcast(max(x, rows), {2, 3})); }) ==
-             "mul(x, add(max(y), max(x)))");
+  BOOST_TEST(simplified([&](auto x, auto y) {
+               return x * (max(y, rows) + broadcast(max(x, rows), {2, 3}));
+             }) == "mul(x, add(max(y), max(x)))");
 }
 
 BOOST_AUTO_TEST_CASE(powers_of_two_go_with_single_numbers) {
