@@ -70,17 +70,19 @@ void combine(const GemmArgs<T>& g, const T* partials) {
 
 }  // namespace
 
-GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k) noexcept {
+GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a) noexcept {
   GemmGrid grid{1, 1};
   if (m <= 0 || n <= 0 || k <= 0) return grid;
   // Doubling keeps the count a power of two. Cutting columns is better as long as blocks stay wide enough for whole
-  // tiles: then no part of B is read (and packed) twice, and the panels of B serve many rows. Cutting k, which costs a
-  // pass over the partial sums, comes last.
+  // tiles: then no part of B is read (and packed) twice, and the panels of B serve many rows; A is mostly read in
+  // place. Transposed it is packed, as B is: square blocks pack least. Cutting k, which costs a pass over the partial
+  // sums, comes last.
+  const int64_t preference = transpose_a ? 1 : 4;
   const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
   const double work = dm * dn * dk + static_cast<double>(kElementWork) * (dm * dk + dk * dn + dm * dn);
   for (int64_t parts = 2; parts <= kMostBlocks && work >= static_cast<double>(parts * kBlockWork); parts *= 2) {
     const bool rows_fit = m >= 2 * kLeastRows * grid.rows, cols_fit = n >= 2 * kLeastCols * grid.cols;
-    if (cols_fit && (!rows_fit || 4 * n * grid.rows >= m * grid.cols)) {
+    if (cols_fit && (!rows_fit || preference * n * grid.rows >= m * grid.cols)) {
       grid.cols *= 2;
     } else if (rows_fit) {
       grid.rows *= 2;

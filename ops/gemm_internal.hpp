@@ -22,6 +22,14 @@ inline constexpr int64_t kColBlock = 2048;
 /// its parts to begin at a multiple of two vectors.
 inline constexpr int64_t kRowUnit = 32;
 
+/// In how many of the 64 sets of an L1 cache lines fall that are `stride` bytes apart; 1 if that is a page or more,
+/// stride > 0.
+inline int64_t sets_of_lines(int64_t stride) {
+  constexpr int64_t line = 64, page = 4096;
+  const int64_t step = stride & -stride;
+  return stride >= page ? 1 : page / (step > line ? step : line);
+}
+
 /// About how many cycles a product takes in the orientation given.
 template <class T>
 inline double estimated_cycles(const GemmArgs<T>& g) {
@@ -52,14 +60,15 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   const bool must_pack_a = g.a_row != 1 && g.a_col != 1;
   // Packed panels are padded, so that only the tile has to be cut, once and not for each k.
   const bool must_pack_b = g.b_col != 1 || (kMaskIsSlow && g.n % lanes != 0);
-  // In place, the lines that a tile reads of A (if contiguous along the rows) or of B lie a whole row apart: no
-  // prefetcher follows, and once there are more than half an L1 cache of them, or they share a few of its sets, none
-  // survives until the next tile.
-  constexpr int64_t page = 4096, many = 192;
+  // In place, the lines that a tile reads of A (if contiguous along the rows) or of B lie a whole row apart. Once there
+  // are more than half an L1 cache of them, or they share a few of its sets (and no prefetcher follows from page to
+  // page), none survives until the next tile.
+  constexpr int64_t many = 192;
+  const auto share_sets = [&](int64_t row) { return sets_of_lines(row * bytes) <= 2; };
   const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> &&
-                                       (big || (g.a_col != 1 && (largest_chunk >= many || g.a_col * bytes >= page))));
+                                       (big || (g.a_col != 1 && (largest_chunk >= many || share_sets(g.a_col)))));
   const bool packs_b =
-      must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || g.b_row * bytes >= page));
+      must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || share_sets(g.b_row)));
 
   T* const packed_a = workspace;
   const int64_t largest_rows = row_blocks.count == 1 ? g.m : row_blocks.size_of(0) * kRowUnit;
@@ -81,7 +90,9 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
       for (int64_t ic = 0; ic < row_blocks.count; ++ic) {
         const int64_t i0 = row_blocks.begin_of(ic) * kRowUnit, i1 = i0 + row_blocks.size_of(ic) * kRowUnit;
         const Parts tiles((g.m < i1 ? g.m : i1) - i0, kTileRows);
-        if (packs_a) {
+        if (packs_a && g.a_row == 1) {
+          pack_a_columns(g.a + i0 + k0 * g.a_col, g.a_col, tiles, k, packed_a);
+        } else if (packs_a) {
           for (int64_t ir = 0; ir < tiles.count; ++ir) {
             const int64_t row = tiles.begin_of(ir);
             pack_a(g.a + (i0 + row) * g.a_row + k0 * g.a_col, g.a_row, g.a_col, tiles.size_of(ir), k,

@@ -1,7 +1,8 @@
 // Packing for the matrix product: copies of parts of A and B in the order in which the microkernel reads them.
 #pragma once
 
-#include <gradloom/ops/gemm_lanes_internal.hpp>
+#include <gradloom/ops/gemm_microkernel_internal.hpp>
+#include <gradloom/ops/gemm_parts_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
@@ -43,16 +44,39 @@ inline void pack_a(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64
       for_each_column(a + i * a_row, a_row, count, k,
                       [&](int64_t p, Batch<T> x) { x.store_unaligned(out + p * rows + i); });
     }
-  } else if (a_row == 1) {
-    const int64_t full = rows / lanes * lanes;
-    const LaneMask<T> mask(rows - full == 0 ? lanes : rows - full);
-    for (int64_t p = 0; p < k; ++p, a += a_col, out += rows) {
-      for (int64_t i = 0; i < full; i += lanes) Batch<T>::load_unaligned(a + i).store_unaligned(out + i);
-      if (full < rows) load_lanes(a + full, mask).store_unaligned(out + full);
-    }
   } else {
     for (int64_t p = 0; p < k; ++p) {
       for (int64_t i = 0; i < rows; ++i) out[p * rows + i] = a[i * a_row + p * a_col];
+    }
+  }
+}
+
+/// The same for all `tiles` of a block whose columns are contiguous: the tile that begins at row r goes to out + r * k.
+/// A few columns at a time, because a tile's part of a column is less than a cache line: whole tiles one after the
+/// other fetch each line as often as tiles share it, since of columns a page apart none survives until the next tile.
+template <class T>
+inline void pack_a_columns(const T* a, int64_t a_col, const Parts& tiles, int64_t k, T* out) noexcept {
+  constexpr int64_t lanes = kLanes<T>, page = 4096;
+  const int64_t together = a_col * static_cast<int64_t>(sizeof(T)) >= page ? 8 : 16;
+  for (int64_t begin = 0; begin < k; begin += together) {
+    const int64_t end = k - begin < together ? k : begin + together;
+    for (int64_t tile = 0; tile < tiles.count; ++tile) {
+      const int64_t row = tiles.begin_of(tile), rows = tiles.size_of(tile);
+      const int64_t full = kTileRows < lanes ? 0 : (rows - 1) / lanes * lanes;
+      const LaneMask<T> mask(rows - full);
+      const T* from = a + row + begin * a_col;
+      T* to = out + row * k + begin * rows;
+      const auto copy_full = [&] {
+        for (int64_t i = 0; i < full; i += lanes) Batch<T>::load_unaligned(from + i).store_unaligned(to + i);
+      };
+      // A whole vector reaches into the next column, which comes later; behind the last one is another tile.
+      for (int64_t p = begin; p < (end < k ? end : k - 1); ++p, from += a_col, to += rows) {
+        copy_full();
+        load_lanes(from + full, mask).store_unaligned(to + full);
+      }
+      if (end < k) continue;
+      copy_full();
+      store_lanes(to + full, load_lanes(from + full, mask), mask);
     }
   }
 }
