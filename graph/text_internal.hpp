@@ -1,5 +1,7 @@
-// Single elements of literals, which printer and parser must agree on.
+// Single elements of literals, which printer and parser must agree on; and the text form for people only.
 #pragma once
+
+#include <gradloom/graph/graph.hpp>
 
 #include <fmt/format.h>
 
@@ -7,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -43,5 +46,8 @@ std::string print_element(T value) {
   }
   return text;
 }
+
+/// to_text(), but of a literal only the first elements: weights that are baked in would be most of the text.
+[[nodiscard]] std::string to_short_text(const Graph& graph, std::span<const Tensor> outputs);
 
 }  // namespace gradloom::inline v0

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace gradloom::inline v0 {
 
@@ -27,21 +28,24 @@ std::string place(const SourceLocation& location) {
   return fmt::format("{}:{}", plain ? std::string(file) : quoted(file), location.line);
 }
 
-std::string print(const Literal& literal) {
+std::string print(const Literal& literal, size_t most_elements) {
   std::string text = fmt::format("literal {}[{}] {{", to_string(literal.dtype), fmt::join(literal.sizes, ", "));
   with_type(literal.dtype, [&](auto zero) {
-    for (size_t at = 0; at + sizeof(zero) <= literal.bytes.size(); at += sizeof(zero)) {
-      std::memcpy(&zero, literal.bytes.data() + at, sizeof(zero));
-      if (at > 0) text += ", ";
+    const size_t count = literal.bytes.size() / sizeof(zero);
+    for (size_t i = 0; i < std::min(count, most_elements); ++i) {
+      std::memcpy(&zero, literal.bytes.data() + i * sizeof(zero), sizeof(zero));
+      if (i > 0) text += ", ";
       text += print_element(zero);
     }
+    if (count > most_elements) text += fmt::format(", and {} more", count - most_elements);
   });
   return text + "}";
 }
 
 class Printer {
  public:
-  explicit Printer(std::string indent) : indent_(std::move(indent)) {}
+  explicit Printer(std::string indent, size_t most_elements = std::numeric_limits<size_t>::max())
+      : indent_(std::move(indent)), most_elements_(most_elements) {}
 
   /// With numbers[id] as the number of a node; nodes that have none (-1) are left out.
   std::string print(const Graph& graph, const std::vector<int>& numbers, std::span<const Tensor> outputs,
@@ -94,6 +98,7 @@ class Printer {
   std::string attribute(const AttributeValue& value) const {
     struct Visitor {
       const std::string& indent;
+      size_t most_elements;
       std::string operator()(bool flag) const { return flag ? "true" : "false"; }
       std::string operator()(int64_t number) const { return fmt::format("{}", number); }
       std::string operator()(double number) const {
@@ -107,15 +112,20 @@ class Printer {
       }
       std::string operator()(const Dim& dim) const { return fmt::format("dim({})", dim.to_string()); }
       std::string operator()(const Shape& shape) const { return shape.to_string(); }
-      std::string operator()(const std::shared_ptr<const Literal>& literal) const { return gradloom::print(*literal); }
-      std::string operator()(const std::shared_ptr<const Subgraph>& body) const { return print_body(*body, indent); }
+      std::string operator()(const std::shared_ptr<const Literal>& literal) const {
+        return gradloom::print(*literal, most_elements);
+      }
+      std::string operator()(const std::shared_ptr<const Subgraph>& body) const {
+        return print_body(*body, indent, most_elements);
+      }
     };
-    return std::visit(Visitor{indent_ + "  "}, value);
+    return std::visit(Visitor{indent_ + "  ", most_elements_}, value);
   }
 
-  static std::string print_body(const Subgraph& body, const std::string& indent);
+  static std::string print_body(const Subgraph& body, const std::string& indent, size_t most_elements);
 
   std::string indent_;
+  size_t most_elements_;
   std::string text_;
   const std::vector<int>* numbers_ = nullptr;
 };
@@ -126,8 +136,16 @@ std::vector<int> all_numbers(const Graph& graph) {
   return numbers;
 }
 
-std::string Printer::print_body(const Subgraph& body, const std::string& indent) {
-  return Printer(indent).print(body.graph, all_numbers(body.graph), body.outputs, true);
+std::vector<int> numbers_of_needed(const Graph& graph, std::span<const Tensor> outputs) {
+  const std::vector<bool> needed = needed_nodes(graph, outputs);
+  std::vector<int> numbers;
+  int next = 0;
+  for (const bool is_needed : needed) numbers.push_back(is_needed ? next++ : -1);
+  return numbers;
+}
+
+std::string Printer::print_body(const Subgraph& body, const std::string& indent, size_t most_elements) {
+  return Printer(indent, most_elements).print(body.graph, all_numbers(body.graph), body.outputs, true);
 }
 
 }  // namespace
@@ -135,11 +153,11 @@ std::string Printer::print_body(const Subgraph& body, const std::string& indent)
 std::string to_text(const Graph& graph) { return Printer("").print(graph, all_numbers(graph), {}, true) + "\n"; }
 
 std::string to_text(const Graph& graph, std::span<const Tensor> outputs) {
-  const std::vector<bool> needed = needed_nodes(graph, outputs);
-  std::vector<int> numbers;
-  int next = 0;
-  for (const bool is_needed : needed) numbers.push_back(is_needed ? next++ : -1);
-  return Printer("").print(graph, numbers, outputs, false) + "\n";
+  return Printer("").print(graph, numbers_of_needed(graph, outputs), outputs, false) + "\n";
+}
+
+std::string to_short_text(const Graph& graph, std::span<const Tensor> outputs) {
+  return Printer("", 16).print(graph, numbers_of_needed(graph, outputs), outputs, false) + "\n";
 }
 
 std::string to_text(const Subgraph& body) {

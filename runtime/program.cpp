@@ -2,7 +2,7 @@
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
-#include <gradloom/graph/text.hpp>
+#include <gradloom/graph/text_internal.hpp>
 #include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/program.hpp>
 #include <gradloom/runtime/program_internal.hpp>
@@ -52,6 +52,13 @@ class UpdatingClaim {
   StateData* state_;
 };
 
+/// What a Module computes, updates last.
+std::string text_of(const Module& module) {
+  std::vector<Tensor> results = module.outputs;
+  for (const Update& update : module.updates) results.push_back(update.value);
+  return to_short_text(module.graph, results);
+}
+
 bool overlap(const Array& a, const void* begin, size_t bytes) {
   const auto* const first = static_cast<const std::byte*>(a.raw());
   const auto* const other = static_cast<const std::byte*>(begin);
@@ -89,9 +96,7 @@ ProgramData::ProgramData(const CompileOptions& options)
   module_ = snapshot(options);
   const Graph& user_graph = options.outputs.empty() ? options.updates[0].value.graph() : options.outputs[0].graph();
   for (const Tensor& input : user_graph.inputs()) known_inputs_.insert(input.node().name);
-  const auto log = [&](const char* pass) {
-    log_ += fmt::format("---- {}\n{}", pass, to_text(module_.graph, module_.outputs));
-  };
+  const auto log = [&](const char* pass) { log_ += fmt::format("---- {}\n{}", pass, text_of(module_)); };
   log("declared");
   module_ = select_mode(module_, options.mode);
   log("mode");
@@ -195,9 +200,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
   auto made = std::make_shared<Specialization>();
   std::string log = log_;
   Module module = specialize(module_, bindings);
-  const auto add_to_log = [&](const char* pass) {
-    log += fmt::format("---- {}\n{}", pass, to_text(module.graph, module.outputs));
-  };
+  const auto add_to_log = [&](const char* pass) { log += fmt::format("---- {}\n{}", pass, text_of(module)); };
   add_to_log("specialize");
   if (optimize_ == Optimize::all) {
     const auto pass = [&](const char* name, auto apply) {
