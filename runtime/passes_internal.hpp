@@ -36,6 +36,9 @@ struct PassOptions {
 [[nodiscard]] Module hoist(const Module& module);
 /// Convolutions that Winograd's algorithm makes faster are marked to run by it.
 [[nodiscard]] Module choose_winograd(const Module& module, const PassOptions& options);
+/// Where a region would read several values that another one computes from fewer, the nodes that compute them are
+/// copied, for fuse() to put where they are read.
+[[nodiscard]] Module recompute(const Module& module);
 /// Pointwise nodes that share an iteration space become one region, broadcasts of its operands included.
 [[nodiscard]] Module fuse(const Module& module);
 

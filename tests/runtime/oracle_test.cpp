@@ -73,7 +73,7 @@ void check_graphs(test::RandomGraphOptions options, uint64_t graphs, const std::
 BOOST_AUTO_TEST_SUITE(runtime_oracle)
 
 BOOST_AUTO_TEST_CASE(optimised_programs_agree_with_the_graph_as_written) {
-  check_graphs({}, test::random_cases(1000, 10000), {"stabilize", "simplify", "fuse"});
+  check_graphs({}, test::random_cases(1000, 10000), {"stabilize", "simplify", "recompute", "fuse"});
 }
 
 BOOST_AUTO_TEST_CASE(optimised_loops_agree_with_loops_as_written) {

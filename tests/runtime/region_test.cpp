@@ -256,6 +256,32 @@ BOOST_AUTO_TEST_CASE(a_training_step_is_products) {
   BOOST_TEST(static_cast<double>(written) == expected_written, boost::test_tools::tolerance(0.05));
 }
 
+// The gradient of gelu reads three values that the forward pass made of one: the product that it keeps is all.
+BOOST_AUTO_TEST_CASE(a_products_gradient_computes_again_what_would_be_read) {
+  Graph g;
+  const Tensor x = g.input("x", {40, 24}), w1 = g.input("w1", {24, 48}), b1 = g.input("b1", {48});
+  const Tensor w2 = g.input("w2", {48, 24});
+  const Tensor y = matmul(gelu(matmul(x, w1) + b1), w2);
+  const std::vector<Tensor> outputs = gradients(sum(square(y)), {w1, b1, w2});
+  check_fusion(outputs);
+  check_fusion({y, outputs[0]});
+  Batch inputs;
+  for (const Tensor& input : g.inputs()) inputs.set(input.name(), random_array(input, 1));
+  const auto arrays_written = [&](std::vector<std::string> without) {
+    const Program program = compile({.outputs = outputs, .without_passes = std::move(without)});
+    State state;
+    Trace trace;
+    (void)program.run(state, inputs, {.trace = &trace});
+    int64_t by_forward = 0;  // of the regions that compute erf, the first
+    for (const KernelStats& kernel : program.stats().traced) {
+      if (by_forward == 0 && kernel.kernel.find("erf") != std::string::npos) by_forward = kernel.bytes_written;
+    }
+    return static_cast<double>(by_forward) / (4 * 40 * 48);
+  };
+  BOOST_TEST(arrays_written({}) == 2);  // the product, and what the next one takes
+  BOOST_TEST(arrays_written({"recompute"}) == 4);
+}
+
 // As in a batch norm: the channels of images, at sizes around those of a leaf of the sums and of a block.
 BOOST_AUTO_TEST_CASE(sums_over_short_rows) {
   for (const DType dtype : {DType::f32, DType::f64}) {
