@@ -89,6 +89,7 @@ GRADLOOM_POINTWISE(neg, Neg, signed_numbers)
 #include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pointwise.hpp>
 #include <gradloom/ops/power.hpp>
+#include <gradloom/ops/ranges_internal.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
@@ -112,7 +113,7 @@ Tensor simplify_add(Graph&, const Node&, std::span<const Tensor> inputs) {
   if (is_zero(b)) return a;
   if (made_by(b, neg_def)) return a - input_of(b);
   if (made_by(a, neg_def)) return b - input_of(a);
-  return {};
+  return sum_of_ranges(a, b);
 }
 
 Tensor simplify_sub(Graph&, const Node&, std::span<const Tensor> inputs) {

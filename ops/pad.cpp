@@ -4,6 +4,7 @@
 #include <gradloom/ops/fits_internal.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/ranges_internal.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
@@ -11,7 +12,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 namespace gradloom::inline v0 {
 
@@ -140,6 +144,32 @@ KernelPlan plan(const KernelRequest& request) {
   return plan;
 }
 
+/// A tensor that is zero outside of a range along one axis.
+struct PaddedRange {
+  Tensor inside;
+  int64_t axis = 0, begin = 0, end = 0;
+};
+
+std::optional<PaddedRange> padded_range(const Tensor& x) {
+  if (!made_by(x, pad_def)) return std::nullopt;
+  const Attributes& attributes = x.node().attributes;
+  const Shape& starts = attributes.get<Shape>("starts");
+  const Steps& steps = attributes.get<Steps>("steps");
+  if (attributes.get<double>("value") != 0 || std::any_of(steps.begin(), steps.end(), [](int64_t s) { return s != 1; }))
+    return std::nullopt;
+  PaddedRange range{input_of(x)};
+  int padded = 0;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const Dim &size = range.inside.dim(axis), &start = starts[axis];
+    if (size == x.dim(axis)) continue;
+    if (!size.known() || !start.known() || ++padded > 1) return std::nullopt;
+    range.axis = axis;
+    range.begin = start.value();
+    range.end = start.value() + size.value();
+  }
+  return padded == 1 ? std::optional(range) : std::nullopt;
+}
+
 std::vector<Sample> samples() {
   return {{.inputs = {{{3}}},
            .attributes = {{"starts", Shape{2}}, {"steps", Steps{1}}, {"shape", Shape{6}}, {"value", 0.0}}},
@@ -193,6 +223,27 @@ Tensor pad(const Operand& x, const PadOptions& options) {
       pad_def, {&tensor, 1},
       {{"starts", Shape(low)}, {"steps", steps}, {"shape", Shape(std::move(to))}, {"value", options.value}},
       x.location());
+}
+
+Tensor sum_of_ranges(const Tensor& a, const Tensor& b) {
+  std::optional<PaddedRange> first = padded_range(a), last = padded_range(b);
+  if (!first || !last || first->axis != last->axis) return {};
+  if (first->begin > last->begin) std::swap(first, last);
+  if (first->end != last->begin) return {};
+  const int64_t axis = first->axis;
+  std::vector<Tensor> parts;
+  for (const PaddedRange* range : {&*first, &*last}) {
+    const Node& made = range->inside.node();
+    if (made_by(range->inside, concat_def) && made.attributes.get<int64_t>("axis") == axis) {
+      for (int i = 0; i < static_cast<int>(made.inputs.size()); ++i) parts.push_back(input_of(range->inside, i));
+    } else {
+      parts.push_back(range->inside);
+    }
+  }
+  std::vector<Dim> low(static_cast<size_t>(a.rank())), high(static_cast<size_t>(a.rank()));
+  low[static_cast<size_t>(axis)] = first->begin;
+  high[static_cast<size_t>(axis)] = a.dim(static_cast<int>(axis)) - last->end;
+  return pad(concat(parts, static_cast<int>(axis)), {.low = Shape(low), .high = Shape(high)});
 }
 
 }  // namespace gradloom::inline v0

@@ -134,6 +134,22 @@ BOOST_AUTO_TEST_CASE(movement) {
   BOOST_TEST(simplified([](auto x, auto) { return slice(x, {{0, 2}}); }) == "x");
 }
 
+// What the gradients of the parts of one tensor add up to.
+BOOST_AUTO_TEST_CASE(sums_of_ranges_that_follow_each_other) {
+  const auto at = [](const Tensor& x, int64_t before, int64_t after) {
+    return pad(x, {.low = {0, before}, .high = {0, after}});
+  };
+  BOOST_TEST(simplified([&](Tensor x, Tensor y) { return at(x, 0, 3) + at(y, 3, 0); }) == "concat(x, y)");
+  BOOST_TEST(simplified([&](Tensor x, Tensor y) { return at(x, 4, 0) + at(y, 1, 3); }) == "pad(concat(y, x))");
+  BOOST_TEST(simplified([&](Tensor x, Tensor y) { return at(x, 6, 0) + (at(y, 3, 3) + at(x, 0, 6)); }) ==
+             "concat(x, y, x)");
+  BOOST_TEST(simplified([&](Tensor x, Tensor y) { return at(x, 0, 4) + at(y, 4, 0); }) == "add(pad(x), pad(y))");
+  BOOST_TEST(simplified([&](Tensor x, Tensor y) { return at(x, 2, 0) + at(y, 0, 2); }) == "add(pad(x), pad(y))");
+  BOOST_TEST(simplified([&](Tensor x, Tensor y) {
+               return at(x, 0, 3) + pad(y, {.low = {0, 3}, .value = 1});
+             }) == "add(pad(x), pad(y))");
+}
+
 BOOST_AUTO_TEST_CASE(reductions_of_single_elements) {
   for (const bool keepdims : {false, true}) {
     const ReduceOptions options{.axes = {0, 2}, .keepdims = keepdims};
