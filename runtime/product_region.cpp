@@ -88,20 +88,42 @@ class Epilogue {
     prefetch_next(row, col, rows, cols);
   }
 
-  // Parts follow each other at equal distances. What the next one will read comes from far away, line by line; the
-  // product that is computed first leaves it the time.
+  struct Position {
+    int64_t row = 0, col = 0;
+    Position operator+(const Position& other) const { return {row + other.row, col + other.col}; }
+    Position operator-(const Position& other) const { return {row - other.row, col - other.col}; }
+    bool operator==(const Position&) const = default;
+  };
+
+  /// Where the next part will be: parts come in series at equal distances, and so do the series.
+  Position next_part(const Position& here) {
+    if (count_ > 1 && here != last_ + step_) {  // a new series
+      series_length_ = count_;
+      series_step_ = here - first_;
+      first_ = here;
+      count_ = 0;
+    } else if (count_ == 1 && series_length_ == 0) {
+      step_ = here - last_;
+    }
+    last_ = here;
+    return ++count_ == series_length_ ? first_ + series_step_ : here + step_;
+  }
+
+  // What the next part will read comes from far away, line by line; the product that is computed first leaves it the
+  // time.
   void prefetch_next(int64_t row, int64_t col, int64_t rows, int64_t cols) {
-    const int64_t next_row = 2 * row - last_row_, next_col = 2 * col - last_col_;
-    last_row_ = row;
-    last_col_ = col;
-    if (next_row < 0 || next_row + rows > region_.rows || next_col < 0 || next_col + cols > region_.columns) return;
+    const Position here{row, col}, next = next_part(here);
+    rows_ = std::max(rows_, rows);
+    cols_ = std::max(cols_, cols);
+    if (next == here || next.row < 0 || next.col < 0) return;
+    const int64_t count = std::min(rows_, region_.rows - next.row), width = std::min(cols_, region_.columns - next.col);
     constexpr int64_t line = 64;
     for (const int place : region_.program.input_streams) {
       const int64_t size = static_cast<int64_t>(region_.program.place(place).element_size);
-      const Memory from = memory(place, {nullptr, 0, next_row, next_col, 0}, 0);
-      for (int64_t i = 0; i < rows; ++i) {
+      const Memory from = memory(place, {nullptr, 0, next.row, next.col, 0}, 0);
+      for (int64_t i = 0; i < count; ++i) {
         const std::byte* const begin = from.begin + i * from.stride * size;
-        for (int64_t at = 0; at < cols * size; at += line) __builtin_prefetch(begin + at);
+        for (int64_t at = 0; at < width * size; at += line) __builtin_prefetch(begin + at);
       }
     }
   }
@@ -202,8 +224,12 @@ class Epilogue {
   std::byte* const scratch_;
   FusedFrame frame_;
   const int64_t rows_per_block_, width_;
-  int64_t last_row_ = 0, last_col_ = 0;
-  int64_t filled_ = -1;  // the column that the operands' blocks begin with
+  Position first_, last_;        // of the series of parts, and of all
+  Position step_, series_step_;  // from one part to the next, from one series to the next
+  int64_t count_ = 0;            // parts of the series so far
+  int64_t series_length_ = 0;    // 0: not known yet
+  int64_t rows_ = 0, cols_ = 0;  // of the largest part
+  int64_t filled_ = -1;          // the column that the operands' blocks begin with
 };
 
 template <class T>
