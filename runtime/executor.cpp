@@ -9,6 +9,7 @@
 #include <bit>
 #include <chrono>
 #include <ctime>
+#include <set>
 #include <thread>
 
 namespace gradloom::inline v0 {
@@ -49,13 +50,36 @@ int checked_threads(int threads, tbb::task_arena* lent) {
   return std::clamp(threads, 1, most_threads);
 }
 
+/// Executors that are gone but for helpers still to come. These are known to TBB's queue alone, where no leak checker
+/// looks for pointers; at the end of a process one may never come.
+class Closing {
+ public:
+  static void add(ExecutorData* data) {
+    const std::lock_guard guard(instance().mutex_);
+    instance().closing_.insert(data);
+  }
+  static void remove(ExecutorData* data) {
+    const std::lock_guard guard(instance().mutex_);
+    instance().closing_.erase(data);
+  }
+
+ private:
+  static Closing& instance() {
+    static auto* const closing = new Closing;  // never destroyed: helpers may leave after the statics
+    return *closing;
+  }
+
+  std::mutex mutex_;
+  std::set<ExecutorData*> closing_;
+};
+
 }  // namespace
 
 void retain(ExecutorData* data) {
-  if (data != nullptr) data->references.fetch_add(1, std::memory_order_relaxed);
+  if (data != nullptr) data->handles.fetch_add(1, std::memory_order_relaxed);
 }
 void release(ExecutorData* data) {
-  if (data != nullptr && data->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete data;
+  if (data != nullptr && data->handles.fetch_sub(1, std::memory_order_acq_rel) == 1) data->close();
 }
 
 Executor::Executor(ExecutorOptions options) : Executor(new ExecutorData(options, nullptr)) {}
@@ -77,6 +101,21 @@ ExecutorData::ExecutorData(const ExecutorOptions& options, tbb::task_arena* lent
       linger_us_(std::max(options.linger_us, 0)),
       hold_back_ns_(threads_ > cores() ? 0 : int64_t{1'000'000} * std::max(options.hold_back_ms, 0)),
       arena_(lent != nullptr ? *lent : own_arena_.emplace(threads_, 1)) {}
+
+void ExecutorData::close() {
+  {
+    const std::lock_guard guard(mutex_);
+    for (const std::unique_ptr<Workspace>& workspace : idle_workspaces_) workspace->clear();
+  }
+  Closing::add(this);
+  drop_reference();
+}
+
+void ExecutorData::drop_reference() {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  Closing::remove(this);
+  delete this;
+}
 
 std::unique_ptr<Workspace> ExecutorData::take_workspace() {
   {
@@ -137,7 +176,7 @@ void ExecutorData::more_work() {
     helpers_.fetch_add(wanted, std::memory_order_relaxed);
   }
   for (int i = 0; i < wanted; ++i) {
-    retain(this);  // a helper that starts late may outlive the Executor
+    references_.fetch_add(1, std::memory_order_relaxed);  // a helper that starts late may outlive the Executor
     ExecutorData* const self = this;
     // The captured pointer goes through TBB's queue, whose hand-over the thread sanitizer cannot see; help() itself
     // begins with an acquiring load of what this thread released.
@@ -211,7 +250,7 @@ void ExecutorData::help() {
     }
     if (announced_.load(std::memory_order_acquire) == seen && leaves(worker, seen)) break;
   }
-  release(this);
+  drop_reference();
 }
 
 }  // namespace gradloom::inline v0

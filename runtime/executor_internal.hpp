@@ -42,7 +42,10 @@ class ExecutorData {
   /// How many helpers a run may have now.
   [[nodiscard]] int most_helpers();
 
-  std::atomic<int> references{1};
+  /// The last Executor is gone: frees the memory of runs, and this object once the helpers still to come have left.
+  void close();
+
+  std::atomic<int> handles{1};
   std::atomic<int> threads_that_ran{0};
 
  private:
@@ -52,6 +55,7 @@ class ExecutorData {
   };
 
   void help();
+  void drop_reference();
   void hold_one_back();
   int take_worker();
   void retire(int worker);  // under mutex_
@@ -64,6 +68,7 @@ class ExecutorData {
   const int64_t hold_back_ns_;
   std::optional<tbb::task_arena> own_arena_;
   tbb::task_arena& arena_;
+  std::atomic<int> references_{1};  // one of all Executors, and one of each helper, which may start late
   std::mutex mutex_;
   std::vector<OpenRun> runs_;           // in flight, under mutex_
   uint64_t workers_ = 1;                // numbers in use, as bits; 0 is any caller; under mutex_

@@ -43,4 +43,19 @@ void* Buffer::reserve(size_t size) {
   return data_;
 }
 
+void Buffer::clear() {
+  std::free(data_);
+  data_ = nullptr;
+  size_ = 0;
+}
+
+void Workspace::clear() {
+  arena.clear();
+  for (Buffer& buffer : scratch) buffer.clear();
+  bound = nullptr;
+  keeps.reset();
+  arrays.clear();
+  staged.clear();
+}
+
 }  // namespace gradloom::inline v0

@@ -25,6 +25,7 @@ class Buffer {
   ~Buffer();
   /// At least `size` bytes; the old contents are lost when it grows.
   void* reserve(size_t size);
+  void clear();
   [[nodiscard]] void* data() const { return data_; }
   [[nodiscard]] size_t size() const { return size_; }
 
@@ -47,6 +48,9 @@ struct Workspace {
   uint64_t bound_version = 0;
   std::vector<const Array*> arrays;  // the inputs of the run
   std::vector<Array> staged;         // dense copies of strided inputs
+
+  /// Frees what is large and lets go of the Program. What a helper that comes too late looks at stays.
+  void clear();
 };
 
 }  // namespace gradloom::inline v0

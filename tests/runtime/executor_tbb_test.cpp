@@ -5,15 +5,19 @@
 #include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/executor_tbb.hpp>
 #include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
+#include <malloc.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_scheduler_observer.h>
 
 #include <atomic>
+#include <optional>
+#include <thread>
 
 using namespace gradloom;
 
@@ -119,5 +123,41 @@ BOOST_AUTO_TEST_CASE(runs_share_the_arena_with_the_callers_own_tasks) {
     BOOST_TEST(census.most() <= threads);
   }
 }
+
+#ifndef GRADLOOM_SANITIZED  // whose memory is not malloc's
+BOOST_AUTO_TEST_CASE(the_memory_of_runs_goes_with_the_executor_though_a_helper_comes_late) {
+  const auto in_use = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return static_cast<int64_t>(info.uordblks + info.hblkhd);
+  };
+  constexpr int64_t n = 1024, bytes = 4 * n * n;
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 2);
+  tbb::task_arena arena(2, 1);
+  std::atomic<bool> busy{false}, end{false};
+  arena.enqueue([&] {  // takes the only place for a helper
+    busy = true;
+    while (!end) std::this_thread::yield();
+    busy = false;
+  });
+  while (!busy) std::this_thread::yield();
+  Graph g;
+  const Tensor x = g.input("x", {n, n});
+  const Array ones({n, n});
+  {
+    const int64_t before = in_use();
+    std::optional<Executor> executor = executor_in(arena);
+    {
+      const Program program = compile({.outputs = {sum(matmul(matmul(x, x), x))}});
+      State state;
+      (void)program.run(*executor, state, {{"x", ones}});
+    }
+    BOOST_TEST(in_use() > before + bytes / 2);
+    executor.reset();
+    BOOST_TEST(in_use() < before + bytes / 16);
+  }
+  end = true;
+  while (busy) std::this_thread::yield();
+}
+#endif
 
 BOOST_AUTO_TEST_SUITE_END()
