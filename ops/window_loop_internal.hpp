@@ -125,7 +125,7 @@ inline void copy_windows(const WindowShape& s, const T* data, int64_t begin, int
   const LaneMask<T> rest(length == full ? kLanes<T> : length - full);
   PositionWalk walk(s, begin);
   for (int64_t i = 0; i < count; ++i, walk.next()) {
-    const T* const here = data + walk.data();
+    const int64_t here = walk.data();  // offsets, not pointers: those of padding lie outside of the data
     const int64_t x = walk.at[last] * axis.step + s.taps[0].at[last];
     for (int64_t tap = 0; tap < s.tap_count; tap += row_taps, out += length) {
       bool inside = true;
@@ -133,15 +133,16 @@ inline void copy_windows(const WindowShape& s, const T* data, int64_t begin, int
         const int64_t index = walk.at[a] * s.axes[a].step + s.taps[tap].at[a];
         inside = inside && index >= 0 && index < s.axes[a].size;
       }
-      const T* from = here + tap_offset(s, s.taps[tap]);
+      int64_t from = here + tap_offset(s, s.taps[tap]);
       if (inside && spacing == 1 && x >= 0 && x + row_taps <= axis.size) {
-        for (int64_t c = 0; c < full; c += kLanes<T>) Batch<T>::load_unaligned(from + c).store_unaligned(out + c);
-        if (full < length) load_lanes(from + full, rest).store_unaligned(out + full);
+        const T* const row = data + from;
+        for (int64_t c = 0; c < full; c += kLanes<T>) Batch<T>::load_unaligned(row + c).store_unaligned(out + c);
+        if (full < length) load_lanes(row + full, rest).store_unaligned(out + full);
         continue;
       }
       for (int64_t k = 0; k < row_taps; ++k, from += spacing * axis.data_stride) {
         const bool seen = inside && x + k * spacing >= 0 && x + k * spacing < axis.size;
-        for (int64_t c = 0; c < channels; ++c) out[k * channels + c] = seen ? from[c] : T{0};
+        for (int64_t c = 0; c < channels; ++c) out[k * channels + c] = seen ? data[from + c] : T{0};
       }
     }
   }
@@ -203,12 +204,12 @@ struct WindowWorkspace {
     PositionWalk walk(s, begin);
     for (int64_t i = 0; i < count; ++i, walk.next()) {
       results[i] = walk.result();
-      const T* const here = data + walk.data();
+      const int64_t here = walk.data();
       if (s.tap_count > 0 && walk.sees(range[0]) && walk.sees(range[1])) {
-        for (int64_t tap = 0; tap < s.tap_count; ++tap) rows[tap * kWindowRows + i] = here + offsets[tap];
+        for (int64_t tap = 0; tap < s.tap_count; ++tap) rows[tap * kWindowRows + i] = data + (here + offsets[tap]);
       } else {
         for (int64_t tap = 0; tap < s.tap_count; ++tap) {
-          rows[tap * kWindowRows + i] = walk.sees(s.taps[tap]) ? here + offsets[tap] : zeros;
+          rows[tap * kWindowRows + i] = walk.sees(s.taps[tap]) ? data + (here + offsets[tap]) : zeros;
         }
       }
     }

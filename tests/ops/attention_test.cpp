@@ -92,7 +92,7 @@ struct Reference {
     double largest = -infinity, total = 0;
     for (int64_t j = 0; j < s.keys; ++j) {
       double& score = p[static_cast<size_t>(j)];
-      score = scale * dot(&q[row], &k[key(j)], s.depth);
+      score = scale * dot(q.data() + row, k.data() + key(j), s.depth);
       if (!bias.empty()) score += bias[static_cast<size_t>((h * s.queries + i) * s.keys + j)];
       if (s.causal && j > i + s.keys - s.queries) score = -infinity;
       largest = std::max(largest, score);
@@ -106,11 +106,11 @@ struct Reference {
       p[static_cast<size_t>(j)] /= total;
       for (int64_t c = 0; c < s.value_depth; ++c)
         out[to + static_cast<size_t>(c)] += p[static_cast<size_t>(j)] * v[value(j) + static_cast<size_t>(c)];
-      delta += p[static_cast<size_t>(j)] * dot(&dout[to], &v[value(j)], s.value_depth);
+      delta += p[static_cast<size_t>(j)] * dot(dout.data() + to, v.data() + value(j), s.value_depth);
     }
     for (int64_t j = 0; j < s.keys; ++j) {
       const double weight = p[static_cast<size_t>(j)];
-      const double slope = scale * weight * (dot(&dout[to], &v[value(j)], s.value_depth) - delta);
+      const double slope = scale * weight * (dot(dout.data() + to, v.data() + value(j), s.value_depth) - delta);
       for (size_t c = 0; c < static_cast<size_t>(s.depth); ++c) {
         dq[row + c] += slope * k[key(j) + c];
         dk[key(j) + c] += slope * q[row + c];
