@@ -3,6 +3,7 @@
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/packed_product_internal.hpp>
 
 #include <algorithm>
 
@@ -62,7 +63,7 @@ void bake(FusibleProduct<T>& product, const void* b) {
 }  // namespace
 
 bool is_fusible_product(const Graph& graph, const Node& node) {
-  if (node.op != &matmul_def && !is_convolution(node)) return false;
+  if (node.op != &matmul_def && node.op != &packed_matmul_def && !is_convolution(node)) return false;
   if (!is_float(node.outputs[0].dtype) || (is_convolution(node) && !is_in_order(graph, node))) return false;
   const int64_t columns = node.outputs[0].shape[-1].value();
   return columns >= narrowest_product && node.outputs[0].shape.element_count().value() >= lowest_product * columns;
@@ -84,7 +85,10 @@ const void* constant_input(const KernelRequest& request, int input) {
 
 template <class T>
 std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b) {
-  auto product = is_convolution(request.node()) ? convolution_product<T>(request) : matmul_product<T>(request);
+  const Node& node = request.node();
+  auto product = is_convolution(node)            ? convolution_product<T>(request)
+                 : node.op == &packed_matmul_def ? packed_product<T>(request)
+                                                 : matmul_product<T>(request);
   bake(*product, b);
   return product;
 }

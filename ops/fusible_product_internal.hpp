@@ -86,6 +86,8 @@ template <class T>
 template <class T>
 [[nodiscard]] std::shared_ptr<FusibleProduct<T>> matmul_product(const KernelRequest& request);
 template <class T>
+[[nodiscard]] std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request);
+template <class T>
 [[nodiscard]] std::shared_ptr<FusibleProduct<T>> convolution_product(const KernelRequest& request);
 
 }  // namespace gradloom::inline v0

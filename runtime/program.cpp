@@ -218,6 +218,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
       pass("simplify", [&] { return simplify(module, options); });
     }
     if (fast_convolution_) pass("winograd", [&] { return choose_winograd(module, options); });
+    pass("pack", [&] { return pack(module, options); });
     pass("recompute", [&] { return recompute(module); });
     pass("fuse", [&] { return fuse(module); });
   }

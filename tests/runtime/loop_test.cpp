@@ -88,6 +88,7 @@ BOOST_AUTO_TEST_CASE(threads_and_fusion_do_not_change_a_bit) {
                    made.inputs, 2);
   };
   check_same(expected, without({"fuse"}));
+  check_same(expected, without({"pack"}));
   check_same(without({}, Optimize::none), without({"stabilize", "simplify", "hoist"}));
 }
 
@@ -123,6 +124,19 @@ BOOST_AUTO_TEST_CASE(only_what_is_stored_grows_with_the_number_of_steps) {
   // Four gates, their inputs and their gradients; the states and what is stored of them.
   const int64_t per_step = (longer.arena_bytes - shorter.arena_bytes) / (512 - 64);
   BOOST_TEST(per_step <= 20 * batch * units * 4);
+}
+
+BOOST_AUTO_TEST_CASE(recurrent_weights_are_packed_before_the_loop) {
+  const LstmTraining made(6, 16, 32);
+  const std::string text = compile({.outputs = {made.loss}, .updates = made.updates}).explain();
+  const std::string fused = text.substr(text.find("---- pack\n"));
+  BOOST_TEST(count(fused, "= packed_matmul(") >= 2);  // a step forward, and one backward
+  const size_t packs = count(fused, "= pack_weights(");
+  BOOST_TEST(packs >= 2);
+  for (size_t at = fused.find("= pack_weights("); at != std::string::npos; at = fused.find("= pack_weights(", at + 1)) {
+    const size_t line = fused.rfind('\n', at) + 1;
+    BOOST_TEST(fused.substr(line, 3) == "  %");  // a body is indented further
+  }
 }
 
 BOOST_AUTO_TEST_CASE(gradients_of_weights_are_one_product_after_the_loop) {

@@ -1,0 +1,62 @@
+// The loops around the microkernel where B is packed already and A is read in place.
+#pragma once
+
+#include <gradloom/ops/gemm_pack_internal.hpp>
+#include <gradloom/ops/gemm_strip_internal.hpp>
+#include <gradloom/ops/packed_gemm_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+template <class T>
+inline void pack_columns(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t begin, int64_t end,
+                         T* to) noexcept {
+  static_assert(kPackedUnit % kPanel<T> == 0);
+  for (int64_t col = begin; col < end; col += kPanel<T>) {
+    pack_b(b + col * b_col, b_row, b_col, k, end - col < kPanel<T> ? end - col : kPanel<T>, to + col * k);
+  }
+}
+
+template <class T>
+inline void multiply_packed(const GemmArgs<T>& g) noexcept {
+  constexpr int64_t lanes = kLanes<T>;
+  const Parts chunks(g.k, kGemmChunk), tiles(g.m, kTileRows);
+  Strip<T> strip(g, false);
+  const TileKernel<T>(*const kernels)[kTileRows][kTileVectors] =
+      kTiles<T>.kernels[static_cast<int>(g.a_col == 1 ? ALayout::along_k : ALayout::along_rows)];
+  Tile<T> tile;
+  tile.a_stride = g.a_col == 1 ? g.a_row : g.a_col;
+  for (int64_t pc = 0; pc < chunks.count; ++pc) {
+    const int64_t k0 = chunks.begin_of(pc);
+    const bool final = pc == chunks.count - 1, all_by_strip = final && g.epilogue != nullptr;
+    const int64_t panels_together = all_by_strip ? Strip<T>::panels_for(g.m) : 1;
+    tile.k = chunks.size_of(pc);
+    for (int64_t col = 0, jr = 0; col < g.n; col += kPanel<T>, ++jr) {
+      const int64_t cols = g.n - col < kPanel<T> ? g.n - col : kPanel<T>, vectors = (cols + lanes - 1) / lanes;
+      const bool ragged = cols < vectors * lanes;
+      const bool by_strip = all_by_strip || (kMaskIsSlow && ragged);
+      const bool adds = pc > 0 && !(kMaskIsSlow && by_strip);  // else the strip does
+      if (by_strip && jr % panels_together == 0) strip.begin(0, col, panels_together);
+      tile.b_row = vectors * lanes;
+      tile.b = g.b + col * g.k + k0 * tile.b_row;
+      tile.last_lanes = by_strip && !adds ? lanes : cols - (vectors - 1) * lanes;
+      tile.stored_lanes = by_strip ? lanes : tile.last_lanes;
+      tile.c_row = by_strip ? strip.stride() : g.c_row;
+      tile.old_row = g.c_row;
+      const TileKernel<T>(*const by_rows)[kTileVectors] = kernels[tile.last_lanes < lanes];
+      for (int64_t ir = 0; ir < tiles.count; ++ir) {
+        const int64_t row = tiles.begin_of(ir), rows = tiles.size_of(ir);
+        tile.a = g.a + row * g.a_row + k0 * g.a_col;
+        T* const c = by_strip && !adds ? nullptr : g.c + row * g.c_row + col;
+        tile.c = by_strip ? strip.at(row, col) : c;
+        tile.old = adds ? c : nullptr;
+        by_rows[rows - 1][vectors - 1](tile);
+        if (by_strip) {
+          const bool last_panel = (jr + 1) % panels_together == 0 || col + cols == g.n;
+          strip.pass_on(row + rows, col + cols, final, pc > 0 && !adds, last_panel && ir == tiles.count - 1);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -1,0 +1,211 @@
+#include <gradloom/ops/fusible_product_internal.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/packed_gemm_table_internal.hpp>
+#include <gradloom/ops/packed_product_internal.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace gradloom::inline v0 {
+
+template <>
+const PackedGemm<float>& packed_gemm(Isa isa) {
+  return isa == Isa::avx512 ? avx512::packed_gemm_f32
+         : isa == Isa::avx2 ? avx2::packed_gemm_f32
+                            : baseline::packed_gemm_f32;
+}
+template <>
+const PackedGemm<double>& packed_gemm(Isa isa) {
+  return isa == Isa::avx512 ? avx512::packed_gemm_f64
+         : isa == Isa::avx2 ? avx2::packed_gemm_f64
+                            : baseline::packed_gemm_f64;
+}
+
+namespace {
+
+int64_t rows_of(const Shape& shape) { return shape.element_count().value() / std::max<int64_t>(1, shape[-1].value()); }
+
+// ---- packing
+
+struct PackParams {
+  int64_t k = 0, n = 0, row = 0, col = 0;  // strides of the weights
+  Isa isa = Isa::baseline;
+};
+
+std::vector<TensorType> packed_shape(const ShapeContext& context) {
+  const Shape& weights = context.shape(0);
+  if (weights.rank() != 2 || !weights.known()) context.fail("the weights are no matrix of known sizes");
+  const bool transpose = context.attributes().get<bool>("transpose");
+  return {
+      {context.dtype(0), {packed_elements(weights[transpose ? 1 : 0].value(), weights[transpose ? 0 : 1].value())}}};
+}
+
+template <class T>
+void pack(const KernelCall& call) {
+  const auto& params = *static_cast<const PackParams*>(call.params);
+  const int64_t units = chunk_count(params.n, kPackedUnit);
+  const int64_t begin = chunk_begin(units, call.chunks, call.chunk) * kPackedUnit;
+  const int64_t end = std::min(params.n, chunk_begin(units, call.chunks, call.chunk + 1) * kPackedUnit);
+  packed_gemm<T>(params.isa)
+      .pack(static_cast<const T*>(call.inputs[0]), params.row, params.col, params.k, begin, end,
+            static_cast<T*>(call.outputs[0]));
+  const int64_t bytes = (end - begin) * params.k * static_cast<int64_t>(sizeof(T));
+  call.count(bytes, bytes);
+}
+
+KernelPlan plan_packing(const KernelRequest& request) {
+  constexpr int64_t grain = 64 * 1024;
+  const std::vector<int64_t> sizes = request.input_sizes(0);
+  const bool transpose = request.attributes().get<bool>("transpose");
+  auto params = std::make_shared<PackParams>();
+  *params = transpose ? PackParams{sizes[1], sizes[0], 1, sizes[1], request.isa()}
+                      : PackParams{sizes[0], sizes[1], sizes[1], 1, request.isa()};
+  KernelPlan plan;
+  const int64_t count = params->k * params->n;
+  if (count == 0) return plan;
+  plan.steps = {{request.output().dtype == DType::f64 ? pack<double> : pack<float>,
+                 std::min(chunk_count(count, grain), chunk_count(params->n, kPackedUnit))}};
+  plan.nanoseconds = 100 + 0.5 * static_cast<double>(count);
+  plan.params = std::move(params);
+  return plan;
+}
+
+// ---- product
+
+std::vector<TensorType> product_shape(const ShapeContext& context) {
+  const Shape& a = context.shape(0);
+  const int64_t n = context.attributes().get<int64_t>("columns");
+  if (a.rank() < 2 || !a.known()) context.fail("lhs is no matrix of known sizes");
+  (void)context.require_equal(packed_elements(a[-1].value(), n), context.shape(1)[0], "the packed elements");
+  std::vector<Dim> dims = a.dims();
+  dims.back() = n;
+  return {{context.dtype(0), Shape(std::move(dims))}};
+}
+
+template <class T>
+class PackedProduct final : public FusibleProduct<T> {
+ public:
+  PackedProduct(int64_t m, int64_t n, int64_t k, const PackedGemm<T>& kernels) : k_(k), kernels_(kernels) {
+    this->rows = m;
+    this->columns = n;
+    if (m == 0 || n == 0) return;
+    const GemmGrid grid = gemm_grid(m, n, k);
+    row_blocks_ = std::min(grid.rows, chunk_count(m, row_unit));
+    col_blocks_ = std::min(grid.cols, chunk_count(n, kPackedUnit));
+    this->chunks = row_blocks_ * col_blocks_;
+    this->needs_partials = k > kGemmChunk;
+    this->nanoseconds = 100 + 2 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / 120;
+  }
+
+  void prepare(int64_t, const ProductMemory<T>&) const override {}
+
+  void finish(int64_t chunk, const ProductMemory<T>& memory) const override {
+    const Block block = block_of(chunk);
+    GemmArgs<T> args{.m = block.rows,
+                     .n = block.cols,
+                     .k = k_,
+                     .a = memory.a + block.row * k_,
+                     .a_row = k_,
+                     .a_col = 1,
+                     .b = packed_panel(memory.b, k_, block.col),
+                     .b_row = 0,
+                     .b_col = 0,
+                     .c = memory.result == nullptr ? nullptr : memory.result + block.row * this->columns + block.col,
+                     .c_row = this->columns,
+                     .c_col = 1};
+    args.epilogue = memory.epilogue;
+    args.row_offset = block.row;
+    args.col_offset = block.col;
+    kernels_.multiply(args);
+  }
+
+  [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override {
+    const Block block = block_of(chunk);
+    return {k_ * ((block.col == 0 ? block.rows : 0) + (block.row == 0 ? block.cols : 0)), block.rows * block.cols};
+  }
+
+ private:
+  /// Rows are cut as those of any product: epilogues that sum columns add groups of 16 rows in a fixed order.
+  static constexpr int64_t row_unit = 16;
+
+  struct Block {
+    int64_t row, rows, col, cols;
+  };
+
+  [[nodiscard]] Block block_of(int64_t chunk) const {
+    const auto cut = [](int64_t size, int64_t unit, int64_t parts, int64_t i) {
+      const int64_t units = chunk_count(size, unit);
+      const int64_t begin = chunk_begin(units, parts, i) * unit;
+      return std::pair(begin, std::min(size, chunk_begin(units, parts, i + 1) * unit) - begin);
+    };
+    const auto down = cut(this->rows, row_unit, row_blocks_, chunk / col_blocks_);
+    const auto across = cut(this->columns, kPackedUnit, col_blocks_, chunk % col_blocks_);
+    return {down.first, down.second, across.first, across.second};
+  }
+
+  int64_t k_ = 0, row_blocks_ = 1, col_blocks_ = 1;
+  const PackedGemm<T>& kernels_;
+};
+
+KernelPlan plan_product(const KernelRequest& request) {
+  return request.output().dtype == DType::f64 ? plan_product(request, packed_product<double>(request))
+                                              : plan_product(request, packed_product<float>(request));
+}
+
+}  // namespace
+
+template <class T>
+std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request) {
+  const Shape& a = request.input(0).shape;
+  return std::make_shared<PackedProduct<T>>(rows_of(a), request.attributes().get<int64_t>("columns"), a[-1].value(),
+                                            packed_gemm<T>(request.isa()));
+}
+template std::shared_ptr<FusibleProduct<float>> packed_product(const KernelRequest& request);
+template std::shared_ptr<FusibleProduct<double>> packed_product(const KernelRequest& request);
+
+// Written so that the build does not find them: the table of ops is for what a graph can be written with, and the order
+// of packed weights is that of one instruction set.
+const OpDef pack_weights_def = {.name = "pack_weights",
+                                .inputs = {"weights"},
+                                .rule = "pack_weights needs a matrix of floats",
+                                .shape = packed_shape,
+                                .no_gradient = "it is made after differentiation",
+                                .plan = plan_packing};
+
+const OpDef packed_matmul_def = {.name = "packed_matmul",
+                                 .inputs = {"lhs", "packed"},
+                                 .rule = "packed_matmul needs lhs [..., m, k] and packed weights [k, n]",
+                                 .shape = product_shape,
+                                 .no_gradient = "it is made after differentiation",
+                                 .plan = plan_product};
+
+bool suits_packing(const Graph& graph, const Node& node) {
+  if (node.op != &matmul_def || !is_float(node.outputs[0].dtype) || node.attributes.get<bool>("transpose_a"))
+    return false;
+  const auto shape = [&](size_t i) -> const Shape& {
+    const Value& value = node.inputs[i];
+    return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape;
+  };
+  if (shape(1).rank() != 2 || !shape(0).known() || !shape(1).known()) return false;
+  // Few rows are vectors, which read the weights once, in the order in which they lie; many make up for packing.
+  constexpr int64_t least_rows = 2 * kGemmVectors, most_rows = 512, least_columns = 16, least_depth = 16;
+  const int64_t m = rows_of(shape(0)), n = node.outputs[0].shape[-1].value(), k = shape(0)[-1].value();
+  return m >= least_rows && m <= most_rows && n >= least_columns && k >= least_depth;
+}
+
+Tensor pack_weights(Graph& graph, const Node& matmul, const Tensor& weights) {
+  Node node = matmul;
+  node.op = &pack_weights_def;
+  node.name.clear();
+  return graph.add_copy(node, {&weights, 1}, {{"transpose", matmul.attributes.get<bool>("transpose_b")}});
+}
+
+Tensor packed_matmul(Graph& graph, const Node& matmul, const Tensor& a, const Tensor& packed) {
+  Node node = matmul;
+  node.op = &packed_matmul_def;
+  const Tensor operands[] = {a, packed};
+  return graph.add_copy(node, operands, {{"columns", matmul.outputs[0].shape[-1].value()}});
+}
+
+}  // namespace gradloom::inline v0

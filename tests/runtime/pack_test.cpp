@@ -1,0 +1,79 @@
+// Weights that are packed once: the bits are those of weights that each product packs for itself.
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/relu.hpp>
+#include <gradloom/runtime/program.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <random>
+
+using namespace gradloom;
+
+namespace {
+
+template <class T>
+Array random_array(const std::vector<int64_t>& sizes, uint64_t seed) {
+  Array array(sizes, dtype_of<T>);
+  std::mt19937_64 engine(seed);
+  std::uniform_real_distribution<double> in(-2, 2);
+  for (T& element : array.data<T>()) element = static_cast<T>(in(engine));
+  return array;
+}
+
+template <class T>
+void check_packed(int64_t m, int64_t k, int64_t n, bool transpose) {
+  Graph g;
+  const Tensor x = g.input("x", {m, k}, dtype_of<T>), bias = g.input("bias", {n}, dtype_of<T>);
+  const Shape shape = transpose ? Shape{n, k} : Shape{k, n};
+  const Tensor w = g.parameter("w", shape, {}, {.dtype = dtype_of<T>}),
+               v = g.parameter("v", {n, 40}, {}, {.dtype = dtype_of<T>});
+  const Tensor z = matmul(x, w, {.transpose_b = transpose});
+  const Tensor h = relu(z + bias);
+  const std::vector<Tensor> outputs{z, h, matmul(h, v), sum(h, {.axes = {0}})};
+  State state;
+  state.set("w", random_array<T>(shape.sizes(), 1));
+  state.set("v", random_array<T>({n, 40}, 2));
+  const Batch inputs{{"x", random_array<T>({m, k}, 3)}, {"bias", random_array<T>({n}, 4)}};
+  const Executor executor{{.threads = 2}};
+  for (const Isa isa : supported_isas()) {
+    const auto run = [&](std::vector<std::string> without) {
+      const Program program = compile(
+          {.outputs = outputs, .isa = to_string(isa), .constants = &state, .without_passes = std::move(without)});
+      const bool packs = program.explain().find("packed_matmul(") != std::string::npos;
+      return std::pair(program.run(executor, State(), inputs), packs);
+    };
+    const auto [expected, never] = run({"pack"});
+    BOOST_TEST(!never);
+    for (const bool fused : {true, false}) {
+      const auto [packed, once] = run(fused ? std::vector<std::string>{} : std::vector<std::string>{"fuse"});
+      BOOST_TEST(once == (m >= 8 && m <= 512));
+      for (size_t i = 0; i < outputs.size(); ++i) {
+        BOOST_TEST(same_bits(expected[i], packed[i]), to_string(isa)
+                                                          << " " << m << "x" << k << "x" << n
+                                                          << (transpose ? " transposed" : "") << ", output " << i);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(runtime_pack)
+
+BOOST_AUTO_TEST_CASE(constant_weights_are_packed_once) {
+  for (const bool transpose : {false, true}) {
+    check_packed<float>(8, 16, 16, transpose);
+    check_packed<float>(13, 700, 50, transpose);
+    check_packed<float>(50, 64, 161, transpose);
+    check_packed<float>(512, 1100, 97, transpose);
+    check_packed<double>(33, 600, 41, transpose);
+    check_packed<double>(64, 32, 144, transpose);
+    check_packed<float>(7, 32, 32, transpose);
+    check_packed<float>(513, 32, 32, transpose);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
