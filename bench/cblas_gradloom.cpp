@@ -57,7 +57,7 @@ class Team {
   }
 
   void multiply(const gl::GemmArgs<float>& args) {
-    const gl::GemmGrid grid = gl::gemm_grid(args.m, args.n, args.k, args.a_row == 1);
+    const gl::GemmGrid grid = gl::gemm_grid(args.m, args.n, args.k, args.a_row == 1, args.b_row == 1);
     if (scratch_.size() == 1 || grid.rows * grid.cols * grid.depths == 1) {
       kernels_.f32(args, scratch_[0].at_least(kernels_.workspace_bytes(args.m, args.n, args.k, sizeof(float))));
       return;

@@ -126,7 +126,7 @@ void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b) {
                    transpose_b ? s.k : 1, c.get(), s.n, 1},
                   nullptr,
                   workspace.get(),
-                  gl::gemm_grid(s.m, s.n, s.k, transpose_a)};
+                  gl::gemm_grid(s.m, s.n, s.k, transpose_a, transpose_b)};
   product.args.sums_in_lanes = gl::gemm_sums_in_lanes(product.args);
   if constexpr (sizeof(T) == 4) {
     product.kernel = isa.kernels->f32;

@@ -17,6 +17,7 @@ constexpr int64_t kMostBlocks = 16;
 /// adds groups of 16 rows in a fixed order.
 constexpr int64_t kColUnit = 16, kRowUnit = 16;
 constexpr int64_t kLeastCols = 48, kLeastRows = 32;
+constexpr int64_t kLeastRun = 256;  // elements read in a row of a matrix that meets few vectors
 
 constexpr int64_t units(int64_t size, int64_t unit) { return (size + unit - 1) / unit; }
 
@@ -70,23 +71,28 @@ void combine(const GemmArgs<T>& g, const T* partials) {
 
 }  // namespace
 
-GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a) noexcept {
+GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b) noexcept {
   GemmGrid grid{1, 1};
   if (m <= 0 || n <= 0 || k <= 0) return grid;
   // Doubling keeps the count a power of two. Cutting columns is better as long as blocks stay wide enough for whole
   // tiles: then no part of B is read (and packed) twice, and the panels of B serve many rows; A is mostly read in
   // place. Transposed it is packed, as B is: square blocks pack least. Cutting k, which costs a pass over the partial
-  // sums, comes last.
+  // sums, comes last, but for a matrix that meets few vectors: it is read once, and fastest from end to end.
   const int64_t preference = transpose_a ? 1 : 4;
+  const bool streams_b = m <= kGemmVectors && !transpose_b, streams_a = n <= kGemmVectors && transpose_a;
+  const int64_t least_cols = streams_b ? kLeastRun : kLeastCols, least_rows = streams_a ? kLeastRun : kLeastRows;
   const double dm = static_cast<double>(m), dn = static_cast<double>(n), dk = static_cast<double>(k);
   const double work = dm * dn * dk + static_cast<double>(kElementWork) * (dm * dk + dk * dn + dm * dn);
   for (int64_t parts = 2; parts <= kMostBlocks && work >= static_cast<double>(parts * kBlockWork); parts *= 2) {
-    const bool rows_fit = m >= 2 * kLeastRows * grid.rows, cols_fit = n >= 2 * kLeastCols * grid.cols;
-    if (cols_fit && (!rows_fit || preference * n * grid.rows >= m * grid.cols)) {
+    const bool rows_fit = m >= 2 * least_rows * grid.rows, cols_fit = n >= 2 * least_cols * grid.cols;
+    const bool depths_fit = gemm_chunks(k) >= 2 * grid.depths;
+    if (depths_fit && (streams_a || streams_b)) {
+      grid.depths *= 2;
+    } else if (cols_fit && (!rows_fit || preference * n * grid.rows >= m * grid.cols)) {
       grid.cols *= 2;
     } else if (rows_fit) {
       grid.rows *= 2;
-    } else if (gemm_chunks(k) >= 2 * grid.depths) {
+    } else if (depths_fit) {
       grid.depths *= 2;
     } else {
       break;

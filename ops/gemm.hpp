@@ -95,9 +95,10 @@ struct GemmRange {
   int64_t begin, size;
 };
 
-/// The grid for a shape and the form of A. It never depends on the number of threads, and has at most 16 parts: each
-/// packs its operands for itself, so more of them would cost more packing.
-[[nodiscard]] GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a = false) noexcept;
+/// The grid for a shape and the form of the operands. It never depends on the number of threads, and has at most 16
+/// parts: each packs its operands for itself, so more of them would cost more packing.
+[[nodiscard]] GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a = false,
+                                 bool transpose_b = false) noexcept;
 
 /// Rows of the i-th row of blocks, columns of the j-th column of blocks.
 [[nodiscard]] GemmRange gemm_grid_rows(GemmGrid grid, int64_t m, int64_t i) noexcept;

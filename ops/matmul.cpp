@@ -186,7 +186,7 @@ Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64
                    .c_col = 1};
   products.args.sums_in_lanes = gemm_sums_in_lanes(products.args);
   products.multiply = multiply;
-  products.grid = gemm_grid(m, n, k, options.transpose_a);
+  products.grid = gemm_grid(m, n, k, options.transpose_a, options.transpose_b);
   if (products.count > 1 || !std::is_floating_point_v<T>) products.grid.depths = 1;
   if (m == 0 || n == 0 || products.count == 0) {
     products.groups = 0;
