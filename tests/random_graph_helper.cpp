@@ -203,14 +203,16 @@ class Maker {
     const Tensor weight = parameters_[0], bias = parameters_[1];
     const uint64_t kind = below(5), inner_steps = below(3);
     const Tensor first = full(made_.graph, {1, columns_}, 0.1, a.dtype());
+    // Keeps what is carried from growing: in a chaotic loop a last bit decides everything.
+    const double gain = 1.0 / static_cast<double>(columns_);
     const ScanResult loop = scan(
         [&](std::span<const Tensor> h, std::span<const Tensor> row) {
-          Tensor next = tanh(matmul(h[0], weight) * 0.3 + row[0] + bias);
+          Tensor next = tanh(matmul(h[0], weight) * gain + row[0] + bias);
           if (kind == 1) next = next * random_uniform(made_.graph, next.shape(), 0.5, 1, a.dtype());
           if (kind == 2) {
             next = scan(
                        [&](std::span<const Tensor> c, auto) {
-                         return ScanStep{{sin(c[0] + matmul(c[0], weight))}, {}};
+                         return ScanStep{{sin(c[0] + matmul(c[0], weight) * gain)}, {}};
                        },
                        {.carried = {next}, .length = inner_steps})
                        .carried[0];
