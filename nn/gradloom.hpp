@@ -27,6 +27,7 @@
 #include <gradloom/nn/batch_norm.hpp>
 #include <gradloom/nn/batch_source.hpp>
 #include <gradloom/nn/conv.hpp>
+#include <gradloom/nn/ctc_loss.hpp>
 #include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/embedding.hpp>
 #include <gradloom/nn/embedding_losses.hpp>

@@ -1,5 +1,5 @@
 // Losses: how far predictions are from targets, as one number to minimise. None of them broadcasts: a target of another
-// shape than it needs is an Error with the user's line. Losses of embeddings are in embedding_losses.hpp.
+// shape than it needs is an Error with the user's line. embedding_losses.hpp and ctc_loss.hpp have more.
 //
 // Every loss takes `reduction` and `sample_weight`, a factor of the loss of each element, or of each sample, and then
 // of the shape of the losses' first axes: [batch] for losses [batch, 3]. Booleans are weights too: a mask. The mean of

@@ -243,9 +243,14 @@ void FusedBuilder::emit_call(const Node& node) {
     read_whole(home(value.node).natural);
     emit(nullptr, home(value.node).natural, false).stride = static_cast<int64_t>(size_of(dtype_of(value.node)));
   }
-  for (const Value& value : node.inputs) consume(value.node);
   const DType dtype = node.outputs[0].dtype;
-  const int result = take_block();
+  // The result may take the block of an operand that ends here, unless it would overtake the reads of narrower
+  // elements.
+  const bool in_step = std::all_of(node.inputs.begin(), node.inputs.end(),
+                                   [&](const Value& value) { return size_of(dtype_of(value.node)) == size_of(dtype); });
+  const int apart = in_step ? none : take_block();
+  for (const Value& value : node.inputs) consume(value.node);
+  const int result = in_step ? take_block() : apart;
   emit(nullptr, result, true).stride = static_cast<int64_t>(size_of(dtype));
   home(node.id) = {dtype == lane_ ? result : none, result};
   if (!stores_.contains(node.id)) return;

@@ -8,6 +8,8 @@
 #include <gradloom/ops/cond.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
+#include <gradloom/ops/cumulative.hpp>
+#include <gradloom/ops/einsum.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
@@ -15,14 +17,17 @@
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/random.hpp>
+#include <gradloom/ops/rearrange.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/scan.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
+#include <gradloom/ops/sort.hpp>
 #include <gradloom/ops/trigonometric.hpp>
 #include <gradloom/ops/where.hpp>
 
+#include <algorithm>
 #include <random>
 
 namespace gradloom::test {
@@ -97,7 +102,7 @@ class Maker {
   void add_random() {
     const Tensor a = any(), b = any();
     if (loops_ && below(4) == 0) return add_loop(a);
-    switch (below(16)) {
+    switch (below(21)) {
       case 0:
         return add(tanh(a));
       case 1:
@@ -127,6 +132,21 @@ class Maker {
       case 11:
         if (attends_ && a.rank() == 2 && b.shape() == a.shape() && rows_ <= 40) return add(attend(a, b));
         break;
+      case 12:
+        if (a.rank() == 0) return;
+        return add(squeezed(cumsum(a, {.exclusive = below(2) == 0, .reverse = below(2) == 0})));
+      case 13:
+        if (a.rank() == 0) return;
+        return add(below(2) == 0 ? flip(a, {-1}) : roll(a, 1 + static_cast<int64_t>(below(3))));
+      case 14:
+        if (a.rank() != 2) return;
+        return add(below(2) == 0 ? tril(a, 1) : triu(a));
+      case 15:  // of an input: what passes change in the last bit must not change an order
+        return add(below(2) == 0 ? sort(tensors_[0])
+                                 : squeezed(top_k(tensors_[0], std::min<int64_t>(columns_, 2)).values));
+      case 16:
+        if (a.rank() != 2 || a.dim(1) != Dim(columns_)) return;
+        return add(squeezed(einsum("ij,kj->ik", {a, parameters_[0]})));
       default:
         break;
     }
@@ -183,14 +203,16 @@ class Maker {
     const Tensor weight = parameters_[0], bias = parameters_[1];
     const uint64_t kind = below(5), inner_steps = below(3);
     const Tensor first = full(made_.graph, {1, columns_}, 0.1, a.dtype());
+    // Keeps what is carried from growing: in a chaotic loop a last bit decides everything.
+    const double gain = 1.0 / static_cast<double>(columns_);
     const ScanResult loop = scan(
         [&](std::span<const Tensor> h, std::span<const Tensor> row) {
-          Tensor next = tanh(matmul(h[0], weight) * 0.3 + row[0] + bias);
+          Tensor next = tanh(matmul(h[0], weight) * gain + row[0] + bias);
           if (kind == 1) next = next * random_uniform(made_.graph, next.shape(), 0.5, 1, a.dtype());
           if (kind == 2) {
             next = scan(
                        [&](std::span<const Tensor> c, auto) {
-                         return ScanStep{{sin(c[0] + matmul(c[0], weight))}, {}};
+                         return ScanStep{{sin(c[0] + matmul(c[0], weight) * gain)}, {}};
                        },
                        {.carried = {next}, .length = inner_steps})
                        .carried[0];

@@ -103,6 +103,25 @@ BOOST_AUTO_TEST_CASE(elements_masks_and_numbers_of_other_dtypes) {
   }
 }
 
+// A loop must not write over an operand that it has not read yet: one of narrower elements.
+BOOST_AUTO_TEST_CASE(results_wider_or_narrower_than_their_operands) {
+  constexpr DType targets[] = {DType::boolean, DType::u8, DType::i32, DType::i64, DType::f32, DType::f64};
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const int64_t n : {3, 64, 1000}) {
+      for (const DType to : targets) {
+        BOOST_TEST_CONTEXT(to_string(dtype) << " to " << to_string(to) << " " << n) {
+          Graph g;
+          const Tensor x = g.input("x", {n}, dtype), y = g.input("y", {n}, dtype);
+          check_fusion({cast(x * 50, to)});                        // from numbers in registers
+          check_fusion({cast(logical_not(less(y, x)), to)});       // from masks
+          check_fusion({cast(cast(x * 50, DType::i32) + 1, to)});  // from the result of a loop
+          check_fusion({where(less(y, x), cast(x * 50, to), cast(y * 50, to))});
+        }
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(operands_that_repeat) {
   for (const std::vector<int64_t>& from :
        std::vector<std::vector<int64_t>>{{1}, {7}, {130}, {5, 1}, {1, 7}, {3, 1, 7}, {3, 5, 1}, {1, 5, 1}}) {
