@@ -17,6 +17,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 namespace gradloom::inline v0 {
 
@@ -104,11 +106,38 @@ Tensor with_factor_outside(const Tensor& x, const Node& node) {
   return {};
 }
 
+/// Is x = y - mean(y), the mean taken over the axes that the node sums? The gradient of a variance sums that.
+bool is_centred(const Tensor& x, const Node& node) {
+  if (!made_by(x, sub_def) || !is_float(x.dtype())) return false;
+  Tensor mean = input_of(x, 1);
+  while (made_by(mean, broadcast_def) || made_by(mean, reshape_def)) mean = input_of(mean);
+  double count = 1;
+  for (const int64_t axis : axes_of(node.attributes)) {
+    const Dim& dim = x.dim(static_cast<int>(axis));
+    if (!dim.known()) return false;
+    count *= static_cast<double>(dim.value());
+  }
+  const auto is_total = [&](const Tensor& total) {
+    if (!made_by(total, sum_def) || axes_of(total.node().attributes) != axes_of(node.attributes)) return false;
+    const Tensor added = input_of(total), from = input_of(x);
+    return added.node_id() == from.node_id() && added.output() == from.output();
+  };
+  const auto is_about = [](std::optional<double> value, double wanted) {
+    return value && std::fabs(*value / wanted - 1) < 1e-6;  // the reciprocal is rounded
+  };
+  if (made_by(mean, div_def)) return is_total(input_of(mean)) && is_about(uniform_value(input_of(mean, 1)), count);
+  if (!made_by(mean, mul_def)) return false;
+  return (is_total(input_of(mean)) && is_about(uniform_value(input_of(mean, 1)), 1 / count)) ||
+         (is_total(input_of(mean, 1)) && is_about(uniform_value(input_of(mean)), 1 / count));
+}
+
 // Along rows, what follows a sum waits for it: the gradients of softmax and of norms need one pass less if factors come
 // last, and fewer multiplications. That changes bits, by some ULP.
 Tensor simplify_sum(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
   if (const Tensor single = simplify(graph, node, inputs); single.valid()) return single;
   const Tensor& x = inputs[0];
+  // What is added up instead is rounding.
+  if (is_centred(x, node)) return full(graph, node.outputs[0].shape, 0, x.dtype());
   const std::vector<int64_t>& axes = axes_of(node.attributes);
   if (!is_float(x.dtype()) || axes.back() != x.rank() - 1 || static_cast<int>(axes.size()) == x.rank()) return {};
   if (const Tensor sum = with_factor_outside(x, node); sum.valid()) return sum;

@@ -160,6 +160,21 @@ BOOST_AUTO_TEST_CASE(reductions_of_single_elements) {
   BOOST_TEST(simplified([](auto x, auto) { return sum(x, {.axes = {0}}); }, DType::f32, {2, 3}) == "sum(x)");
 }
 
+BOOST_AUTO_TEST_CASE(the_sum_of_centred_values_is_zero) {
+  const auto check = [](const std::string& expected, ReduceOptions of_mean, ReduceOptions of_sum, const Shape& shape) {
+    of_mean.keepdims = true;
+    BOOST_TEST(simplified([&](Tensor x, Tensor) { return sum(x - mean(x, of_mean), of_sum); }, DType::f32, shape) ==
+               expected);
+  };
+  check("0", {.axes = {1}}, {.axes = {1}}, {2, 3});
+  check("0", {.axes = {1}}, {.axes = {1}, .keepdims = true}, {2, 4});
+  check("0", {.axes = {0, 1}}, {.axes = {0, 1}}, {2, 3, 2});
+  check("sum(sub(x, div(sum(x), 3)))", {.axes = {1}}, {.axes = {0}}, {2, 3});
+  BOOST_TEST(simplified([](Tensor x, Tensor y) {
+               return sum(x - mean(y, {.axes = {1}, .keepdims = true}), {.axes = {1}});
+             }) != "0");
+}
+
 BOOST_AUTO_TEST_CASE(factors_that_a_sum_of_rows_can_take_last) {
   const ReduceOptions rows{.axes = {1}, .keepdims = true}, last{.axes = {-1}};
   const auto check = [](const std::string& expected, const std::function<Tensor(Tensor, Tensor)>& f) {
