@@ -109,22 +109,26 @@ class Epilogue {
     return ++count_ == series_length_ ? first_ + series_step_ : here + step_;
   }
 
-  // What the next part will read comes from far away, line by line; the product that is computed first leaves it the
-  // time.
+  // What the next part reads, and where it writes, is far away, line by line; the product that is computed first leaves
+  // it the time to come.
   void prefetch_next(int64_t row, int64_t col, int64_t rows, int64_t cols) {
     const Position here{row, col}, next = next_part(here);
     rows_ = std::max(rows_, rows);
     cols_ = std::max(cols_, cols);
     if (next == here || next.row < 0 || next.col < 0) return;
-    const int64_t count = std::min(rows_, region_.rows - next.row), width = std::min(cols_, region_.columns - next.col);
+    for (const int place : region_.program.input_streams) prefetch<false>(place, next);
+    for (const int place : region_.program.output_streams) prefetch<true>(place, next);
+  }
+
+  template <bool Writes>
+  void prefetch(int place, const Position& part) const {
     constexpr int64_t line = 64;
-    for (const int place : region_.program.input_streams) {
-      const int64_t size = static_cast<int64_t>(region_.program.place(place).element_size);
-      const Memory from = memory(place, {nullptr, 0, next.row, next.col, 0}, 0);
-      for (int64_t i = 0; i < count; ++i) {
-        const std::byte* const begin = from.begin + i * from.stride * size;
-        for (int64_t at = 0; at < width * size; at += line) __builtin_prefetch(begin + at);
-      }
+    const auto size = static_cast<int64_t>(region_.program.place(place).element_size);
+    const int64_t rows = std::min(rows_, region_.rows - part.row), cols = std::min(cols_, region_.columns - part.col);
+    const Memory from = memory(place, {nullptr, 0, part.row, part.col, 0}, 0);
+    for (int64_t i = 0; i < rows; ++i) {
+      const std::byte* const begin = from.begin + i * from.stride * size;
+      for (int64_t at = 0; at < cols * size; at += line) __builtin_prefetch(begin + at, Writes ? 1 : 0);
     }
   }
 
