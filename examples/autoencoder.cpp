@@ -37,26 +37,6 @@ gl::Tensor autoencoder(const gl::Tensor& image, int64_t code_size) {
   return gl::nn::conv(upsample_nearest(x, 2), 1, {3}, {.padding = gl::Pad::same, .weight = gl::nn::glorot()});
 }
 
-// Pictures side by side, a row of originals above a row of reconstructions; brightness from 0 to 1.
-void draw_pairs(const Options& options, const gl::Array& originals, const gl::Array& made) {
-  const int64_t count = originals.sizes()[0], side = originals.sizes()[1];
-  std::vector<std::vector<double>> rows;
-  for (const gl::Array* images : {&originals, &made}) {
-    for (int64_t row = 0; row < side; ++row) {
-      std::vector<double>& line = rows.emplace_back();
-      for (int64_t i = 0; i < count; ++i) {
-        for (int64_t column = 0; column < side; ++column)
-          line.push_back(static_cast<double>(images->at<float>({i, row, column, 0})));
-      }
-    }
-  }
-  example::draw(options.out, "autoencoder", 1000, 170,
-                example::plot_data("pixels", rows) +
-                    "set palette gray\nset cbrange [0:1]\nunset colorbox\nunset tics\nunset border\n"
-                    "set yrange [*:*] reverse\nset size ratio -1\nset margins 0, 0, 0, 0\n"
-                    "plot $pixels matrix with image notitle\n");
-}
-
 void run(const Options& options) {
   const bool real = gl::io::has_image_set(options.data);
   const auto load = [&](gl::io::Split split, int64_t most) {
@@ -78,7 +58,7 @@ void run(const Options& options) {
   const gl::nn::Schedule rate = gl::nn::cosine_decay(2e-3, steps);
   const gl::Program train =
       gl::compile({.outputs = {loss, error}, .updates = gl::nn::adam(loss, {.learning_rate = rate})});
-  const gl::Program test = gl::compile({.outputs = {loss, error}}), reconstruct = gl::compile({.outputs = {made}});
+  const gl::Program test = gl::compile({.outputs = {loss, error}});
   const gl::Program spread = gl::compile({.outputs = {mean(variance(image, {.axes = {0}}))}});
 
   gl::State state{{.seed = options.seed}};
@@ -95,8 +75,10 @@ void run(const Options& options) {
   const double variance = static_cast<double>(spread.run(state, some)[0].item<float>());
   fmt::print("{:.1f} % of the variance of the test images comes back\n",
              100 * (1 - result.epochs.back().validation_metrics[0] / variance));
-  const gl::Array originals = some["image"].rows(0, 12);
-  draw_pairs(options, originals, reconstruct.run(cores, state, {{"image", originals}})[0]);
+  constexpr int64_t across = 12;
+  const gl::Array originals = some["image"].rows(0, across);
+  const gl::Program pairs = gl::compile({.outputs = {gl::concat({image, made})}});  // a row above a row
+  example::draw_images(options.out, "autoencoder", pairs.run(cores, state, {{"image", originals}})[0], across);
 }
 
 }  // namespace

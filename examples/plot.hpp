@@ -1,8 +1,11 @@
 // Pictures of the examples, by gnuplot: a script is put together as text, data included, and piped into it.
 #pragma once
 
+#include <gradloom/runtime/array.hpp>
+
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -42,6 +45,29 @@ inline void draw(const std::string& folder, const std::string& name, int width, 
   std::fputs(all.c_str(), file);
   std::fclose(file);
   fmt::print("no gnuplot here (Debian: gnuplot-nox); `gnuplot {}` draws the picture where there is one\n", kept);
+}
+
+/// Draws grey images, f32 [n, height, width, ...] from 0 to 1, as a sheet with so many side by side.
+inline void draw_images(const std::string& folder, const std::string& name, const gradloom::Array& images,
+                        int64_t across) {
+  const int64_t height = images.sizes()[1], width = images.sizes()[2], down = images.sizes()[0] / across;
+  const gradloom::Array dense = images.clone();
+  const auto pixels = dense.data<const float>();
+  std::vector<std::vector<double>> rows;
+  for (int64_t y = 0; y < down * height; ++y) {
+    std::vector<double>& row = rows.emplace_back();
+    for (int64_t x = 0; x < across * width; ++x) {
+      const int64_t image = y / height * across + x / width;
+      row.push_back(
+          static_cast<double>(pixels[static_cast<size_t>((image * height + y % height) * width + x % width)]));
+    }
+  }
+  constexpr int64_t zoom = 3;
+  draw(folder, name, static_cast<int>(zoom * across * width), static_cast<int>(zoom * down * height),
+       plot_data("pixels", rows) +
+           "set palette gray\nset cbrange [0:1]\nunset colorbox\nunset tics\nunset border\n"
+           "set yrange [*:*] reverse\nset size ratio -1\nset margins 0, 0, 0, 0\n"
+           "plot $pixels matrix with image notitle\n");
 }
 
 }  // namespace example

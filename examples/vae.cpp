@@ -1,6 +1,7 @@
-// A variational autoencoder (Kingma and Welling, 2014): an encoder says where in a small space an image may come from,
-// a random node draws a point there, and a decoder makes an image of it. In the end the decoder alone makes new images,
-// of points that nobody encoded. With --out it draws them, and reconstructions beside their originals.
+// A variational autoencoder (Kingma and Welling 2014, "Auto-encoding variational Bayes"): an encoder says where in a
+// small space an image may come from, a random node draws a point there, and a decoder makes an image of it. In the end
+// the decoder alone makes new images, of points that nobody encoded: vae_new.png. vae_again.png has rows of test
+// images, and below each what comes back of them.
 #include "plot.hpp"
 #include <gradloom/gradloom.hpp>
 
@@ -9,131 +10,113 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gl = gradloom;
 
 namespace {
 
-constexpr int64_t across = 12;  // images in a row of a picture
+struct Options {
+  int epochs = 10;
+  int64_t hidden = 512, code = 16;
+  uint64_t seed = 1;
+  int threads = 0;
+  std::string data = gl::io::fashion_mnist_folder, out = ".";
+  bool quick = false;
+};
 
-gl::io::ImageSet load(gl::io::Split split) {
-  if (gl::io::has_image_set(gl::io::fashion_mnist_folder))
-    return gl::io::load_image_set(gl::io::fashion_mnist_folder, split);
-  return gl::io::load_image_set(EXAMPLE_DATA, split, "digits-");
-}
+constexpr int64_t across = 12, down = 6;  // images in a picture
 
 struct Model {
   gl::Graph graph;
-  gl::Program train, validate, reconstruct, generate;
+  gl::Program train, test, again, fresh;
 
-  Model(int64_t pixels, int64_t hidden, int64_t code) {
+  Model(const Options& options, int64_t height, int64_t width) {
+    const int64_t pixels = height * width;
     const auto relu = [](const gl::Tensor& x) { return gl::relu(x); };
+    const gl::nn::DenseOptions he{.weight = gl::nn::he()};
     const gl::nn::Layer encode = gl::nn::sequential(
-        {gl::nn::Dense(hidden, {.weight = gl::nn::he()}), relu, gl::nn::Dense(2 * code)}, {.name = "encoder"});
-    const gl::nn::Layer decode = gl::nn::sequential(
-        {gl::nn::Dense(hidden, {.weight = gl::nn::he()}), relu, gl::nn::Dense(pixels)}, {.name = "decoder"});
+        {gl::nn::Dense(options.hidden, he), relu, gl::nn::Dense(2 * options.code)}, {.name = "encoder"});
+    const gl::nn::Layer decode =
+        gl::nn::sequential({gl::nn::Dense(options.hidden, he), relu, gl::nn::Dense(pixels)}, {.name = "decoder"});
 
-    const gl::Tensor image = reshape(graph.input("image", {"batch", "rows", "columns"}), {"batch", pixels});
-    const std::vector<gl::Tensor> found = split(encode(image), 2, -1);
+    const gl::Tensor image = graph.input("image", {"batch", height, width});
+    const gl::Tensor flat = reshape(image, {"batch", pixels});
+    const std::vector<gl::Tensor> found = split(encode(flat), 2, -1);
     const gl::Tensor &mean = found[0], &log_variance = found[1];
-    // A normal number is moved and stretched: the draw has a gradient with respect to both (section 2.4 of the paper).
+    // A normal number is moved and stretched: the draw has a gradient with respect to both (section 2.4).
     const gl::Tensor z = mean + exp(0.5 * log_variance) * gl::random_normal(graph, mean.shape());
     const gl::Tensor logits = decode(z);
 
     // The evidence lower bound with its sign turned, per image: what the image costs, given z, and how much z says more
     // than a standard normal number would (appendix B).
     const gl::Tensor cost =
-        sum(gl::nn::binary_cross_entropy(logits, image, {.reduction = gl::nn::Reduction::none}), {.axes = {-1}});
+        sum(gl::nn::binary_cross_entropy(logits, flat, {.reduction = gl::nn::Reduction::none}), {.axes = {-1}});
     const gl::Tensor divergence = 0.5 * sum(square(mean) + exp(log_variance) - 1 - log_variance, {.axes = {-1}});
     const gl::Tensor loss = gl::mean(cost + divergence);
     const std::vector<gl::Tensor> outputs = {loss, gl::mean(cost), gl::mean(divergence)};
     train = gl::compile({.outputs = outputs, .updates = gl::nn::adam(loss, {.learning_rate = 1e-3})});
-    validate = gl::compile({.outputs = outputs});
-    reconstruct = gl::compile({.outputs = {sigmoid(decode(mean))}});
-    generate = gl::compile({.outputs = {sigmoid(decode(gl::random_normal(graph, {across * 8, code})))}});
-    fmt::print("{}", gl::nn::summary(logits, {{"batch", 1}, {"rows", 1}, {"columns", pixels}}));
+    test = gl::compile({.outputs = outputs});
+
+    const auto sheet = [&](const gl::Tensor& rows) { return reshape(rows, {across * down, height, width}); };
+    const auto rows = [&](const gl::Tensor& x) { return reshape(x, {down / 2, 1, across * pixels}); };
+    again = gl::compile({.outputs = {sheet(gl::concat({rows(image), rows(sigmoid(decode(mean)))}, 1))}});
+    fresh = gl::compile({.outputs = {sheet(sigmoid(decode(gl::random_normal(graph, {across * down, options.code}))))}});
   }
 };
 
-/// Images [n, pixels] side by side as one grid of grey values from the lowest row to the highest.
-std::vector<std::vector<double>> sheet(const gl::Array& images, int64_t height, int64_t width) {
-  const int64_t down = images.sizes()[0] / across;
-  std::vector<std::vector<double>> grid;
-  for (int64_t y = 0; y < down * height; ++y) {
-    std::vector<double> line;
-    for (int64_t x = 0; x < across * width; ++x) {
-      const int64_t image = y / height * across + x / width, pixel = y % height * width + x % width;
-      line.push_back(static_cast<double>(images.at<float>({image, pixel})));
-    }
-    grid.push_back(std::move(line));
-  }
-  return grid;
-}
+void run(const Options& options) {
+  // Without Fashion-MNIST, handwritten digits of 8x8 pixels.
+  const bool real = gl::io::has_image_set(options.data);
+  const auto load = [&](gl::io::Split split, int64_t most) {
+    const gl::Array images =
+        gl::io::load_image_set(real ? options.data : EXAMPLE_DATA, split, real ? "" : "digits-").images;
+    return gl::Batch{{"image", images.rows(0, std::min(most, images.sizes()[0]))}};
+  };
+  const gl::Batch train_set = load(gl::io::Split::train, options.quick ? 1024 : 60000);
+  const gl::Batch test_set = load(gl::io::Split::test, options.quick ? 256 : 10000);
+  const std::vector<int64_t>& sizes = train_set["image"].sizes();
+  const Model model(options, sizes[1], sizes[2]);
 
-void draw_sheet(const std::string& folder, const std::string& name, const std::vector<std::vector<double>>& grid) {
-  const std::string script = example::plot_data("grid", grid) +
-                             "unset key; unset tics; unset colorbox; unset border\n"
-                             "set palette gray; set yrange [] reverse; set size ratio -1\n"
-                             "set margins 0,0,0,0; set cbrange [0:1]\n"
-                             "plot $grid matrix with image\n";
-  example::draw(folder, name, static_cast<int>(grid[0].size()) * 2, static_cast<int>(grid.size()) * 2, script);
-}
-
-/// The first images of two sheets in turn: a row of originals, then a row of what became of them.
-gl::Array alternating(const gl::Array& originals, const gl::Array& copies, int64_t pixels) {
-  const gl::Array both({6 * across, pixels});
-  for (int64_t i = 0; i < 6 * across; ++i) {
-    const int64_t row = i / across, image = row / 2 * across + i % across;
-    for (int64_t p = 0; p < pixels; ++p)
-      both.at<float>({i, p}) = (row % 2 == 0 ? originals : copies).at<float>({image, p});
-  }
-  return both;
-}
-
-void run(int epochs, int64_t most, int64_t hidden, const std::string& folder) {
-  gl::io::ImageSet train_set = load(gl::io::Split::train), test_set = load(gl::io::Split::test);
-  train_set.images = train_set.images.rows(0, std::min(most, train_set.images.sizes()[0]));
-  test_set.images = test_set.images.rows(0, std::min<int64_t>(1000, test_set.images.sizes()[0]));
-  const int64_t height = train_set.images.sizes()[1], width = train_set.images.sizes()[2], pixels = height * width;
-  const Model model(pixels, hidden, 16);
-
-  gl::State state{{.seed = 1}};
-  const gl::Executor& cores = gl::default_executor();
-  gl::io::Loader batches({{"image", train_set.images}}, {.batch_size = 128, .seed = 1, .to_float = {{"image"}}});
-  gl::io::Loader tests({{"image", test_set.images}}, {.batch_size = 1000, .shuffle = false, .to_float = {{"image"}}});
-  for (int epoch = 1; epoch <= epochs; ++epoch) {
+  gl::State state{{.seed = options.seed}};
+  const gl::Executor cores{{.threads = options.threads}};
+  gl::io::Loader batches(train_set, {.batch_size = 128, .seed = options.seed, .to_float = {{"image"}}});
+  gl::io::Loader tests(test_set, {.batch_size = 250, .shuffle = false, .to_float = {{"image"}}});
+  fmt::print("{} images of {}x{} through {} random numbers\n", sizes[0], sizes[1], sizes[2], options.code);
+  for (int epoch = 1; epoch <= options.epochs; ++epoch) {
     for (const gl::Batch& batch : batches) model.train.run(cores, state, batch);
-    const std::vector<double> test = gl::nn::evaluate(cores, state, model.validate, tests);
-    fmt::print("epoch {:2}  test: {:.2f} nats an image = {:.2f} for its pixels + {:.2f} for its code\n", epoch, test[0],
-               test[1], test[2]);
+    const std::vector<double> cost = gl::nn::evaluate(cores, state, model.test, tests);
+    fmt::print("epoch {:2}  a test image costs {:.2f} nats: {:.2f} for its pixels, {:.2f} for its code\n", epoch,
+               cost[0], cost[1], cost[2]);
   }
-  if (folder.empty()) return;
 
-  state.set_step(state.step() + 1);  // other random numbers than those of training
-  const std::vector<gl::Array> made = model.generate.run(cores, std::as_const(state), {});
-  draw_sheet(folder, "vae_samples", sheet(made[0], height, width));
-  for (const gl::Batch& batch : tests) {
-    const gl::Array copies = model.reconstruct.run(cores, std::as_const(state), batch)[0];
-    const gl::Array originals = batch.find("image")->rows(0, 3 * across).clone().reshaped({3 * across, pixels});
-    draw_sheet(folder, "vae_reconstructions", sheet(alternating(originals, copies, pixels), height, width));
-    break;
-  }
+  const gl::Array some = (*tests.begin())["image"].rows(0, across * down / 2);
+  example::draw_images(options.out, "vae_again", model.again.run(cores, std::as_const(state), {{"image", some}})[0],
+                       across);
+  example::draw_images(options.out, "vae_new", model.fresh.run(cores, std::as_const(state), {})[0], across);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool quick = false;
-  int epochs = 30;
-  std::string folder;
-  CLI::App app("A variational autoencoder that makes new images.");
-  app.add_option("--epochs", epochs, "how often it sees every image")->check(CLI::PositiveNumber);
-  app.add_option("--out", folder, "folder for the pictures");
-  app.add_flag("--quick", quick, "small and short, as a test");
+  Options options;
+  CLI::App app("Trains a variational autoencoder on Fashion-MNIST and draws new images.");
+  app.add_option("--epochs", options.epochs, "how often it sees every image")->check(CLI::PositiveNumber);
+  app.add_option("--hidden", options.hidden, "units of the hidden layers")->check(CLI::PositiveNumber);
+  app.add_option("--code", options.code, "numbers that an image is squeezed through")->check(CLI::PositiveNumber);
+  app.add_option("--seed", options.seed, "of initial weights, the order of images and random numbers");
+  app.add_option("--threads", options.threads, "0: one per core");
+  app.add_option("--data", options.data, "folder of the gzip'd IDX files");
+  app.add_option("--out", options.out, "folder of the pictures");
+  app.add_flag("--quick", options.quick, "two epochs of 1,024 images with 64 hidden units, as a test");
   CLI11_PARSE(app, argc, argv);
+  if (options.quick) {
+    options.epochs = 2;
+    options.hidden = 64;
+  }
   try {
-    run(quick ? 2 : epochs, quick ? 2000 : 60'000, quick ? 64 : 512, folder);
+    run(options);
   } catch (const gl::Error& error) {
     fmt::print(stderr, "{}\n", error.what());
     return 1;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace gradloom::inline v0 {
@@ -141,6 +142,30 @@ std::string TraceData::json() const {
   return text + "\n]}\n";
 }
 
+std::vector<TracedChunk> TraceData::chunks() const {
+  const std::lock_guard guard(mutex_);
+  const auto microseconds = [&](int64_t time) { return static_cast<double>(time - origin_) / 1000; };
+  std::vector<TracedChunk> chunks;
+  for (size_t run = 0; run < records_.size(); ++run) {
+    const Plan& plan = records_[run].plan();
+    for (const TraceEvent& event : records_[run].events()) {
+      const Task& task = plan.tasks[static_cast<size_t>(event.task)];
+      const Node& node = plan.module.graph.node(task.node);
+      chunks.push_back({.name = full_name(node),
+                        .kernel = kernel_name(node),
+                        .run = static_cast<int64_t>(run),
+                        .chunk = event.chunk,
+                        .chunks = task.chunks,
+                        .thread = event.thread,
+                        .begin = microseconds(event.begin),
+                        .end = microseconds(event.end)});
+    }
+  }
+  std::stable_sort(chunks.begin(), chunks.end(),
+                   [](const TracedChunk& a, const TracedChunk& b) { return a.begin < b.begin; });
+  return chunks;
+}
+
 void retain(TraceData* data) {
   if (data != nullptr) data->references.fetch_add(1, std::memory_order_relaxed);
 }
@@ -150,6 +175,7 @@ void release(TraceData* data) {
 
 Trace::Trace() : data_(new TraceData) {}
 std::string Trace::json() const { return data_->json(); }
+std::vector<TracedChunk> Trace::chunks() const { return data_->chunks(); }
 int64_t Trace::runs() const { return data_->runs(); }
 void Trace::clear() { data_->clear(); }
 

@@ -63,6 +63,7 @@ class TraceData {
  public:
   void add(RunRecord record);
   [[nodiscard]] std::string json() const;
+  [[nodiscard]] std::vector<TracedChunk> chunks() const;
   [[nodiscard]] int64_t runs() const;
   void clear();
 

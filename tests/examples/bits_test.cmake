@@ -17,8 +17,9 @@ function(run threads out)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "on ${threads} threads: status ${status}\n${error}")
   endif()
-  # Progress lines are overwritten, and each ends in times; so do a few others.
+  # Progress lines are overwritten, and each ends in times; so do a few others. Timelines have a line for each thread.
   string(REGEX REPLACE "[^\n]*\r" "" text "${text}")
+  string(REGEX REPLACE "\n  thread [^\n]*" "" text "${text}")
   string(REGEX REPLACE " *[0-9.]+ (us|s |images/s|threads)" " - \\1" text "${text}")
   file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*)
   foreach(name ${files})

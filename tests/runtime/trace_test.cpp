@@ -16,6 +16,7 @@
 #include <oneapi/tbb/global_control.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 using namespace gradloom;
@@ -92,6 +93,38 @@ BOOST_AUTO_TEST_CASE(every_chunk_is_an_event_with_its_thread) {
   trace.clear();
   BOOST_TEST(trace.runs() == 0);
   BOOST_TEST(Json::parse(trace.json()).at("traceEvents").empty());
+}
+
+BOOST_AUTO_TEST_CASE(chunks_are_the_events_in_order) {
+  Graph g;
+  const Tensor x = g.input("x", {64, 4096});
+  const Program program = compile({.outputs = {sum(tanh(x).named("bent")).named("total")}});
+  const Executor executor{{.threads = 2}};
+  State state;
+  Trace trace;
+  for (int i = 0; i < 2; ++i) (void)program.run(executor, state, {{"x", Array({64, 4096})}}, {.trace = &trace});
+
+  const Json json = Json::parse(trace.json());
+  std::vector<Json> events;
+  for (const Json& event : json.at("traceEvents")) {
+    if (event.at("cat") != "run") events.push_back(event);
+  }
+  std::stable_sort(events.begin(), events.end(), [](const Json& a, const Json& b) { return a.at("ts") < b.at("ts"); });
+  const std::vector<TracedChunk> chunks = trace.chunks();
+  BOOST_REQUIRE(chunks.size() == events.size());
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const TracedChunk& chunk = chunks[i];
+    BOOST_TEST(chunk.run == static_cast<int64_t>(2 * i / chunks.size()));
+    BOOST_TEST(chunk.name == events[i].at("name"));
+    BOOST_TEST(chunk.kernel == events[i].at("args").at("kernel"));
+    BOOST_TEST(chunk.chunk == events[i].at("args").at("chunk"));
+    BOOST_TEST(chunk.chunks == events[i].at("args").at("chunks"));
+    BOOST_TEST(chunk.thread == events[i].at("tid"));
+    BOOST_TEST(std::abs(chunk.begin - events[i].at("ts").get<double>()) < 0.001);
+    BOOST_TEST(std::abs(chunk.end - chunk.begin - events[i].at("dur").get<double>()) < 0.0015);
+  }
+  BOOST_TEST(chunks.front().chunks > 1);
+  BOOST_TEST(chunks.back().kernel.find("sum") != std::string::npos, chunks.back().kernel);
 }
 
 BOOST_AUTO_TEST_CASE(a_run_that_is_not_traced_leaves_nothing) {
