@@ -57,7 +57,7 @@ class Einsum {
     parse();
     Named result = prepared(0);
     for (size_t i = 1; i < operands_.size(); ++i) result = combined(std::move(result), prepared(i), i);
-    result = summed(std::move(result), those(result.labels, [&](Label l) { return !has(output_, l); }));
+    result = summed(result, those(result.labels, [&](Label l) { return !has(output_, l); }));
     return in_order(result, output_);
   }
 
@@ -190,7 +190,7 @@ class Einsum {
     return transpose(named.tensor, permutation);
   }
 
-  static Named summed(Named named, const Labels& labels) {
+  static Named summed(const Named& named, const Labels& labels) {
     if (labels.empty()) return named;
     ReduceOptions over;
     for (size_t axis = 0; axis < named.labels.size(); ++axis) {
@@ -261,8 +261,8 @@ class Einsum {
       return has(output_, label) || std::any_of(operands_.begin() + static_cast<std::ptrdiff_t>(i) + 1, operands_.end(),
                                                 [&](const Named& n) { return has(n.labels, label); });
     };
-    a = summed(std::move(a), those(a.labels, [&](Label l) { return !has(b.labels, l) && !needed_later(l); }));
-    b = summed(std::move(b), those(b.labels, [&](Label l) { return !has(a.labels, l) && !needed_later(l); }));
+    a = summed(a, those(a.labels, [&](Label l) { return !has(b.labels, l) && !needed_later(l); }));
+    b = summed(b, those(b.labels, [&](Label l) { return !has(a.labels, l) && !needed_later(l); }));
     const Labels batch = those(a.labels, [&](Label l) { return has(b.labels, l) && needed_later(l); });
     const Labels inner = those(a.labels, [&](Label l) { return has(b.labels, l) && !needed_later(l); });
     const Labels a_only = those(a.labels, [&](Label l) { return !has(b.labels, l); });
