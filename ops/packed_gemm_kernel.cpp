@@ -1,6 +1,6 @@
 // The product with a packed matrix for one instruction set; compiled once per set.
-#include <gradloom/ops/packed_loop_internal.hpp>
 #include <gradloom/ops/packed_gemm_table_internal.hpp>
+#include <gradloom/ops/packed_loop_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
