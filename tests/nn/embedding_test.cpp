@@ -47,23 +47,24 @@ BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
   Graph g, other;
   const std::string file = "embedding_test.cpp:";
   int line = __LINE__ + 1;
-  BOOST_TEST(message_of([] { (void)nn::Embedding(0, 4); }) ==
-             file + std::to_string(line) +
-                 ": embedding: a table of 0 x 4 was asked for\n  a table has at least one row and one column");
+  std::string text = message_of([] { (void)nn::Embedding(0, 4); });
+  BOOST_TEST(text == file + std::to_string(line) +
+                         ": embedding: a table of 0 x 4 was asked for\n  a table has at least one row and one column");
   const std::string rule = "\n  embedding needs indices that are i32 or i64, of the graph of its first call";
   nn::Embedding words(5, 4);
   (void)words(g.input("text", {2}, DType::i32));
   line = __LINE__ + 1;
-  BOOST_TEST(message_of([&] { (void)words(other.input("text", {2}, DType::i32)); }) ==
+  text = message_of([&] { (void)words(other.input("text", {2}, DType::i32)); });
+  BOOST_TEST(text ==
              file + std::to_string(line) +
                  ": embedding: its table belongs to another graph, that of the first call\n  indices \"text\"  i32[2]  "
                  "input, " +
                  file + std::to_string(line) + rule);
   line = __LINE__ + 1;
-  BOOST_TEST(message_of([&] { (void)words(Tensor()); }) ==
-             file + std::to_string(line) + ": embedding: the indices are a number or an empty Tensor" + rule);
-  BOOST_TEST(message_of([&] { (void)words(g.input("x", {2})); }).find("indices are f32, they must be i32 or i64") !=
-             std::string::npos);
+  text = message_of([&] { (void)words(Tensor()); });
+  BOOST_TEST(text == file + std::to_string(line) + ": embedding: the indices are a number or an empty Tensor" + rule);
+  text = message_of([&] { (void)words(g.input("x", {2})); });
+  BOOST_TEST(text.find("indices are f32, they must be i32 or i64") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

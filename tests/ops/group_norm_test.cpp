@@ -71,17 +71,18 @@ BOOST_AUTO_TEST_CASE(groups_that_do_not_divide_and_shapes_that_only_broadcast_ar
       "groups "
       "of equal numbers of channels";
   int line = __LINE__ + 1;
-  BOOST_TEST(message_of([&] { (void)group_norm(x, 3, gain, gain); }) ==
-             file + std::to_string(line) +
-                 ": group_norm: 4 channels are no 3 groups\n  x \"x\"  f32[2, 5, 4]  input, " + declared + rule);
+  std::string text = message_of([&] { (void)group_norm(x, 3, gain, gain); });
+  BOOST_TEST(text == file + std::to_string(line) +
+                         ": group_norm: 4 channels are no 3 groups\n  x \"x\"  f32[2, 5, 4]  input, " + declared +
+                         rule);
   line = __LINE__ + 1;
-  BOOST_TEST(message_of([&] { (void)group_norm(x, 2, gain, one); }) ==
-             file + std::to_string(line) +
-                 ": group_norm: gain and bias are not of shape [4]\n  x \"x\"        f32[2, 5, 4]  input, " + declared +
-                 "\n  gain \"gain\"  f32[4]        input, " + declared + "\n  bias \"one\"   f32[1]        input, " +
-                 declared + rule);
-  BOOST_TEST(message_of([&] { (void)instance_norm(gain, gain, gain); }).find("instance_norm: the rank is 1") !=
-             std::string::npos);
+  text = message_of([&] { (void)group_norm(x, 2, gain, one); });
+  BOOST_TEST(text == file + std::to_string(line) +
+                         ": group_norm: gain and bias are not of shape [4]\n  x \"x\"        f32[2, 5, 4]  input, " +
+                         declared + "\n  gain \"gain\"  f32[4]        input, " + declared +
+                         "\n  bias \"one\"   f32[1]        input, " + declared + rule);
+  text = message_of([&] { (void)instance_norm(gain, gain, gain); });
+  BOOST_TEST(text.find("instance_norm: the rank is 1") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
