@@ -29,14 +29,17 @@ int64_t clock_ns(clockid_t clock) {
 /// Tells a thread that never sleeps whether the system stopped it: its processor time then falls behind.
 class StopWatch {
  public:
+  /// Was it stopped for so much of the time since the last look that the others had better do without it?
   bool stopped_since_last_look() {
     // Less than the shortest time for which Linux gives a core to another process, more than an interrupt takes.
-    constexpr int64_t threshold = 500'000;
+    constexpr int64_t least = 500'000;
+    // A long run hardly notices that it waited, and would be longer by far with a thread less.
+    constexpr int64_t share = 4;
     const int64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    const bool stopped = (wall - wall_) - (cpu - cpu_) > threshold;
+    const int64_t passed = wall - wall_, stopped = passed - (cpu - cpu_);
     wall_ = wall;
     cpu_ = cpu;
-    return stopped;
+    return stopped > least && stopped * share > passed;
   }
 
  private:
