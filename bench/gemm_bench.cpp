@@ -4,7 +4,7 @@
 // one after the other: what cutting the product costs. Memory is in huge pages, as in an executor's arena: a transposed
 // operand with a row stride of a page or more otherwise measures the TLB.
 //
-//   gemm_bench [--isa avx512] [--dtype f32] [--shape 128x784x512]   (m x k x n)
+//   gemm_bench [--isa avx512] [--dtype f32] [--shape 128x784x512] [--grid 4x4]   (m x k x n, rows x columns of blocks)
 #include <gradloom/ops/gemm.hpp>
 
 #include <immintrin.h>
@@ -89,14 +89,16 @@ template <class T>
 struct Case {
   gl::GemmArgs<T> args;
   void (*kernel)(const gl::GemmArgs<T>&, void*) noexcept;
-  void* workspace;
+  void *workspace, *room;
   gl::GemmGrid grid;
 
   void run(bool by_grid) const {
     if (!by_grid) return kernel(args, workspace);
-    for (int64_t i = 0; i < grid.rows; ++i) {
-      for (int64_t j = 0; j < grid.cols; ++j) kernel(gl::gemm_block(args, grid, i, j), workspace);
-    }
+    gl::GemmKept kept{.room = room};
+    gl::GemmArgs<T> sharing = args;
+    (grid.by_columns ? sharing.kept_b : sharing.kept_a) = &kept;
+    for (int64_t block = 0; block < grid.blocks(); ++block)
+      kernel(gl::gemm_block(sharing, grid, grid.row_of(block), grid.col_of(block)), workspace);
   }
 };
 
@@ -118,15 +120,23 @@ Memory<T> allocate(size_t count) {
 }
 
 template <class T>
-void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b) {
+void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b, gl::GemmGrid blocks) {
   const Memory<T> a = allocate<T>(static_cast<size_t>(s.m * s.k)), b = allocate<T>(static_cast<size_t>(s.k * s.n));
   const Memory<T> c = allocate<T>(static_cast<size_t>(s.m * s.n));
   const Memory<T> workspace = allocate<T>(isa.kernels->workspace_bytes(s.m, s.n, s.k, sizeof(T)) / sizeof(T));
+  gl::GemmGrid grid = gl::gemm_grid(s.m, s.n, s.k, transpose_a, transpose_b);
+  if (blocks.rows > 0) {
+    grid.rows = blocks.rows;
+    grid.cols = blocks.cols;
+  }
+  const int64_t lines = grid.by_columns ? gl::gemm_grid_cols(grid, s.n, 0).size : gl::gemm_grid_rows(grid, s.m, 0).size;
+  const Memory<T> room = allocate<T>(static_cast<size_t>(gl::gemm_kept_elements(lines, s.k)));
   Case<T> product{{s.m, s.n, s.k, a.get(), transpose_a ? 1 : s.k, transpose_a ? s.m : 1, b.get(), transpose_b ? 1 : s.n,
                    transpose_b ? s.k : 1, c.get(), s.n, 1},
                   nullptr,
                   workspace.get(),
-                  gl::gemm_grid(s.m, s.n, s.k, transpose_a, transpose_b)};
+                  room.get(),
+                  grid};
   product.args.sums_in_lanes = gl::gemm_sums_in_lanes(product.args);
   if constexpr (sizeof(T) == 4) {
     product.kernel = isa.kernels->f32;
@@ -169,6 +179,7 @@ int main(int argc, char** argv) {
                       {"avx2", &gl::avx2::gemm_kernels, peak_avx2, 8, avx2},
                       {"baseline", &gl::baseline::gemm_kernels, peak_baseline, 4, true}};
   std::string only_isa, only_dtype;
+  gl::GemmGrid blocks{0, 0};
   std::vector<Shape> shapes(std::begin(kShapes), std::end(kShapes));
   for (int i = 1; i + 1 < argc; i += 2) {
     long m = 0, k = 0, n = 0;
@@ -178,8 +189,11 @@ int main(int argc, char** argv) {
       only_dtype = argv[i + 1];
     } else if (std::strcmp(argv[i], "--shape") == 0 && std::sscanf(argv[i + 1], "%ldx%ldx%ld", &m, &k, &n) == 3) {
       shapes = {{m, k, n}};
+    } else if (std::strcmp(argv[i], "--grid") == 0 && std::sscanf(argv[i + 1], "%ldx%ld", &m, &n) == 2) {
+      blocks = {m, n};
     } else {
-      std::fprintf(stderr, "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN]\n", argv[0]);
+      std::fprintf(stderr, "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN] [--grid RxC]\n",
+                   argv[0]);
       return 1;
     }
   }
@@ -187,8 +201,8 @@ int main(int argc, char** argv) {
     if (!isa.supported || (!only_isa.empty() && only_isa != isa.name)) continue;
     for (const Shape& shape : shapes) {
       for (int form = 0; form < 4; ++form) {
-        if (only_dtype != "f64") measure<float>(isa, shape, form & 2, form & 1);
-        if (only_dtype != "f32") measure<double>(isa, shape, form & 2, form & 1);
+        if (only_dtype != "f64") measure<float>(isa, shape, form & 2, form & 1, blocks);
+        if (only_dtype != "f32") measure<double>(isa, shape, form & 2, form & 1, blocks);
       }
     }
   }

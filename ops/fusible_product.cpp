@@ -36,7 +36,8 @@ ProductMemory<T> memory_of(const KernelCall& call) {
           .b = static_cast<const T*>(call.inputs[1]),
           .result = static_cast<T*>(call.outputs[0]),
           .scratch = call.scratch,
-          .shared = call.shared};
+          .shared = call.shared,
+          .continues = call.continues};
 }
 
 template <class T>

@@ -26,6 +26,7 @@ struct ProductMemory {
   T* result = nullptr;  ///< with an epilogue: room for partial sums, if FusibleProduct::needs_partials
   void* scratch = nullptr;
   void* shared = nullptr;
+  bool continues = false;  ///< KernelCall::continues
   const GemmEpilogue<T>* epilogue = nullptr;
 };
 

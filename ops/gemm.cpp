@@ -98,6 +98,8 @@ GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a, bool trans
       break;
     }
   }
+  // A transposed A costs most to pack; otherwise it is mostly read in place.
+  grid.by_columns = grid.rows > 1 && !(transpose_a && grid.cols > 1);
   return grid;
 }
 

@@ -27,6 +27,12 @@ struct GemmEpilogue {
   void* context = nullptr;
 };
 
+/// A packed block of an operand that several blocks of a product share, if they are computed one after the other.
+struct GemmKept {
+  const void* block = nullptr;  ///< where the operand's block begins that is in `room`; null: none
+  void* room = nullptr;         ///< 64-byte aligned, for gemm_kept_elements()
+};
+
 /// One product. Strides count elements and may be anything, so a transpose is only another pair of strides; it is
 /// fastest when every operand has a unit stride in one of its dimensions. C must not overlap A or B.
 template <class T>
@@ -45,7 +51,15 @@ struct GemmArgs {
   int64_t row_offset = 0, col_offset = 0;
   /// Of the whole C: gemm_sums_in_lanes().
   bool sums_in_lanes = false;
+  /// Where the block of A, or of B, is packed for others to find, if it is packed; may be null.
+  GemmKept *kept_a = nullptr, *kept_b = nullptr;
 };
+
+/// Room for a packed block of `lines` rows of A, or columns of B.
+[[nodiscard]] constexpr int64_t gemm_kept_elements(int64_t lines, int64_t k) {
+  constexpr int64_t most_lanes = 16;
+  return (lines + most_lanes - 1) / most_lanes * most_lanes * k + most_lanes;
+}
 
 /// Is it the product of a matrix with a few vectors, where the matrix is contiguous along k? It is read fastest in the
 /// order in which it lies, a vector of k at a time. Whoever cuts a product into blocks asks this of the whole, and says
@@ -88,6 +102,13 @@ extern const GemmKernels gemm_kernels;
 /// each block into `depths` ranges along k, whose partial sums gemm_combine() then adds.
 struct GemmGrid {
   int64_t rows, cols, depths = 1;
+  /// The order of blocks: whoever computes neighbours one after the other packs what they share once. That is their
+  /// part of B column by column, and of A else.
+  bool by_columns = false;
+
+  [[nodiscard]] int64_t blocks() const { return rows * cols; }
+  [[nodiscard]] int64_t row_of(int64_t block) const { return by_columns ? block % rows : block / cols; }
+  [[nodiscard]] int64_t col_of(int64_t block) const { return by_columns ? block / rows : block % cols; }
 };
 
 /// A range of rows, columns or chunks.

@@ -70,11 +70,17 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   const bool packs_b =
       must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || share_sets(g.b_row)));
 
-  T* const packed_a = workspace;
+  // What others share is packed whole, all chunks of k one after the other, unless it is there already.
+  GemmKept* const kept_a = packs_a && row_blocks.count == 1 ? g.kept_a : nullptr;
+  GemmKept* const kept_b = packs_b && col_blocks.count == 1 ? g.kept_b : nullptr;
+  const bool has_a = kept_a != nullptr && kept_a->block == g.a, has_b = kept_b != nullptr && kept_b->block == g.b;
+  if (kept_a != nullptr) kept_a->block = g.a;
+  if (kept_b != nullptr) kept_b->block = g.b;
+
   const int64_t largest_rows = row_blocks.count == 1 ? g.m : row_blocks.size_of(0) * kRowUnit;
-  T* const packed_b = workspace + (packs_a ? round_up(largest_rows * largest_chunk + lanes, 64) : 0);
+  T* const for_b = workspace + (packs_a ? round_up(largest_rows * largest_chunk + lanes, 64) : 0);
   // With a single block of rows each panel of B is used at once: one buffer, still warm, serves all.
-  const bool keeps_panels = row_blocks.count > 1;
+  const bool keeps_panels = row_blocks.count > 1 || kept_b != nullptr;
   Strip<T> strip(g, flipped);
   const TileKernel<T>(*const kernels)[kTileRows][kTileVectors] =
       kTiles<T>.kernels[static_cast<int>(packs_a || g.a_col != 1 ? ALayout::along_rows : ALayout::along_k)];
@@ -87,12 +93,15 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
       const bool final = pc == chunks.count - 1;
       const bool all_by_strip = g.c_col != 1 || (final && g.epilogue != nullptr);
       const int64_t panels_together = all_by_strip ? Strip<T>::panels_for(g.m) : 1;
+      T* const packed_a = kept_a == nullptr ? workspace : static_cast<T*>(kept_a->room) + g.m * k0;
+      T* const packed_b = kept_b == nullptr ? for_b : static_cast<T*>(kept_b->room) + round_up(g.n, lanes) * k0;
       for (int64_t ic = 0; ic < row_blocks.count; ++ic) {
         const int64_t i0 = row_blocks.begin_of(ic) * kRowUnit, i1 = i0 + row_blocks.size_of(ic) * kRowUnit;
         const Parts tiles((g.m < i1 ? g.m : i1) - i0, kTileRows);
-        if (packs_a && g.a_row == 1) {
+        const bool packs_now = packs_a && !has_a && (kept_a == nullptr || jc == 0);
+        if (packs_now && g.a_row == 1) {
           pack_a_columns(g.a + i0 + k0 * g.a_col, g.a_col, tiles, k, packed_a);
-        } else if (packs_a) {
+        } else if (packs_now) {
           for (int64_t ir = 0; ir < tiles.count; ++ir) {
             const int64_t row = tiles.begin_of(ir);
             pack_a(g.a + (i0 + row) * g.a_row + k0 * g.a_col, g.a_row, g.a_col, tiles.size_of(ir), k,
@@ -104,7 +113,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
           const int64_t cols = g.n - col < vectors * lanes ? g.n - col : vectors * lanes;
           const T* const b = g.b + k0 * g.b_row + col * g.b_col;
           T* const panel = packed_b + (keeps_panels ? panels.begin_of(jr) * lanes * k : 0);
-          if (packs_b && ic == 0) pack_b(b, g.b_row, g.b_col, k, cols, panel);
+          if (packs_b && ic == 0 && !has_b) pack_b(b, g.b_row, g.b_col, k, cols, panel);
 
           const bool ragged = cols < vectors * lanes;
           const bool by_strip = all_by_strip || (kMaskIsSlow && ragged);

@@ -18,8 +18,8 @@ inline constexpr int64_t kPanel = kTileVectors* kLanes<T>;
 
 template <class T>
 inline GemmArgs<T> transposed(GemmArgs<T> g) {  // C^T = B^T A^T
-  return {g.n,     g.m, g.k,     g.b,     g.b_col,    g.b_row,      g.a,          g.a_col,
-          g.a_row, g.c, g.c_col, g.c_row, g.epilogue, g.row_offset, g.col_offset, g.sums_in_lanes};
+  return {g.n,     g.m,     g.k,        g.b,          g.b_col,      g.b_row,         g.a,      g.a_col, g.a_row, g.c,
+          g.c_col, g.c_row, g.epilogue, g.row_offset, g.col_offset, g.sums_in_lanes, g.kept_b, g.kept_a};
 }
 
 /// Adds what is stored of C to a tile.

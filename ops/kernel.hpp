@@ -51,6 +51,9 @@ struct KernelCall {
   void* shared = nullptr;               ///< KernelPlan::shared_bytes, of this node's run; 64-byte aligned
   int64_t chunk = 0;                    ///< which chunk of the step
   int64_t chunks = 1;                   ///< of how many
+  /// The last call with this scratch was of another chunk of the same step and the same operands: scratch is as that
+  /// call left it.
+  bool continues = false;
   const RunInfo* run = nullptr;
   Traffic* traffic = nullptr;  ///< of this worker; null unless the run is traced
 

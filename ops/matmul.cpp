@@ -122,8 +122,12 @@ void run(const KernelCall& call) {
     constexpr int64_t size = sizeof(T);
     call.count(moved.read * size, moved.made * size);
   }
-  multiply_chunk(products, call.chunk, static_cast<const T*>(call.inputs[0]), static_cast<const T*>(call.inputs[1]),
-                 static_cast<T*>(call.outputs[0]), call.scratch);
+  multiply_chunk<T>(products, call.chunk,
+                    {.a = static_cast<const T*>(call.inputs[0]),
+                     .b = static_cast<const T*>(call.inputs[1]),
+                     .result = static_cast<T*>(call.outputs[0]),
+                     .scratch = call.scratch,
+                     .continues = call.continues});
 }
 
 // ---- plan
@@ -163,6 +167,7 @@ template <class T>
 Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64_t>& b, const std::vector<int64_t>& c,
                           const MatmulOptions& options, Multiply<T> multiply, const GemmKernels* kernels) {
   constexpr double group_nanoseconds = 15000;  // worth handing to another thread
+  constexpr size_t line = 64, most_kept = size_t{4} << 20;
   int64_t m = c[c.size() - 2];
   const int64_t n = c.back(), k = a[a.size() - (options.transpose_a ? 2 : 1)];
   Products<T> products;
@@ -197,10 +202,15 @@ Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64
       products.blocks() > 1 ? 1 : std::max<int64_t>(1, static_cast<int64_t>(group_nanoseconds / nanoseconds));
   products.groups = chunk_count(products.count, grain);
   products.nanoseconds = nanoseconds * static_cast<double>(products.count);
-  if (kernels != nullptr) {  // the first block of a grid is the largest
-    products.scratch_bytes = kernels->workspace_bytes(gemm_grid_rows(products.grid, m, 0).size,
-                                                      gemm_grid_cols(products.grid, n, 0).size, k, sizeof(T));
-  }
+  if (kernels == nullptr) return products;
+  // The first block of a grid is the largest.
+  const int64_t rows = gemm_grid_rows(products.grid, m, 0).size, cols = gemm_grid_cols(products.grid, n, 0).size;
+  products.scratch_bytes = kernels->workspace_bytes(rows, cols, k, sizeof(T));
+  if (products.blocks() == 1 || products.grid.depths > 1) return products;
+  const size_t kept = static_cast<size_t>(gemm_kept_elements(products.grid.by_columns ? cols : rows, k)) * sizeof(T);
+  if (kept > most_kept) return products;
+  products.kept_offset = (products.scratch_bytes + line - 1) / line * line;
+  products.scratch_bytes = products.kept_offset + line + kept;
   return products;
 }
 
@@ -235,7 +245,7 @@ class MatmulProduct : public FusibleProduct<T> {
     if (is_cut()) {
       combine_block(products_, chunk, memory.result, static_cast<const T*>(memory.shared), memory.epilogue);
     } else {
-      multiply_chunk(products_, chunk, memory.a, memory.b, memory.result, memory.scratch, memory.epilogue);
+      multiply_chunk(products_, chunk, memory);
     }
   }
   [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override { return chunk_traffic(products_, chunk); }

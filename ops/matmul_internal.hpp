@@ -5,6 +5,8 @@
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/kernel.hpp>
 
+#include <cstddef>
+#include <new>
 #include <vector>
 
 namespace gradloom::inline v0 {
@@ -26,10 +28,12 @@ struct Products {
   int64_t count = 1;
   int64_t groups = 1;  // 0: there is nothing to do
   GemmGrid grid{1, 1};
+  /// Where scratch has a GemmKept and its room, for the operand that neighbouring blocks share; 0: nowhere.
+  size_t kept_offset = 0;
   size_t scratch_bytes = 0;
   double nanoseconds = 0;  // expected, of all products
 
-  [[nodiscard]] int64_t blocks() const { return grid.rows * grid.cols; }
+  [[nodiscard]] int64_t blocks() const { return grid.blocks(); }
   [[nodiscard]] int64_t chunks() const { return groups * blocks(); }
 
   // A single product may be cut along k as well: parts are computed apart and combined block by block.
@@ -40,19 +44,29 @@ struct Products {
   [[nodiscard]] size_t partial_bytes() const { return static_cast<size_t>(blocks() * partials_of_block()) * sizeof(T); }
 };
 
-/// One chunk of the products of `a` and `b`. `c` may be null if there is an epilogue and k is no more than kGemmChunk;
-/// the epilogue's rows are those of all products, one after the other.
+/// What the last chunk has packed and this one may use.
 template <class T>
-void multiply_chunk(const Products<T>& products, int64_t chunk, const T* a, const T* b, T* c, void* workspace,
-                    const GemmEpilogue<T>* epilogue = nullptr) {
+GemmKept* kept_from_last(const Products<T>& products, void* scratch, bool continues) {
+  constexpr size_t line = 64;
+  if (products.kept_offset == 0) return nullptr;
+  std::byte* const at = static_cast<std::byte*>(scratch) + products.kept_offset;
+  return continues ? std::launder(reinterpret_cast<GemmKept*>(at)) : new (at) GemmKept{.room = at + line};
+}
+
+/// One chunk of the products of A and B. Its result may be null if there is an epilogue and k is no more than
+/// kGemmChunk; the epilogue's rows are those of all products, one after the other.
+template <class T>
+void multiply_chunk(const Products<T>& products, int64_t chunk, const ProductMemory<T>& memory) {
   const int64_t group = chunk / products.blocks(), block = chunk % products.blocks();
+  GemmKept* const kept = kept_from_last(products, memory.scratch, memory.continues);
   const int64_t end = chunk_begin(products.count, products.groups, group + 1);
   for (int64_t product = chunk_begin(products.count, products.groups, group); product < end; ++product) {
     GemmArgs<T> args = products.args;
-    args.a = a;
-    args.b = b;
-    args.c = c == nullptr ? nullptr : c + product * args.m * args.n;
-    args.epilogue = epilogue;
+    args.a = memory.a;
+    args.b = memory.b;
+    args.c = memory.result == nullptr ? nullptr : memory.result + product * args.m * args.n;
+    args.epilogue = memory.epilogue;
+    (products.grid.by_columns ? args.kept_b : args.kept_a) = kept;
     args.row_offset = product * args.m;
     int64_t rest = product;
     for (size_t axis = products.batch.size(); axis-- > 0;) {
@@ -62,8 +76,8 @@ void multiply_chunk(const Products<T>& products, int64_t chunk, const T* a, cons
       args.b += index * products.batch[axis].b_stride;
     }
     if (products.blocks() > 1)
-      args = gemm_block(args, products.grid, block / products.grid.cols, block % products.grid.cols);
-    products.multiply(args, workspace);
+      args = gemm_block(args, products.grid, products.grid.row_of(block), products.grid.col_of(block));
+    products.multiply(args, memory.scratch);
   }
 }
 
@@ -75,7 +89,7 @@ void multiply_part(const Products<T>& products, int64_t part, const T* a, const 
   GemmArgs<T> args = products.args;
   args.a = a;
   args.b = b;
-  args = gemm_block(args, grid, block / grid.cols, block % grid.cols);
+  args = gemm_block(args, grid, grid.row_of(block), grid.col_of(block));
   const GemmRange chunks = gemm_grid_chunks(grid, args.k, part % grid.depths);
   for (int64_t chunk = chunks.begin; chunk < chunks.begin + chunks.size; ++chunk) {
     products.multiply(gemm_chunk(args, chunk, partials + block * products.partials_of_block()), workspace);
@@ -89,14 +103,14 @@ void combine_block(const Products<T>& products, int64_t block, T* c, const T* pa
   GemmArgs<T> args = products.args;
   args.c = c;
   args.epilogue = epilogue;
-  args = gemm_block(args, products.grid, block / products.grid.cols, block % products.grid.cols);
+  args = gemm_block(args, products.grid, products.grid.row_of(block), products.grid.col_of(block));
   gemm_combine(args, partials + block * products.partials_of_block());
 }
 
 template <class T>
 [[nodiscard]] ProductTraffic chunk_traffic(const Products<T>& products, int64_t chunk) {
   const int64_t group = chunk / products.blocks(), block = chunk % products.blocks();
-  const int64_t row = block / products.grid.cols, col = block % products.grid.cols;
+  const int64_t row = products.grid.row_of(block), col = products.grid.col_of(block);
   const int64_t rows = gemm_grid_rows(products.grid, products.args.m, row).size;
   const int64_t cols = gemm_grid_cols(products.grid, products.args.n, col).size;
   const int64_t count = chunk_size(products.count, products.groups, group);

@@ -241,7 +241,8 @@ ProductMemory<T> memory_of(const ProductRegion<T>& region, const KernelCall& cal
   return {.a = static_cast<const T*>(call.inputs[region.a]),
           .b = static_cast<const T*>(call.inputs[region.b]),
           .scratch = call.scratch,
-          .shared = call.shared};
+          .shared = call.shared,
+          .continues = call.continues};
 }
 
 template <class T>

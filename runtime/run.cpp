@@ -15,7 +15,8 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-constexpr int dependencies_left = 0, chunks_left = 1, next_chunk = 2;
+// The counters of a task. Chunks are taken from both ends; a task in a loop runs several rounds.
+constexpr int dependencies_left = 0, chunks_left = 1, taken_in_front = 2, taken_behind = 3, round_of = 4;
 constexpr int none = -1;
 
 // About 50 us of pauses: longer than most gaps between the tasks of a step, shorter than it takes to wake a thread
@@ -86,8 +87,9 @@ KernelCall Run::call_of(const Task& task, int64_t chunk, int worker) const {
       .run = &info_};
 }
 
-void Run::call(const Task& task, int64_t chunk, int worker) const {
-  const KernelCall call = call_of(task, chunk, worker);
+void Run::call(const Task& task, int64_t chunk, int worker, bool continues) const {
+  KernelCall call = call_of(task, chunk, worker);
+  call.continues = continues;
   if (record_ == nullptr) {
     task.run(call);
   } else {
@@ -166,7 +168,7 @@ void Run::run_serially(const Plan& plan, Workspace& workspace, const RunInfo& in
     const Task& task = plan.tasks[i];
     if (stop_ != nullptr && !may_start(task)) break;
     try {
-      for (int64_t chunk = 0; chunk < task.chunks; ++chunk) call(task, chunk, 0);
+      for (int64_t chunk = 0; chunk < task.chunks; ++chunk) call(task, chunk, 0, chunk > 0);
       if (task.again != nullptr && task.again(call_of(task, 0, 0))) i -= static_cast<size_t>(task.back) + 1;
     } catch (...) {
       fail(task);
@@ -181,9 +183,9 @@ uint32_t Run::start(const Plan& plan, Workspace& workspace, const RunInfo& info,
   set_up(plan, workspace, info, watchers);
   executor_ = &executor;
   const size_t tasks = plan.tasks.size();
-  if (counter_count_ < tasks * 3) {
-    counters_ = std::make_unique<std::atomic<int64_t>[]>(tasks * 3);
-    counter_count_ = tasks * 3;
+  if (counter_count_ < tasks * counters_per_task) {
+    counters_ = std::make_unique<std::atomic<int64_t>[]>(tasks * counters_per_task);
+    counter_count_ = tasks * counters_per_task;
   }
   ready_.clear();
   ready_count_.store(0, std::memory_order_relaxed);
@@ -192,7 +194,8 @@ uint32_t Run::start(const Plan& plan, Workspace& workspace, const RunInfo& info,
     const Task& task = plan.tasks[i];
     counter(static_cast<int>(i), dependencies_left).store(task.dependencies, std::memory_order_relaxed);
     counter(static_cast<int>(i), chunks_left).store(task.chunks, std::memory_order_relaxed);
-    counter(static_cast<int>(i), next_chunk).store(0, std::memory_order_relaxed);
+    counter(static_cast<int>(i), taken_in_front).store(0, std::memory_order_relaxed);
+    counter(static_cast<int>(i), taken_behind).store(0, std::memory_order_relaxed);
   }
   left_.store(static_cast<int64_t>(tasks), std::memory_order_relaxed);
   workers_that_ran_.store(0, std::memory_order_relaxed);
@@ -249,16 +252,25 @@ void Run::push(int task) {
   ready_count_.store(static_cast<int>(ready_.size()));  // see help()
 }
 
-bool Run::take(int& task, int64_t& chunk) {
+// Two workers begin at opposite ends: what neighbouring chunks have in common, each has to itself.
+bool Run::take(int& task, int64_t& chunk, int worker) {
   if (!has_ready()) return false;
   const auto later = [&](int a, int b) { return task_at(a).priority < task_at(b).priority; };
   const std::lock_guard guard(lock_);
   if (ready_.empty()) return false;
   task = ready_.front();
-  std::atomic<int64_t>& next = counter(task, next_chunk);
-  chunk = next.load(std::memory_order_relaxed);
-  next.store(chunk + 1, std::memory_order_relaxed);  // only ever under the lock
-  if (chunk + 1 == task_at(task).chunks) {
+  // Only ever under the lock.
+  std::atomic<int64_t>&front = counter(task, taken_in_front), &behind = counter(task, taken_behind);
+  const int64_t chunks = task_at(task).chunks;
+  const int64_t in_front = front.load(std::memory_order_relaxed), at_end = behind.load(std::memory_order_relaxed);
+  if (worker % 2 == 0) {
+    chunk = in_front;
+    front.store(in_front + 1, std::memory_order_relaxed);
+  } else {
+    chunk = chunks - 1 - at_end;
+    behind.store(at_end + 1, std::memory_order_relaxed);
+  }
+  if (in_front + at_end + 1 == chunks) {
     std::pop_heap(ready_.begin(), ready_.end(), later);
     ready_.pop_back();
     ready_count_.store(static_cast<int>(ready_.size()), std::memory_order_relaxed);
@@ -271,7 +283,9 @@ void Run::work(int worker) {
   int task = none;
   int64_t chunk = 0;
   bool ran = false;
-  while (mine.pop(task) || take(task, chunk)) {
+  int last = none;  // task, in which round
+  int64_t last_round = 0;
+  while (mine.pop(task) || take(task, chunk, worker)) {
     const Task& current = task_at(task);
     if (!may_start(current)) break;
     if (!ran) {
@@ -279,8 +293,9 @@ void Run::work(int worker) {
       workers_that_ran_.fetch_or(uint64_t{1} << worker, std::memory_order_relaxed);
       if (record_ != nullptr) record_->enter(worker);
     }
+    const int64_t round = counter(task, round_of).load(std::memory_order_relaxed);
     try {
-      call(current, chunk, worker);
+      call(current, chunk, worker, task == last && round == last_round);
     } catch (...) {
       fail(current);
       break;
@@ -289,6 +304,8 @@ void Run::work(int worker) {
       complete(task, mine);
     }
     chunk = 0;
+    last = task;
+    last_round = round;
   }
 }
 
@@ -299,7 +316,9 @@ bool Run::repeat(int task, int worker, NextTasks& mine) {
   for (int i = first; i <= task; ++i) {  // the steps of one node, a chain
     counter(i, dependencies_left).store(i == first ? 0 : 1, std::memory_order_relaxed);
     counter(i, chunks_left).store(task_at(i).chunks, std::memory_order_relaxed);
-    counter(i, next_chunk).store(0, std::memory_order_relaxed);
+    counter(i, taken_in_front).store(0, std::memory_order_relaxed);
+    counter(i, taken_behind).store(0, std::memory_order_relaxed);
+    counter(i, round_of).fetch_add(1, std::memory_order_relaxed);
   }
   left_.fetch_add(done.back, std::memory_order_relaxed);
   make_ready(first, mine);

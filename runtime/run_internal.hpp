@@ -104,11 +104,11 @@ class Run {
   [[nodiscard]] bool over() const { return left_.load(std::memory_order_acquire) == 0 || cancelled(); }
   bool may_start(const Task& task);
   [[nodiscard]] KernelCall call_of(const Task& task, int64_t chunk, int worker) const;
-  void call(const Task& task, int64_t chunk, int worker) const;
+  void call(const Task& task, int64_t chunk, int worker, bool continues) const;
   void call_recorded(const Task& task, KernelCall call, int worker) const;
   /// Runs chunks until none is ready.
   void work(int worker);
-  bool take(int& task, int64_t& chunk);
+  bool take(int& task, int64_t& chunk, int worker);
   void push(int task);
   /// Keeps a ready task for this thread, or puts it into the queue.
   void make_ready(int task, NextTasks& mine);
@@ -121,7 +121,7 @@ class Run {
   void fail(const Task& task);
   [[nodiscard]] const Task& task_at(int task) const { return plan_->tasks[static_cast<size_t>(task)]; }
   [[nodiscard]] std::atomic<int64_t>& counter(int task, int which) const {
-    return counters_[static_cast<size_t>(task) * 3 + static_cast<size_t>(which)];
+    return counters_[static_cast<size_t>(task) * counters_per_task + static_cast<size_t>(which)];
   }
 
   Gate gate_;
@@ -134,7 +134,8 @@ class Run {
   RunInfo info_;
   const StopToken* stop_ = nullptr;
   RunRecord* record_ = nullptr;
-  std::unique_ptr<std::atomic<int64_t>[]> counters_;  // by task: dependencies left, chunks left, next chunk
+  static constexpr size_t counters_per_task = 5;
+  std::unique_ptr<std::atomic<int64_t>[]> counters_;  // by task
   size_t counter_count_ = 0;
   SpinLock lock_;
   std::vector<int> ready_;        // a heap by priority, under lock_

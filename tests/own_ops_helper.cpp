@@ -90,6 +90,38 @@ const OpDef meet_def{.name = "meet",
                      .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent()}; },
                      .plan = plan_meet};
 
+std::atomic<int> continued{0}, wrongly_continued{0};
+
+KernelPlan plan_follow(const KernelRequest& request) {
+  constexpr int chunks = 16;
+  KernelPlan plan;
+  plan.params = std::make_shared<const Count>(Count{request.output().shape.element_count().value()});
+  plan.scratch_bytes = sizeof(void*);
+  plan.steps = {{[](const KernelCall& call) {
+                   if (call.continues) {
+                     continued.fetch_add(1);
+                     if (std::memcmp(call.scratch, &call.params, sizeof call.params) != 0)
+                       wrongly_continued.fetch_add(1);
+                   }
+                   std::memcpy(call.scratch, &call.params, sizeof call.params);
+                   const auto count = static_cast<const Count*>(call.params)->elements;
+                   const int64_t begin = chunk_begin(count, call.chunks, call.chunk);
+                   const int64_t end = chunk_begin(count, call.chunks, call.chunk + 1);
+                   const float* x = static_cast<const float*>(call.inputs[0]);
+                   std::copy(x + begin, x + end, static_cast<float*>(call.outputs[0]) + begin);
+                 },
+                 chunks}};
+  plan.nanoseconds = 100'000;
+  return plan;
+}
+
+const OpDef follow_def{.name = "follow",
+                       .inputs = {"x"},
+                       .rule = "follow takes one f32 tensor",
+                       .shape = same_type,
+                       .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent()}; },
+                       .plan = plan_follow};
+
 const PointwiseKernels twice_kernels{{nullptr, nullptr, nullptr, nullptr,
                                       [](const void* const* inputs, void* output, int64_t n) {
                                         const float* x = static_cast<const float*>(inputs[0]);
@@ -121,6 +153,13 @@ Tensor meet(const Operand& x, int threads, const MeetOptions& options) {
       {{"threads", int64_t{threads}}, {"wait_ms", int64_t{options.wait_ms}}, {"sleep_ms", int64_t{options.sleep_ms}}},
       x.location());
 }
+
+Tensor follow(const Operand& x) {
+  const Tensor inputs[] = {x.tensor()};
+  return x.tensor().graph().add(follow_def, inputs, {}, x.location());
+}
+
+Followed followed() { return {continued.exchange(0), wrongly_continued.exchange(0)}; }
 
 int threads_that_met() { return most_inside.exchange(0); }
 

@@ -17,6 +17,16 @@ struct MeetOptions {
 /// that so many took part.
 Tensor meet(const Operand& x, int threads, const MeetOptions& options = {});
 
+/// x, in 16 chunks, each of which leaves a mark in its scratch and looks for it where KernelCall::continues says that
+/// it is there.
+Tensor follow(const Operand& x);
+
+/// What the chunks of `follow` found since the last call.
+struct Followed {
+  int continued = 0, wrongly = 0;
+};
+Followed followed();
+
 /// How many threads were seen inside `meet` at once since the last call.
 int threads_that_met();
 

@@ -440,6 +440,42 @@ BOOST_AUTO_TEST_CASE(grids_cover_every_element_once) {
   BOOST_TEST((tiny.rows == 1 && tiny.cols == 1));
 }
 
+// After the first block that packs it, the operand itself is spoilt: the others must have used the packed one.
+BOOST_AUTO_TEST_CASE(blocks_that_share_a_packed_operand_have_the_bits_of_the_whole) {
+  std::mt19937 random(12);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (const bool share_a : {true, false}) {
+      const int64_t m = share_a ? 150 : 610, n = share_a ? 610 : 150, k = 700;
+      Matrix<T> a(m, k, share_a ? Layout::col_major : Layout::row_major);
+      Matrix<T> b(k, n, share_a ? Layout::row_major : Layout::col_major);
+      Matrix<T> c(m, n, Layout::row_major), whole(m, n, Layout::row_major);
+      a.fill(random);
+      b.fill(random);
+      run(isa, args_of(a, b, whole));
+
+      const gl::GemmGrid grid{2, 2};
+      gl::GemmArgs<T> args = args_of(a, b, c);
+      const int64_t lines = share_a ? gl::gemm_grid_rows(grid, m, 0).size : gl::gemm_grid_cols(grid, n, 0).size;
+      Workspace room(static_cast<size_t>(gl::gemm_kept_elements(lines, k)) * sizeof(T));
+      gl::GemmKept kept{.room = room.data()};
+      (share_a ? args.kept_a : args.kept_b) = &kept;
+      Matrix<T>& shared = share_a ? a : b;
+      for (int64_t outer = 0; outer < 2; ++outer) {
+        const Matrix<T> before = shared;
+        for (int64_t inner = 0; inner < 2; ++inner) {
+          const int64_t i = share_a ? outer : inner, j = share_a ? inner : outer;
+          const gl::GemmArgs<T> block = gl::gemm_block(args, grid, i, j);
+          run(isa, block);
+          BOOST_TEST(kept.block == static_cast<const void*>(share_a ? block.a : block.b));
+          std::fill(shared.memory.begin(), shared.memory.end(), std::numeric_limits<T>::quiet_NaN());
+        }
+        shared.memory = before.memory;
+      }
+      check_bits(c, whole);
+    }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(products_cut_along_k_have_the_bits_of_whole_ones) {
   std::mt19937 random(10);
   for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {

@@ -183,6 +183,27 @@ BOOST_AUTO_TEST_CASE(programs_run_inside_a_callers_parallel_for) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_chunk_is_told_when_it_finds_scratch_as_the_one_before_left_it) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 3);
+  constexpr int branches = 6, chunks = 16;
+  Graph g;
+  const Tensor x = g.input("x", {64, 1024});
+  std::vector<Tensor> outputs;
+  for (int i = 0; i < branches; ++i) outputs.push_back(tanh(test::follow(x + i)));
+  const Program program = compile({.outputs = outputs});
+  State state;
+  for (const int threads : {1, 2, 3}) {
+    const Executor executor{{.threads = threads, .hold_back_ms = 0}};
+    constexpr int runs = 50;
+    (void)test::followed();
+    for (int i = 0; i < runs; ++i) (void)program.run(executor, state, {{"x", ramp()}});
+    const test::Followed found = test::followed();
+    BOOST_TEST(found.wrongly == 0);
+    if (threads == 1) BOOST_TEST(found.continued == runs * branches * (chunks - 1));
+    BOOST_TEST(found.continued > runs * branches);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(two_updating_runs_on_one_state_are_an_error) {
   const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 4);
   Graph g;
