@@ -120,9 +120,11 @@ Memory<T> allocate(size_t count) {
 }
 
 template <class T>
-void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b, gl::GemmGrid blocks) {
-  const Memory<T> a = allocate<T>(static_cast<size_t>(s.m * s.k)), b = allocate<T>(static_cast<size_t>(s.k * s.n));
-  const Memory<T> c = allocate<T>(static_cast<size_t>(s.m * s.n));
+void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b, gl::GemmGrid blocks, int64_t sets) {
+  // One product after the other with operands of its own: with as many as do not fit the caches, memory delivers them.
+  const Memory<T> a = allocate<T>(static_cast<size_t>(sets * s.m * s.k));
+  const Memory<T> b = allocate<T>(static_cast<size_t>(sets * s.k * s.n));
+  const Memory<T> c = allocate<T>(static_cast<size_t>(sets * s.m * s.n));
   const Memory<T> workspace = allocate<T>(isa.kernels->workspace_bytes(s.m, s.n, s.k, sizeof(T)) / sizeof(T));
   gl::GemmGrid grid = gl::gemm_grid(s.m, s.n, s.k, transpose_a, transpose_b);
   if (blocks.rows > 0) {
@@ -147,16 +149,24 @@ void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b, gl::Ge
   const double flops = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
   const int repeats = std::max(1, static_cast<int>(2e6 / flops));
   double best = 1e9, best_grid = 1e9, best_peak = 1e9;
+  int64_t set = 0;
+  const auto run = [&](bool by_grid) {
+    set = (set + 1) % sets;
+    product.args.a = a.get() + set * s.m * s.k;
+    product.args.b = b.get() + set * s.k * s.n;
+    product.args.c = c.get() + set * s.m * s.n;
+    product.run(by_grid);
+  };
   const double end = now() + 0.25;
   for (int round = 0; round < 12 || now() < end; ++round) {
     double start = now();
     isa.peak();
     best_peak = std::min(best_peak, now() - start);
     start = now();
-    for (int i = 0; i < repeats; ++i) product.run(false);
+    for (int i = 0; i < repeats; ++i) run(false);
     best = std::min(best, (now() - start) / repeats);
     start = now();
-    for (int i = 0; i < repeats; ++i) product.run(true);
+    for (int i = 0; i < repeats; ++i) run(true);
     best_grid = std::min(best_grid, (now() - start) / repeats);
   }
   const double lanes = isa.lanes * 4.0 / static_cast<double>(sizeof(T));
@@ -180,6 +190,7 @@ int main(int argc, char** argv) {
                       {"baseline", &gl::baseline::gemm_kernels, peak_baseline, 4, true}};
   std::string only_isa, only_dtype;
   gl::GemmGrid blocks{0, 0};
+  long sets = 1;
   std::vector<Shape> shapes(std::begin(kShapes), std::end(kShapes));
   for (int i = 1; i + 1 < argc; i += 2) {
     long m = 0, k = 0, n = 0;
@@ -191,8 +202,10 @@ int main(int argc, char** argv) {
       shapes = {{m, k, n}};
     } else if (std::strcmp(argv[i], "--grid") == 0 && std::sscanf(argv[i + 1], "%ldx%ld", &m, &n) == 2) {
       blocks = {m, n};
+    } else if (std::strcmp(argv[i], "--sets") == 0 && std::sscanf(argv[i + 1], "%ld", &sets) == 1 && sets > 0) {
+      continue;
     } else {
-      std::fprintf(stderr, "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN] [--grid RxC]\n",
+      std::fprintf(stderr, "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN] [--grid RxC] [--sets N]\n",
                    argv[0]);
       return 1;
     }
@@ -201,8 +214,8 @@ int main(int argc, char** argv) {
     if (!isa.supported || (!only_isa.empty() && only_isa != isa.name)) continue;
     for (const Shape& shape : shapes) {
       for (int form = 0; form < 4; ++form) {
-        if (only_dtype != "f64") measure<float>(isa, shape, form & 2, form & 1, blocks);
-        if (only_dtype != "f32") measure<double>(isa, shape, form & 2, form & 1, blocks);
+        if (only_dtype != "f64") measure<float>(isa, shape, form & 2, form & 1, blocks, sets);
+        if (only_dtype != "f32") measure<double>(isa, shape, form & 2, form & 1, blocks, sets);
       }
     }
   }

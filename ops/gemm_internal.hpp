@@ -22,14 +22,6 @@ inline constexpr int64_t kColBlock = 2048;
 /// its parts to begin at a multiple of two vectors.
 inline constexpr int64_t kRowUnit = 32;
 
-/// In how many of the 64 sets of an L1 cache lines fall that are `stride` bytes apart; 1 if that is a page or more,
-/// stride > 0.
-inline int64_t sets_of_lines(int64_t stride) {
-  constexpr int64_t line = 64, page = 4096;
-  const int64_t step = stride & -stride;
-  return stride >= page ? 1 : page / (step > line ? step : line);
-}
-
 /// About how many cycles a product takes in the orientation given.
 template <class T>
 inline double estimated_cycles(const GemmArgs<T>& g) {
@@ -61,14 +53,13 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   // Packed panels are padded, so that only the tile has to be cut, once and not for each k.
   const bool must_pack_b = g.b_col != 1 || (kMaskIsSlow && g.n % lanes != 0);
   // In place, the lines that a tile reads of A (if contiguous along the rows) or of B lie a whole row apart. Once there
-  // are more than half an L1 cache of them, or they share a few of its sets (and no prefetcher follows from page to
-  // page), none survives until the next tile.
-  constexpr int64_t many = 192;
-  const auto share_sets = [&](int64_t row) { return sets_of_lines(row * bytes) <= 2; };
-  const bool packs_a = must_pack_a || (g.n >= 4 * kPanel<T> &&
-                                       (big || (g.a_col != 1 && (largest_chunk >= many || share_sets(g.a_col)))));
-  const bool packs_b =
-      must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || share_sets(g.b_row)));
+  // are more than half an L1 cache of them, none survives until the next tile; and where a page has less than three of
+  // them, they share a few sets, or no prefetcher follows from page to page.
+  constexpr int64_t many = 192, page = 4096;
+  const auto far_apart = [&](int64_t row) { return 2 * row * bytes >= page; };
+  const bool packs_a =
+      must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col != 1 && (largest_chunk >= many || far_apart(g.a_col)))));
+  const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || far_apart(g.b_row)));
 
   // What others share is packed whole, all chunks of k one after the other, unless it is there already.
   GemmKept* const kept_a = packs_a && row_blocks.count == 1 ? g.kept_a : nullptr;
