@@ -57,8 +57,10 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   // them, they share a few sets, or no prefetcher follows from page to page.
   constexpr int64_t many = 192, page = 4096;
   const auto far_apart = [&](int64_t row) { return 2 * row * bytes >= page; };
+  // A that is contiguous along k is read in long runs: packing it pays where other blocks have it, too.
   const bool packs_a =
-      must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col != 1 && (largest_chunk >= many || far_apart(g.a_col)))));
+      must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col == 1 ? g.kept_a != nullptr && far_apart(g.a_row)
+                                                                    : largest_chunk >= many || far_apart(g.a_col))));
   const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || far_apart(g.b_row)));
 
   // What others share is packed whole, all chunks of k one after the other, unless it is there already.
