@@ -39,6 +39,23 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
   return cycles;
 }
 
+/// A panel of B: so many vectors of columns wide, the last of which may be ragged.
+template <class T>
+struct Panel {
+  int64_t vectors = 0, col = 0, cols = 0;
+  const T* b = nullptr;
+  T* packed = nullptr;
+};
+
+/// Asks memory for rows of a panel.
+template <class T>
+inline void fetch_rows(const T* b, int64_t b_row, int64_t rows, int64_t cols) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t p = 0; p < rows; ++p, b += b_row) {
+    for (int64_t j = 0; j < cols; j += line) __builtin_prefetch(b + j);
+  }
+}
+
 /// The product in the orientation given; `flipped` if that is the transpose of what was asked for.
 template <class T>
 inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
@@ -72,8 +89,11 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
 
   const int64_t largest_rows = row_blocks.count == 1 ? g.m : row_blocks.size_of(0) * kRowUnit;
   T* const for_b = workspace + (packs_a ? round_up(largest_rows * largest_chunk + lanes, 64) : 0);
-  // With a single block of rows each panel of B is used at once: one buffer, still warm, serves all.
+  // With a single block of rows each panel of B is used at once: two buffers, still warm, serve all.
   const bool keeps_panels = row_blocks.count > 1 || kept_b != nullptr;
+  // A row of B is a line or two of a panel, and the next row far away: each panel is packed between the tiles of the
+  // one before, which leave memory the time that it takes.
+  const bool packs_ahead = packs_b && !has_b && g.b_col == 1;
   Strip<T> strip(g, flipped);
   const TileKernel<T>(*const kernels)[kTileRows][kTileVectors] =
       kTiles<T>.kernels[static_cast<int>(packs_a || g.a_col != 1 ? ALayout::along_rows : ALayout::along_k)];
@@ -101,12 +121,17 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
                    packed_a + row * k);
           }
         }
-        for (int64_t jr = 0; jr < panels.count; ++jr) {
+        const auto panel_at = [&](int64_t jr) {
           const int64_t vectors = panels.size_of(jr), col = j0 + panels.begin_of(jr) * lanes;
-          const int64_t cols = g.n - col < vectors * lanes ? g.n - col : vectors * lanes;
-          const T* const b = g.b + k0 * g.b_row + col * g.b_col;
-          T* const panel = packed_b + (keeps_panels ? panels.begin_of(jr) * lanes * k : 0);
-          if (packs_b && ic == 0 && !has_b) pack_b(b, g.b_row, g.b_col, k, cols, panel);
+          const int64_t to = (keeps_panels ? panels.begin_of(jr) : jr % 2 * kTileVectors) * lanes * k;
+          return Panel<T>{vectors, col, g.n - col < vectors * lanes ? g.n - col : vectors * lanes,
+                          g.b + k0 * g.b_row + col * g.b_col, packed_b + to};
+        };
+        for (int64_t jr = 0; jr < panels.count; ++jr) {
+          const auto [vectors, col, cols, b, panel] = panel_at(jr);
+          if (packs_b && ic == 0 && !has_b && (jr == 0 || !packs_ahead)) pack_b(b, g.b_row, g.b_col, k, cols, panel);
+          const bool has_next = packs_ahead && ic == 0 && jr + 1 < panels.count;
+          const Panel<T> next = has_next ? panel_at(jr + 1) : Panel<T>{};
 
           const bool ragged = cols < vectors * lanes;
           const bool by_strip = all_by_strip || (kMaskIsSlow && ragged);
@@ -133,7 +158,12 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
             T* const c = by_strip && !adds ? nullptr : g.c + row * g.c_row + col * g.c_col;
             tile.c = by_strip ? strip.at(row, col) : c;
             tile.old = adds ? c : nullptr;
+            const int64_t from = has_next ? k * ir / tiles.count : 0, to = has_next ? k * (ir + 1) / tiles.count : 0;
+            fetch_rows(next.b + from * g.b_row, g.b_row, to - from, next.cols);
             by_rows[rows - 1][vectors - 1](tile);
+            if (from < to)
+              pack_b(next.b + from * g.b_row, g.b_row, 1, to - from, next.cols,
+                     next.packed + from * next.vectors * lanes);
             if (by_strip) {
               const bool last_panel = (jr + 1) % panels_together == 0 || jr == panels.count - 1;
               strip.pass_on(row + rows, col + cols, final, pc > 0 && !adds, last_panel && ir == tiles.count - 1);
@@ -192,7 +222,7 @@ inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
   const int64_t chunk = k < kGemmChunk ? k : kGemmChunk;
   const int64_t rows = m < kRowBlock<T> ? m : kRowBlock<T>;
   const int64_t cols = round_up(n < kColBlock ? n : kColBlock, kLanes<T>);
-  const int64_t kept = m > kRowBlock<T> || cols < kPanel<T> ? cols : kPanel<T>;
+  const int64_t kept = m > kRowBlock<T> || cols < 2 * kPanel<T> ? cols : 2 * kPanel<T>;
   const int64_t blocks = round_up(rows * chunk + kLanes<T>, 64) + kept * chunk, vectors = kGemmVectors * k;
   return static_cast<size_t>(blocks > vectors ? blocks : vectors);
 }
