@@ -85,27 +85,41 @@ class Simplifier final : public Rewriter {
     // Nothing folds to more bytes than it is made of: a broadcast scalar stays one.
     size_t most_bytes = inputs.empty() ? most_folded_bytes : 0;
     for (const Tensor& input : inputs) {
-      if (!is_constant(input.node())) return false;
-      most_bytes = std::max(most_bytes, std::max<size_t>(literal_of(input.node()).bytes.size(), sizeof(double)));
+      const Tensor source = source_of(input);
+      if (!is_constant(source.node())) return false;
+      most_bytes = std::max(most_bytes, std::max<size_t>(literal_of(source.node()).bytes.size(), sizeof(double)));
     }
     const TensorType& type = node.outputs[0];
     return type.shape.known() &&
            static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype) <= most_bytes;
   }
 
+  /// What a broadcast repeats, or x itself.
+  static Tensor source_of(const Tensor& x) { return made_by(x, broadcast_def) ? input_of(x) : x; }
+
   Tensor fold(const Node& node, std::span<const Tensor> inputs) {
-    const TensorType& type = node.outputs[0];
-    Literal literal{type.dtype, type.shape.sizes(), {}};
-    literal.bytes.resize(static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype));
+    std::vector<Literal> repeated;
+    repeated.reserve(inputs.size());
+    std::vector<const void*> from;
+    for (const Tensor& input : inputs) {
+      const Literal& literal = literal_of(source_of(input).node());
+      const bool is_repeated = !is_constant(input.node());
+      from.push_back(
+          (is_repeated ? repeated.emplace_back(value_of(input, {literal.bytes.data()})) : literal).bytes.data());
+    }
     // The kernel plan wants the node in its new graph; a node that is then not used is removed by the next pass.
     const Tensor copied = copy(node, inputs, node.attributes)[0];
-    std::vector<const void*> from;
-    for (const Tensor& input : inputs) from.push_back(literal_of(input.node()).bytes.data());
-    void* const to[] = {literal.bytes.data()};
-    run_plan(plan_node({graph(), copied.node(), options_.isa}), from, to, {});
     Node folded = node;
     folded.op = &constant_def;
-    return graph().add_copy(folded, {}, {{"literal", std::make_shared<const Literal>(std::move(literal))}});
+    return graph().add_copy(folded, {}, {{"literal", std::make_shared<const Literal>(value_of(copied, from))}});
+  }
+
+  Literal value_of(const Tensor& x, const std::vector<const void*>& inputs) {
+    const size_t bytes = static_cast<size_t>(x.shape().element_count().value()) * size_of(x.dtype());
+    Literal literal{x.dtype(), x.shape().sizes(), std::vector<std::byte>(bytes)};
+    void* const to[] = {literal.bytes.data()};
+    run_plan(plan_node({graph(), x.node(), options_.isa}), inputs, to, {});
+    return literal;
   }
 
   const PassOptions& options_;
