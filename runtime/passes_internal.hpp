@@ -34,6 +34,8 @@ struct PassOptions {
 [[nodiscard]] Module prune(const Module& module);
 /// Work that does not need the order of a scan's steps is done around it, for all steps at once; and prune().
 [[nodiscard]] Module hoist(const Module& module);
+/// Scales and shifts for each channel that follow products of constant weights go into the weights and into one bias.
+[[nodiscard]] Module fold(const Module& module);
 /// Convolutions that Winograd's algorithm makes faster are marked to run by it.
 [[nodiscard]] Module choose_winograd(const Module& module, const PassOptions& options);
 /// Weights that stay the same in all steps of a scan, or in all runs, are packed once for their products.

@@ -86,6 +86,7 @@ ProgramData::ProgramData(const CompileOptions& options)
     : isa_(options.isa.empty() ? default_isa() : parse_isa(options.isa)),
       optimize_(options.optimize),
       fast_convolution_(options.fast_convolution),
+      fixed_weights_(options.constants != nullptr && options.mode == Mode::inference),
       without_passes_(options.without_passes),
       most_specializations_(static_cast<size_t>(std::max(options.specializations, 1))),
       memory_budget_(options.memory_budget) {
@@ -217,6 +218,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
       pass("hoist", [&] { return hoist(module); });
       pass("simplify", [&] { return simplify(module, options); });
     }
+    if (fixed_weights_) pass("fold", [&] { return fold(module); });
     if (fast_convolution_) pass("winograd", [&] { return choose_winograd(module, options); });
     pass("pack", [&] { return pack(module, options); });
     pass("recompute", [&] { return recompute(module); });

@@ -76,6 +76,7 @@ class ProgramData {
   bool updates_ = false;
   Optimize optimize_;
   bool fast_convolution_;
+  bool fixed_weights_;  // constants were baked in, for inference
   std::vector<std::string> without_passes_;
   size_t most_specializations_;
   int64_t memory_budget_;
