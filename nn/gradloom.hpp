@@ -71,6 +71,7 @@
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/group_norm.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/inverse_hyperbolic.hpp>
 #include <gradloom/ops/iota.hpp>
 #include <gradloom/ops/layer_norm.hpp>
 #include <gradloom/ops/local_response_norm.hpp>

@@ -1,6 +1,7 @@
 // Compiled once per instruction set, as every kernel source.
 #include "math_kernels_internal.hpp"
 #include <gradloom/ops/math_internal.hpp>
+#include <gradloom/ops/math_inverse_hyperbolic_internal.hpp>
 #include <gradloom/ops/math_tanh_log1p_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -56,6 +57,9 @@ GRADLOOM_UNARY(tan)
 GRADLOOM_UNARY(asin)
 GRADLOOM_UNARY(acos)
 GRADLOOM_UNARY(atan)
+GRADLOOM_UNARY(asinh)
+GRADLOOM_UNARY(acosh)
+GRADLOOM_UNARY(atanh)
 GRADLOOM_UNARY(erf)
 GRADLOOM_UNARY(sqrt)
 GRADLOOM_UNARY(rsqrt)
@@ -86,6 +90,7 @@ constexpr UnaryMathKernel unary[] = {
     kernel_reciprocal, kernel_floor,      kernel_ceil,
     kernel_round,      kernel_trunc,      kernel_abs,
     kernel_sign,       kernel_tanh_log1p, kernel_tanh_log1p_slope,
+    kernel_asinh,      kernel_acosh,      kernel_atanh,
 };
 constexpr BinaryMathKernel binary[] = {kernel_pow,     kernel_fmod,    kernel_mod,
                                        kernel_maximum, kernel_minimum, kernel_copysign};

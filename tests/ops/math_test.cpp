@@ -225,6 +225,12 @@ BOOST_AUTO_TEST_CASE(values_known_by_heart) {
       BOOST_TEST(std::signbit(call(k, "log1p", -0.0F)));
       BOOST_TEST(std::signbit(call(k, "tanh", -0.0F)));
       BOOST_TEST(call(k, "tanh", -inf<double>) == -1.0);
+      BOOST_TEST(std::signbit(call(k, "asinh", -0.0F)));
+      BOOST_TEST(call(k, "asinh", std::numeric_limits<double>::max()) < inf<double>);
+      BOOST_TEST(call(k, "acosh", 1.0F) == 0.0F);
+      BOOST_TEST(std::isnan(call(k, "acosh", -2.0)));
+      BOOST_TEST(call(k, "atanh", -1.0F) == -inf<float>);
+      BOOST_TEST(std::isnan(call(k, "atanh", 1e9F)));
       BOOST_TEST(call(k, "sigmoid", 0.0F) == 0.5F);
       BOOST_TEST(call(k, "softplus", inf<float>) == inf<float>);
       BOOST_TEST(call(k, "erf", inf<double>) == 1.0);
