@@ -48,9 +48,8 @@ void run_case(const fs::path& folder, Tally& tally) {
     const test::onnx::Model model = test::onnx::parse_model(test::onnx::read_file(folder / "model.onnx"));
     const std::vector<Array> inputs = tensors(folder / "test_data_set_0", "input");
     wanted = tensors(folder / "test_data_set_0", "output");
-    const test::onnx::Built built = test::onnx::build(model, inputs);
-    State state;
-    const std::vector<Array> got = compile({.outputs = built.outputs}).run(state, built.inputs);
+    test::onnx::Built built = test::onnx::build(model, inputs);
+    const std::vector<Array> got = compile({.outputs = built.outputs}).run(built.state, built.inputs);
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (const std::string found = difference(got.at(i), wanted[i]); !found.empty()) {
         tally.differ.push_back(fmt::format("{}: output {} is {}", name, i, found));

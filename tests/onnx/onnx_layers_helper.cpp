@@ -8,6 +8,7 @@
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/layer_norm.hpp>
+#include <gradloom/ops/local_response_norm.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/power.hpp>
@@ -22,20 +23,6 @@ namespace gradloom::test::onnx {
 
 namespace {
 
-/// From [n, c, spatial...] to [n, spatial..., c], and back.
-Tensor channels_last(const Tensor& x) {
-  Ints order(static_cast<size_t>(x.rank()));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  std::rotate(order.begin() + 1, order.begin() + 2, order.end());
-  return transpose(x, order);
-}
-Tensor channels_first(const Tensor& x) {
-  Ints order(static_cast<size_t>(x.rank()));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  std::rotate(order.begin() + 1, order.end() - 1, order.end());
-  return transpose(x, order);
-}
-
 /// [a, b, kernel...] -> [kernel..., b, a]
 Tensor channels_behind(const Tensor& weights) {
   Ints order(static_cast<size_t>(weights.rank()));
@@ -45,14 +32,11 @@ Tensor channels_behind(const Tensor& weights) {
   return transpose(weights, order);
 }
 
-Padding padding_of(const Call& c) {
-  const std::string rule = c.s("auto_pad", "NOTSET");
-  if (rule == "SAME_UPPER") return Pad::same;
-  if (rule == "SAME_LOWER") throw NoCounterpart{"auto_pad SAME_LOWER"};
-  const Ints pads = c.ints("pads");
-  if (rule == "VALID" || pads.empty()) return Pad::valid;
-  const auto half = static_cast<std::ptrdiff_t>(pads.size() / 2);
-  return Padding::sides(Ints(pads.begin(), pads.begin() + half), Ints(pads.begin() + half, pads.end()));
+/// The spatial sizes of weights [a, b, kernel...].
+Ints kernel_of(const Call& c) {
+  Ints sizes = sizes_of(c.in[1]);
+  sizes.erase(sizes.begin(), sizes.begin() + 2);
+  return sizes;
 }
 
 /// The weight of every label's class, and 0 for those to ignore; and the labels, which are then in range.
@@ -89,21 +73,42 @@ Tensors convolved(Call& c) {
   Tensor y = convolution(channels_last(c.x()), channels_behind(c.in[1]),
                          {.strides = c.ints("strides"),
                           .dilations = c.ints("dilations"),
-                          .padding = padding_of(c),
+                          .padding = padding_of(c, kernel_of(c)),
                           .groups = c.i("group", 1)});
   if (c.has(2)) y = y + c.in[2];
   return {channels_first(y)};
 }
 
 Tensors transposed_convolution(Call& c) {
-  if (c.attribute("output_shape") != nullptr) throw NoCounterpart{"ConvTranspose by its output's shape"};
-  if (c.s("auto_pad", "NOTSET") != "NOTSET") throw NoCounterpart{"ConvTranspose with auto_pad"};
+  const Ints input = sizes_of(c.x()), kernel = kernel_of(c);
+  const std::string rule = c.s("auto_pad", "NOTSET");
+  Ints sizes = c.ints("output_shape"), strides = c.ints("strides", Ints(kernel.size(), 1)),
+       dilations = c.ints("dilations", Ints(kernel.size(), 1)), behind = c.ints("output_padding");
+  if (sizes.empty() && rule != "NOTSET" && rule != "VALID") {
+    for (size_t k = 0; k < kernel.size(); ++k) sizes.push_back(input[k + 2] * strides[k]);
+  }
+  Padding padding = Pad::valid;
+  if (sizes.empty()) {
+    padding = padding_of(c, kernel);
+  } else {
+    // The padding is what makes the result as large as that, half of it on either side; less than none lengthens it.
+    Ints low(kernel.size()), high(kernel.size());
+    behind.resize(kernel.size());
+    for (size_t k = 0; k < kernel.size(); ++k) {
+      const int64_t total = strides[k] * (input[k + 2] - 1) + behind[k] + (kernel[k] - 1) * dilations[k] + 1 - sizes[k];
+      const int64_t pads = std::max<int64_t>(total, 0);
+      behind[k] += pads - total;
+      low[k] = rule == "SAME_LOWER" ? pads - pads / 2 : pads / 2;
+      high[k] = pads - low[k];
+    }
+    padding = Padding::sides(low, high);
+  }
   Tensor y = conv_transpose(channels_last(c.x()), channels_behind(c.in[1]),
-                            {.strides = c.ints("strides"),
-                             .dilations = c.ints("dilations"),
-                             .padding = padding_of(c),
+                            {.strides = strides,
+                             .dilations = dilations,
+                             .padding = padding,
                              .groups = c.i("group", 1),
-                             .output_padding = c.ints("output_padding")});
+                             .output_padding = behind});
   if (c.has(2)) y = y + c.in[2];
   return {channels_first(y)};
 }
@@ -153,7 +158,7 @@ Tensors negative_log_likelihood(Call& c) {
 }
 
 Tensors batch_normalized(Call& c) {
-  if (c.i("training_mode", 0) != 0 || c.node.outputs.size() > 1) throw NoCounterpart{"BatchNormalization that trains"};
+  if (c.i("training_mode", 0) != 0) return normalized_in_training(c);
   const Tensor x = channels_last(c.x());
   return {channels_first((x - c.in[3]) * rsqrt(c.in[4] + c.f("epsilon", 1e-5)) * c.in[1] + c.in[2])};
 }
@@ -164,6 +169,12 @@ Tensors normalized_instances(Call& c) {
   const Tensor x = channels_last(c.x());
   const ReduceOptions over{.axes = axes, .keepdims = true};
   return {channels_first((x - mean(x, over)) * rsqrt(variance(x, over) + c.f("epsilon", 1e-5)) * c.in[1] + c.in[2])};
+}
+
+Tensors normalized_responses(Call& c) {
+  return {channels_first(local_response_norm(
+      channels_last(c.x()),
+      {.size = c.i("size", 0), .alpha = c.f("alpha", 1e-4), .beta = c.f("beta", 0.75), .bias = c.f("bias", 1)}))};
 }
 
 }  // namespace gradloom::test::onnx

@@ -148,6 +148,8 @@ Array named_tensor(std::string_view bytes, std::string& name) {
   }
 }
 
+void parse_graph(std::string_view bytes, Model& model);
+
 void parse_attribute(std::string_view bytes, Node& node) {
   Attribute attribute;
   std::string name;
@@ -168,11 +170,17 @@ void parse_attribute(std::string_view bytes, Node& node) {
       case 5:
         attribute.t = parse_tensor(m.text);
         break;
+      case 6:
+        parse_graph(m.text, attribute.g.emplace_back());
+        break;
       case 7:
         m.append_fixed_to(attribute.floats);
         break;
       case 8:
         m.append_to(attribute.ints);
+        break;
+      case 9:
+        attribute.strings.emplace_back(m.text);
         break;
       default:
         break;

@@ -11,6 +11,8 @@
 
 namespace gradloom::test::onnx {
 
+struct Model;
+
 struct Attribute {
   float f = 0;
   int64_t i = 0;
@@ -18,6 +20,8 @@ struct Attribute {
   Array t;
   std::vector<float> floats;
   std::vector<int64_t> ints;
+  std::vector<std::string> strings;
+  std::vector<Model> g;  // the one body of a loop, or none
 };
 
 struct Node {
@@ -27,7 +31,7 @@ struct Node {
 };
 
 struct Model {
-  int64_t opset = 0;  // of the default domain
+  int64_t opset = 0;  // of the default domain; a body has that of its model
   std::vector<Node> nodes;
   std::map<std::string, Array> initializers;
   std::vector<std::string> inputs, outputs;

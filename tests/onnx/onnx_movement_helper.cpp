@@ -75,14 +75,35 @@ Tensors split_up(Call& c) {
   return split_sizes(c.x(), shape_of(sizes), axis);
 }
 
+namespace {
+
+/// With the elements of x that "edge" or "reflect" repeats, one axis after the other.
+Tensor padded_by(const Tensor& x, const Ints& pads, const std::string& mode) {
+  Tensor y = x;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const int64_t n = x.dim(axis).value(), low = pads[static_cast<size_t>(axis)],
+                  high = pads[static_cast<size_t>(axis + x.rank())];
+    Ints indices;
+    for (int64_t i = -low; i < n + high; ++i) {
+      const int64_t reflected = i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
+      indices.push_back(std::clamp<int64_t>(mode == "edge" ? i : reflected, 0, n - 1));
+    }
+    const auto count = static_cast<int64_t>(indices.size());
+    if (low != 0 || high != 0) y = gather(y, constant<int64_t>(x.graph(), {count}, indices), axis);
+  }
+  return y;
+}
+
+}  // namespace
+
 Tensors padded(Call& c) {
-  if (c.s("mode", "constant") != "constant") throw NoCounterpart{"Pad by edge or reflection"};
   const Ints pads = c.opset >= 11 ? c.ints_of(1) : c.ints("pads", c.ints("paddings"));
+  if (const std::string mode = c.s("mode", "constant"); mode != "constant") return {padded_by(c.x(), pads, mode)};
   const auto half = static_cast<std::ptrdiff_t>(pads.size() / 2);
   if (std::any_of(pads.begin(), pads.end(), [](int64_t n) { return n < 0; })) throw NoCounterpart{"negative padding"};
   PadOptions options{.low = shape_of(Ints(pads.begin(), pads.begin() + half)),
                      .high = shape_of(Ints(pads.begin() + half, pads.end()))};
-  if (c.has(2)) options.value = c.value(cast(c.in[2], DType::f64)).to_vector<double>()[0];
+  if (c.has(2)) options.value = c.floats_of(2)[0];
   if (c.opset < 11) options.value = c.f("value", 0);
   return {pad(c.x(), options)};
 }
@@ -111,7 +132,7 @@ Tensors one_hot_of(Call& c) {
 }
 
 Tensors ranged(Call& c) {
-  const auto number = [&](size_t k) { return c.value(cast(c.in[k], DType::f64)).to_vector<double>()[0]; };
+  const auto number = [&](size_t k) { return c.floats_of(k)[0]; };
   const double start = number(0), step = number(2);
   const auto n = static_cast<int64_t>(std::max(0.0, std::ceil((number(1) - start) / step)));
   return {c.in[0] + iota(c.graph, {n}, 0, c.x().dtype()) * c.in[2]};

@@ -15,11 +15,13 @@
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/inverse_hyperbolic.hpp>
 #include <gradloom/ops/iota.hpp>
 #include <gradloom/ops/logic.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/mod.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/rearrange.hpp>
 #include <gradloom/ops/reduce.hpp>
@@ -36,6 +38,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 
 namespace gradloom::test::onnx {
 
@@ -115,15 +118,24 @@ Tensors dropped(Call& c) {
   return {c.x(), full(c.graph, c.x().shape(), 1, DType::boolean)};
 }
 
+template <Tensor (*f)(const Operand&)>
+Tensors globally(Call& c) {
+  Tensor y = f(channels_last(c.x()));
+  while (y.rank() < c.x().rank()) y = expand_dims(y, -1);
+  return {y};
+}
+
 Tensors moved_top(Call& c) {
   const TopK top = top_k(c.x(), c.has(1) ? c.ints_of(1)[0] : c.i("k", 1),
                          {.axis = c.axis("axis", -1), .largest = c.i("largest", 1) != 0});
   return {top.values, top.indices};
 }
 
+/// With the sign of the divisor, or as fmod of C with that of the dividend.
 Tensors remainder(Call& c) {
-  if (c.i("fmod", 0) != 0) throw NoCounterpart{"Mod with the sign of the dividend"};
-  return {mod(c.x(), c.in[1])};
+  if (c.i("fmod", 0) == 0) return {mod(c.x(), c.in[1])};
+  const Tensor size = mod(abs(c.x()), abs(c.in[1]));
+  return {where(c.x() < 0, -size, size)};
 }
 
 Tensors powers(Call& c) { return {cast(pow(c.x(), aligned(c)), c.x().dtype())}; }
@@ -134,8 +146,11 @@ const std::map<std::string, Convert>& converters() {
   static const std::map<std::string, Convert> table = {
       {"Abs", unary<abs>},
       {"Acos", unary<acos>},
+      {"Acosh", unary<acosh>},
       {"Asin", unary<asin>},
+      {"Asinh", unary<asinh>},
       {"Atan", unary<atan>},
+      {"Atanh", unary<atanh>},
       {"Ceil", unary<ceil>},
       {"Cos", unary<cos>},
       {"Cosh", unary<cosh>},
@@ -244,6 +259,24 @@ const std::map<std::string, Convert>& converters() {
       {"Gemm", gemm},
       {"Conv", convolved},
       {"ConvTranspose", transposed_convolution},
+      {"AveragePool", averaged_windows},
+      {"MaxPool", largest_of_windows},
+      {"MaxUnpool", unpooled},
+      {"GlobalAveragePool", globally<global_average_pool>},
+      {"GlobalMaxPool", globally<global_max_pool>},
+      {"DepthToSpace", depth_moved_to_space},
+      {"SpaceToDepth", space_moved_to_depth},
+      {"Resize", resized},
+      {"Upsample", resized},
+      {"RNN", simple_recurrence},
+      {"LSTM", lstm_recurrence},
+      {"GRU", gru_recurrence},
+      {"Scan", scanned},
+      {"Loop", looped},
+      {"Gradient", differentiated},
+      {"Adagrad", adagrad_step},
+      {"Adam", adam_step},
+      {"Momentum", momentum_step},
       {"Einsum", [](Call& c) -> Tensors { return {einsum(c.s("equation", ""), c.in)}; }},
       {"Concat", [](Call& c) -> Tensors { return {concat(c.in, c.axis("axis", 1))}; }},
       {"Reshape", reshaped},
@@ -266,11 +299,17 @@ const std::map<std::string, Convert>& converters() {
          const int axis = c.axis("axis", 0);
          return {gather(c.x(), from_front(c.in[1], c.x().dim(axis)), axis)};
        }},
+      {"GatherND", gathered_points},
       {"GatherElements",
        [](Call& c) -> Tensors {
          const int axis = c.axis("axis", 0);
          return {take_along_axis(c.x(), from_front(c.in[1], c.x().dim(axis)), axis)};
        }},
+      {"Compress", compressed},
+      {"ReverseSequence", reversed_sequences},
+      {"Scatter", scattered_elements},
+      {"ScatterElements", scattered_elements},
+      {"ScatterND", scattered_points},
       {"OneHot", one_hot_of},
       {"Range", ranged},
       {"EyeLike", like_eye},
@@ -310,6 +349,7 @@ const std::map<std::string, Convert>& converters() {
       {"LayerNormalization", layer_normalized},
       {"BatchNormalization", batch_normalized},
       {"InstanceNormalization", normalized_instances},
+      {"LRN", normalized_responses},
       {"SoftmaxCrossEntropyLoss", cross_entropy},
       {"NegativeLogLikelihoodLoss", negative_log_likelihood},
       {"MeanVarianceNormalization",
@@ -324,9 +364,29 @@ const std::map<std::string, Convert>& converters() {
 
 }  // namespace
 
+Tensors results_of(const Model& model, int64_t opset, Values values, Built& built) {
+  const std::set<std::string> domains = {"", "ai.onnx", "ai.onnx.preview.training"};
+  for (const Node& node : model.nodes) {
+    const auto found = converters().find(node.op);
+    if (found == converters().end() || !domains.contains(node.domain)) throw NoCounterpart{node.op};
+    Tensors in;
+    for (const std::string& name : node.inputs) in.push_back(name.empty() ? Tensor() : values.at(name));
+    Call call(node, std::move(in), opset, values, built);
+    const Tensors results = found->second(call);
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i].empty()) continue;
+      if (i >= results.size()) throw NoCounterpart{node.op + " with more outputs"};
+      values[node.outputs[i]] = results[i];
+    }
+  }
+  Tensors results;
+  for (const std::string& name : model.outputs) results.push_back(values.at(name));
+  return results;
+}
+
 Built build(const Model& model, const std::vector<Array>& inputs) {
   Built built;
-  std::map<std::string, Tensor> values;
+  Values values;
   for (const auto& [name, value] : model.initializers) values[name] = constant_of(built.graph, value);
   size_t given = 0;
   for (const std::string& name : model.inputs) {
@@ -337,19 +397,7 @@ Built build(const Model& model, const std::vector<Array>& inputs) {
     values[name] = built.graph.input(own, shape_of(value.sizes()), value.dtype());
     built.inputs.set(own, value);
   }
-  for (const Node& node : model.nodes) {
-    const auto found = converters().find(node.op);
-    if (found == converters().end() || (!node.domain.empty() && node.domain != "ai.onnx")) throw NoCounterpart{node.op};
-    Tensors in;
-    for (const std::string& name : node.inputs) in.push_back(name.empty() ? Tensor() : values.at(name));
-    Call call(node, std::move(in), model.opset, built.graph, built.inputs);
-    const Tensors results = found->second(call);
-    for (size_t i = 0; i < node.outputs.size(); ++i) {
-      if (i >= results.size()) throw NoCounterpart{node.op + " with more outputs"};
-      values[node.outputs[i]] = results[i];
-    }
-  }
-  for (const std::string& name : model.outputs) built.outputs.push_back(values.at(name));
+  built.outputs = results_of(model, model.opset, std::move(values), built);
   built.inputs = needed_of(built.graph, built.outputs, built.inputs);
   return built;
 }

@@ -4,6 +4,7 @@
 #include "onnx/onnx_model_helper.hpp"
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/runtime/batch.hpp>
+#include <gradloom/runtime/state.hpp>
 
 #include <string>
 #include <vector>
@@ -16,9 +17,11 @@ struct NoCounterpart {
 };
 
 /// A model as a Graph, whose inputs are "0", "1", ... with the values that the case gives. What operators take as a
-/// Tensor and Gradloom as a number (shapes, axes) is computed while the Graph is built. Throws NoCounterpart.
+/// Tensor and Gradloom as a number (shapes, axes) or as a parameter (of layers, of optimisers) is computed while the
+/// Graph is built. Throws NoCounterpart.
 struct Built {
   Graph graph;
+  State state;
   Batch inputs;
   std::vector<Tensor> outputs;
 };
