@@ -1,6 +1,7 @@
 // A recurrent network learns to spell: it reads the Constitution of the United States character by character and
 // guesses the next one. What it learned is printed as bits per character (8 would be no idea of bytes, 4.5 knows how
-// often each letter occurs) on text it never saw, and as text that it writes itself.
+// often each letter occurs) on text it never saw, and as text that it writes itself. It stops when it only learns the
+// text by heart any more, and goes back to where it knew the unseen text best.
 #include <gradloom/gradloom.hpp>
 
 #include <CLI/CLI.hpp>
@@ -21,7 +22,8 @@ namespace {
 
 struct Options {
   std::string text = EXAMPLE_DATA "/constitution.txt";
-  int epochs = 30;
+  int epochs = 40;   // at most
+  int patience = 4;  // epochs without progress on the unseen text
   int64_t units = 256;
   int64_t steps = 64;  // characters that gradients go back through
   int64_t streams = 16;
@@ -74,7 +76,7 @@ class Network {
     const gl::Tensor letters = graph_.parameter("letters", {characters, 32}, gl::nn::normal(0, 0.3));
     gl::nn::Recurrent lstm(gl::nn::CellKind::lstm, units);
     const auto [states, final] = lstm(gather(letters, read), {.initial = {{hidden, cell}}});
-    const gl::Tensor logits = gl::nn::dense(states, characters);
+    const gl::Tensor logits = gl::nn::dense(dropout(states, 0.3), characters);
     const gl::Tensor loss = gl::nn::softmax_cross_entropy(logits, next);
     const std::vector<gl::Tensor> state = {final[0].hidden, final[0].cell};
     train_ =
@@ -95,6 +97,9 @@ class Network {
     }
     return bits / static_cast<double>(text.windows.size());
   }
+
+  void remember() { best_ = state_; }
+  void recall() { state_ = best_; }
 
   /// Goes on from a beginning, each character drawn by the probabilities that the network gives.
   std::string write(const std::string& beginning, const Alphabet& alphabet, const Options& options) {
@@ -127,7 +132,7 @@ class Network {
   int64_t units_;
   gl::Graph graph_;
   gl::Program train_, test_, write_;
-  gl::State state_{{.seed = 1}};
+  gl::State state_{{.seed = 1}}, best_;
 };
 
 std::string read_file(const std::string& path) {
@@ -142,7 +147,7 @@ int main(int argc, char** argv) {
   bool quick = false;
   CLI::App app{"Learns to write from a text, character by character."};
   app.add_option("--text", options.text, "a plain text file")->check(CLI::ExistingFile)->capture_default_str();
-  app.add_option("--epochs", options.epochs, "times the text is read")->capture_default_str();
+  app.add_option("--epochs", options.epochs, "how often the text is read at most")->capture_default_str();
   app.add_option("--units", options.units, "of the lstm")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--temperature", options.temperature, "of the sample")
       ->check(CLI::PositiveNumber)
@@ -168,12 +173,17 @@ int main(int argc, char** argv) {
 
   Network network(alphabet.size(), options.units);
   double best = INFINITY;
-  for (int epoch = 1; epoch <= options.epochs; ++epoch) {
+  for (int epoch = 1, best_epoch = 0; epoch <= options.epochs && epoch - best_epoch <= options.patience; ++epoch) {
     const double bits = network.read(learned, options.streams, true);
     const double test_bits = network.read(unseen, 1, false);
-    best = std::min(best, test_bits);
+    if (test_bits < best) {
+      best = test_bits;
+      best_epoch = epoch;
+      network.remember();
+    }
     fmt::print("epoch {:>2}: {:.3f} bits per character, {:.3f} on text it never saw\n", epoch, bits, test_bits);
   }
+  network.recall();
   fmt::print("\n{}\n", network.write("The Congress ", alphabet, options));
   return best < (quick ? 4.4 : 3.0) ? 0 : 1;
 }
