@@ -15,6 +15,7 @@
 #include <gradloom/ops/hyperbolic.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/random.hpp>
 #include <gradloom/ops/rearrange.hpp>
@@ -24,8 +25,10 @@
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/sort.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/ops/trigonometric.hpp>
 #include <gradloom/ops/where.hpp>
+#include <gradloom/ops/while_loop.hpp>
 
 #include <algorithm>
 #include <random>
@@ -151,6 +154,7 @@ class Maker {
         break;
     }
     if (convolves_ && below(6) == 0) return add_convolution(a);
+    if (convolves_ && below(6) == 0) return add_pooling(a);
     if (!broadcasts(a, b)) return;
     switch (below(6)) {
       case 0:
@@ -196,12 +200,32 @@ class Maker {
     }
   }
 
+  // Rows of x as positions of one image, as images of one channel, or x as one image.
+  void add_pooling(const Tensor& x) {
+    if (x.rank() != 2 || x.dim(0) == Dim(0)) return;
+    const Dim rows = x.dim(0), columns = x.dim(1);
+    const Shape shapes[] = {{1, rows, columns}, {rows, columns, 1}, {1, rows, columns, 1}};
+    const uint64_t which = below(3);
+    Tensor image = reshape(x, shapes[which]);
+    if (below(3) == 0 && image.dim(-1) == Dim(columns_)) image = image + parameters_[1];
+    if (below(2) == 0) image = relu(image);
+    const int64_t stride = which == 2 ? 1 : 1 + static_cast<int64_t>(below(2));
+    const PoolOptions options{.window = {2 + static_cast<int64_t>(below(2))},
+                              .strides = {stride},
+                              .padding = Pad::same,
+                              .count_padding = below(2) == 0};
+    const Tensor y = below(2) == 0 ? max_pool(image, options) : average_pool(image, options);
+    add(stride == 1 ? reshape(y, x.shape()) : squeezed(sum(y, {.axes = {1}})));
+  }
+
   // A loop along the rows of a matrix, in either direction, whose steps use a parameter, the carried value and what is
   // around it; in some of them another loop, or a choice.
   void add_loop(const Tensor& a) {
     if (a.rank() != 2 || a.dim(1) != Dim(columns_) || rows_ > 33) return;
     const Tensor weight = parameters_[0], bias = parameters_[1];
-    const uint64_t kind = below(5), inner_steps = below(3);
+    const uint64_t kind = below(8), inner_steps = below(3);
+    if (kind == 5) return add_cond(a);
+    if (kind == 6) return add(halved(a));
     const Tensor first = full(made_.graph, {1, columns_}, 0.1, a.dtype());
     // Keeps what is carried from growing: in a chaotic loop a last bit decides everything.
     const double gain = 1.0 / static_cast<double>(columns_);
@@ -217,6 +241,7 @@ class Maker {
                        {.carried = {next}, .length = inner_steps})
                        .carried[0];
           }
+          if (kind == 7) next = next + halved(next);
           if (kind == 3) {
             next = cond(
                 sum(next) > 0, [&] { return std::vector{next * row[0]}; },
@@ -229,6 +254,19 @@ class Maker {
         {.carried = {first}, .sequences = {a}, .reverse = below(2) == 0, .truncate = kind == 4 ? 3 : 0});
     add(loop.carried[0]);
     add(squeezed(loop.outputs[below(2)]));
+  }
+
+  // As often as it takes; without a bound, so without a gradient.
+  Tensor halved(const Tensor& x) {
+    return stop_gradient(while_loop([](std::span<const Tensor> c) { return sum(abs(c[0])) > 0.4; },
+                                    [](std::span<const Tensor> c) { return std::vector{0.5 * c[0]}; }, {x})[0]);
+  }
+
+  void add_cond(const Tensor& a) {
+    const Tensor weight = parameters_[0];
+    add(cond(
+        sum(a) > 0, [&] { return std::vector{tanh(matmul(a, weight))}; },
+        [&] { return std::vector{squeezed(exp(a))}; })[0]);
   }
 
   void choose_results() {

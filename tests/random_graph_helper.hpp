@@ -19,7 +19,7 @@ struct RandomGraph {
 };
 
 struct RandomGraphOptions {
-  bool loops = false;  ///< scans and conds among the nodes, also within each other
+  bool loops = false;  ///< scans, conds and while loops among the nodes, also within each other
 };
 
 /// The same graph for the same seed. Values stay moderate, so that results can be compared with a tolerance.

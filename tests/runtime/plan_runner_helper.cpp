@@ -64,7 +64,13 @@ class Runner {
         chunks.pop_back();
         if (!chunks.empty()) continue;
       }
+      const int done = ready[pick].task;
       ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(pick));
+      if (task.again != nullptr && task.again(call_of(task, 0, info))) {
+        for (int i = done - task.back; i <= done; ++i) waits_for[static_cast<size_t>(i)] = 1;  // a chain
+        ready.push_back(all_chunks_of(done - task.back));
+        continue;
+      }
       for (int i = 0; i < task.successors; ++i) {
         const int next = plan_.successors[static_cast<size_t>(task.successors_at + i)];
         if (--waits_for[static_cast<size_t>(next)] == 0) ready.push_back(all_chunks_of(next));
@@ -96,28 +102,34 @@ class Runner {
   }
 
   void call(const Task& task, int64_t chunk, const RunInfo& info) {
-    std::vector<const void*> inputs;
-    std::vector<void*> outputs;
+    scratch_.poison();
+    task.run(call_of(task, chunk, info));
+  }
+
+  KernelCall call_of(const Task& task, int64_t chunk, const RunInfo& info) {
     const auto pointer = [&](int at) -> std::byte* {
       const Address& address = plan_.addresses[static_cast<size_t>(at)];
       return (address.base == 0 ? arena_ : memory_.at(address.base)).data() + address.offset;
     };
-    for (int i = 0; i < task.inputs; ++i) inputs.push_back(pointer(task.inputs_at + i));
-    for (int i = 0; i < task.outputs; ++i) outputs.push_back(pointer(task.outputs_at + i));
-    scratch_.poison();
-    task.run({.inputs = inputs.data(),
-              .outputs = outputs.data(),
-              .params = task.params,
-              .scratch = scratch_.data(),
-              .shared = task.shared_offset < 0 ? nullptr : arena_.data() + task.shared_offset,
-              .chunk = chunk,
-              .chunks = task.chunks,
-              .run = &info});
+    inputs_.clear();
+    outputs_.clear();
+    for (int i = 0; i < task.inputs; ++i) inputs_.push_back(pointer(task.inputs_at + i));
+    for (int i = 0; i < task.outputs; ++i) outputs_.push_back(pointer(task.outputs_at + i));
+    return {.inputs = inputs_.data(),
+            .outputs = outputs_.data(),
+            .params = task.params,
+            .scratch = scratch_.data(),
+            .shared = task.shared_offset < 0 ? nullptr : arena_.data() + task.shared_offset,
+            .chunk = chunk,
+            .chunks = task.chunks,
+            .run = &info};
   }
 
   const Plan& plan_;
   std::mt19937_64 rng_;
   Memory arena_, scratch_;
+  std::vector<const void*> inputs_;  // of the latest call
+  std::vector<void*> outputs_;
   std::map<int, Memory> memory_;  // by base
 };
 
@@ -145,7 +157,7 @@ Results results_in_random_order(const Plan& plan, const RandomGraph& made, uint6
   Runner runner(plan, made, order_seed);
   Results results;
   for (int run = 0; run < 2; ++run) {
-    runner.run(run);
+    runner.run(plan.updates ? run : 0);
     for (const Slot& slot : plan.outputs) results.push_back(runner.copy_of(slot));
   }
   std::map<std::string, Array> state;
