@@ -56,7 +56,7 @@ const OpDef asinh_def{.name = "asinh",
                       .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() * rsqrt(1 + square(v.input(0)))}; },
                       .pointwise = &asinh_table,
                       .reference = [](const double* x) { return std::asinh(x[0]); },
-                      .ulps = 2,
+                      .ulps = 3,
                       .samples =
                           [] {
                             return pointwise_samples(1, {{-3, 3}, {-1e-4, 1e-4, false}, {-1e30, 1e30, false}});
@@ -86,7 +86,7 @@ const OpDef atanh_def{
     .vjp = [](const Vjp& v) -> Gradients { return {v.cotangent() / ((1 - v.input(0)) * (1 + v.input(0)))}; },
     .pointwise = &atanh_table,
     .reference = [](const double* x) { return std::atanh(x[0]); },
-    .ulps = 2,
+    .ulps = 3,
     .samples =
         [] {
           return pointwise_samples(1, {{-0.9, 0.9}, {-1e-4, 1e-4, false}, {-1.2, 1.2, false}});
