@@ -248,8 +248,9 @@ BOOST_AUTO_TEST_CASE(matmul_takes_transposes_as_flags) {
 BOOST_AUTO_TEST_CASE(constants_are_folded_behind_broadcasts) {
   BOOST_TEST(simplified([](auto x, auto) { return x * square(full(x.graph(), x.shape(), 3) + 1); }) == "mul(x, 16)");
   BOOST_TEST(simplified([](auto x, auto) { return x * (full(x.graph(), {1000, 2, 3}, 3) / 2); }) == "mul(x, 1.5)");
-  BOOST_TEST(simplified([](auto x, auto) { return x * exp(constant<float>(x.graph(), {3}, {1, 2, 3}) + 1); }) ==
-             "mul(x, constant)");
+  BOOST_TEST(simplified([](auto x, auto) {
+               return x * exp(constant<float>(x.graph(), {3}, {1, 2, 3}) + 1);
+             }) == "mul(x, constant)");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
