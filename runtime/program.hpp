@@ -43,7 +43,8 @@ struct CompileOptions {
   Optimize optimize = Optimize::all;
   /// "baseline", "avx2" or "avx512"; empty: what GRADLOOM_ISA says, else the best this CPU has.
   std::string_view isa{};
-  /// Values of parameters to bake in: they are folded, and a run's State need not have them.
+  /// Values of parameters to bake in: they are folded, and a run's State need not have them. For inference, a scale and
+  /// a shift for each channel that follow a product (batch norm) become part of its weights and of one bias.
   const State* constants = nullptr;
   /// How many specialisations (one per binding of the symbols) are kept; the least recently used one goes.
   int specializations = 8;
