@@ -205,7 +205,8 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--sets") == 0 && std::sscanf(argv[i + 1], "%ld", &sets) == 1 && sets > 0) {
       continue;
     } else {
-      std::fprintf(stderr, "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN] [--grid RxC] [--sets N]\n",
+      std::fprintf(stderr,
+                   "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN] [--grid RxC] [--sets N]\n",
                    argv[0]);
       return 1;
     }

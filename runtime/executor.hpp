@@ -16,9 +16,9 @@ struct ExecutorOptions {
   int threads = 0;
   /// How long a worker stays awake after a run, in microseconds, in case the next one comes at once; then it sleeps.
   int linger_us = 200;
-  /// When the system stops a worker for a quarter of a run or more, for other processes that want its core, runs do with
-  /// a thread less for so long, in milliseconds: a run that waits for a stopped thread takes longer than one that does
-  /// without. 0: they never do. Nor do they where more threads were asked for than there are cores.
+  /// When the system stops a worker for a quarter of a run or more, for other processes that want its core, runs do
+  /// with a thread less for so long, in milliseconds: a run that waits for a stopped thread takes longer than one that
+  /// does without. 0: they never do. Nor do they where more threads were asked for than there are cores.
   int hold_back_ms = 100;
 };
 
