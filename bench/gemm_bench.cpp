@@ -4,7 +4,9 @@
 // one after the other: what cutting the product costs. Memory is in huge pages, as in an executor's arena: a transposed
 // operand with a row stride of a page or more otherwise measures the TLB.
 //
-//   gemm_bench [--isa avx512] [--dtype f32] [--shape 128x784x512] [--grid 4x4]   (m x k x n, rows x columns of blocks)
+//   gemm_bench [--isa avx512] [--dtype f32] [--shape 128x784x512] [--grid 4x4] [--sets 16]
+//
+// Shapes are m x k x n, grids rows x columns of blocks; so many sets of operands take turns.
 #include <gradloom/ops/gemm.hpp>
 
 #include <immintrin.h>

@@ -167,7 +167,7 @@ template <class T>
 Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64_t>& b, const std::vector<int64_t>& c,
                           const MatmulOptions& options, Multiply<T> multiply, const GemmKernels* kernels) {
   constexpr double group_nanoseconds = 15000;  // worth handing to another thread
-  constexpr size_t line = 64, most_kept = size_t{4} << 20;
+  constexpr size_t most_kept = size_t{4} << 20;
   int64_t m = c[c.size() - 2];
   const int64_t n = c.back(), k = a[a.size() - (options.transpose_a ? 2 : 1)];
   Products<T> products;
@@ -209,8 +209,8 @@ Products<T> make_products(const std::vector<int64_t>& a, const std::vector<int64
   if (products.blocks() == 1 || products.grid.depths > 1) return products;
   const size_t kept = static_cast<size_t>(gemm_kept_elements(products.grid.by_columns ? cols : rows, k)) * sizeof(T);
   if (kept > most_kept) return products;
-  products.kept_offset = (products.scratch_bytes + line - 1) / line * line;
-  products.scratch_bytes = products.kept_offset + line + kept;
+  products.kept_offset = (products.scratch_bytes + kept_header - 1) / kept_header * kept_header;
+  products.scratch_bytes = products.kept_offset + kept_header + kept;
   return products;
 }
 

@@ -44,13 +44,15 @@ struct Products {
   [[nodiscard]] size_t partial_bytes() const { return static_cast<size_t>(blocks() * partials_of_block()) * sizeof(T); }
 };
 
+/// Bytes from a GemmKept in scratch to its room: a cache line.
+inline constexpr size_t kept_header = 64;
+
 /// What the last chunk has packed and this one may use.
 template <class T>
 GemmKept* kept_from_last(const Products<T>& products, void* scratch, bool continues) {
-  constexpr size_t line = 64;
   if (products.kept_offset == 0) return nullptr;
   std::byte* const at = static_cast<std::byte*>(scratch) + products.kept_offset;
-  return continues ? std::launder(reinterpret_cast<GemmKept*>(at)) : new (at) GemmKept{.room = at + line};
+  return continues ? std::launder(reinterpret_cast<GemmKept*>(at)) : new (at) GemmKept{.room = at + kept_header};
 }
 
 /// One chunk of the products of A and B. Its result may be null if there is an epilogue and k is no more than
