@@ -9,7 +9,7 @@ std::vector<std::shared_ptr<const Subgraph>> bodies_of(const Node& node) {
   std::vector<std::shared_ptr<const Subgraph>> bodies;
   if (!node.op->properties.runs_bodies) return bodies;
   for (const auto& [name, value] : node.attributes.items()) {
-    if (const auto* body = std::get_if<std::shared_ptr<const Subgraph>>(&value)) bodies.push_back(*body);
+    if (const auto* body = value.get_if<std::shared_ptr<const Subgraph>>()) bodies.push_back(*body);
   }
   return bodies;
 }

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <set>
+#include <utility>
 
 namespace gradloom::inline v0 {
 
@@ -78,24 +80,59 @@ class DimParser {
 
 }  // namespace
 
+struct Dim::Term {
+  int64_t coefficient = 0;
+  std::vector<std::string> factors;  // sorted: symbols, and quotients in their text form
+  bool operator==(const Term&) const = default;
+};
+
+struct Dim::Terms {
+  std::vector<Term> terms;  // sorted by factors, no zero coefficients, none without factors
+  std::atomic<int> dims = 1;
+};
+
+Dim::Dim(const char* expression) : Dim(parse(expression)) {}
+Dim::Dim(const std::string& expression) : Dim(parse(expression)) {}
+Dim::Dim(const Dim& other) : constant_(other.constant_), terms_(other.terms_) {
+  if (terms_ != nullptr) terms_->dims.fetch_add(1, std::memory_order_relaxed);
+}
+Dim::Dim(Dim&& other) noexcept : constant_(other.constant_), terms_(std::exchange(other.terms_, nullptr)) {}
+Dim& Dim::operator=(const Dim& other) { return *this = Dim(other); }
+Dim& Dim::operator=(Dim&& other) noexcept {
+  std::swap(constant_, other.constant_);
+  std::swap(terms_, other.terms_);
+  return *this;
+}
+Dim::~Dim() {
+  if (terms_ != nullptr && terms_->dims.fetch_sub(1, std::memory_order_acq_rel) == 1) delete terms_;
+}
+
 Dim Dim::from_terms(std::vector<Term> terms) {
   std::sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.factors < b.factors; });
   Dim result;
+  std::vector<Term> symbolic;
   for (Term& term : terms) {
     if (term.coefficient == 0) continue;
     if (term.factors.empty()) {
       result.constant_ = term.coefficient;
     } else {
-      result.terms_.push_back(std::move(term));
+      symbolic.push_back(std::move(term));
     }
   }
+  if (!symbolic.empty()) result.terms_ = new Terms{std::move(symbolic)};
   return result;
 }
 
 std::vector<Dim::Term> Dim::all_terms() const {
-  std::vector<Term> terms = terms_;
+  const std::span<const Term> symbolic = symbolic_terms();
+  std::vector<Term> terms(symbolic.begin(), symbolic.end());
   if (constant_ != 0) terms.push_back({constant_, {}});
   return terms;
+}
+
+std::span<const Dim::Term> Dim::symbolic_terms() const {
+  if (known()) return {};
+  return terms_->terms;
 }
 
 Dim Dim::symbol(std::string name) { return from_terms({{1, {std::move(name)}}}); }
@@ -127,14 +164,14 @@ std::string Dim::to_string() const {
       text += fmt::format("{}*{}", magnitude, factors);
     }
   };
-  for (const Term& term : terms_) append(term.coefficient, fmt::format("{}", fmt::join(term.factors, "*")));
-  if (constant_ != 0 || terms_.empty()) append(constant_, "");
+  for (const Term& term : symbolic_terms()) append(term.coefficient, fmt::format("{}", fmt::join(term.factors, "*")));
+  if (constant_ != 0 || known()) append(constant_, "");
   return text;
 }
 
 std::vector<std::string> Dim::symbols() const {
   std::set<std::string> names;
-  for (const Term& term : terms_) {
+  for (const Term& term : symbolic_terms()) {
     for (const std::string& factor : term.factors) {
       if (is_symbol(factor)) {
         names.insert(factor);
@@ -165,7 +202,7 @@ Dim Dim::bind(std::span<const SymbolBinding> bindings) const {
     return symbol(name);
   };
   Dim result = constant_;
-  for (const Term& term : terms_) {
+  for (const Term& term : symbolic_terms()) {
     Dim product = term.coefficient;
     for (const std::string& factor : term.factors) {
       if (is_symbol(factor)) {
@@ -251,7 +288,10 @@ Dim operator/(const Dim& a, const Dim& b) {
   return Dim::from_terms({{1, {fmt::format("(({}) / ({}))", a.to_string(), b.to_string())}}});
 }
 
-bool operator==(const Dim& a, const Dim& b) { return a.constant_ == b.constant_ && a.terms_ == b.terms_; }
+bool operator==(const Dim& a, const Dim& b) {
+  if (a.constant_ != b.constant_) return false;
+  return a.terms_ == b.terms_ || std::ranges::equal(a.symbolic_terms(), b.symbolic_terms());
+}
 
 namespace {
 

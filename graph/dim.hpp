@@ -21,22 +21,28 @@ struct SymbolBinding {
 /// that equal expressions compare equal: `2 * batch + batch == 3 * batch`.
 class GRADLOOM_API Dim {
  public:
-  Dim() = default;
-  Dim(int value) : constant_(value) {}                                  // NOLINT: sizes are written as numbers
-  Dim(long value) : constant_(value) {}                                 // NOLINT
-  Dim(long long value) : constant_(value) {}                            // NOLINT
-  Dim(unsigned value) : constant_(value) {}                             // NOLINT
-  Dim(unsigned long value) : constant_(static_cast<int64_t>(value)) {}  // NOLINT
+  Dim() noexcept = default;
+  Dim(int value) noexcept : constant_(value) {}                                  // NOLINT: sizes are written as numbers
+  Dim(long value) noexcept : constant_(value) {}                                 // NOLINT
+  Dim(long long value) noexcept : constant_(value) {}                            // NOLINT
+  Dim(unsigned value) noexcept : constant_(value) {}                             // NOLINT
+  Dim(unsigned long value) noexcept : constant_(static_cast<int64_t>(value)) {}  // NOLINT
   /// A symbol or an expression, "batch" or "2 * batch + 1". Throws Error if it is neither.
-  Dim(const char* expression) : Dim(parse(expression)) {}         // NOLINT: {"batch", 784}
-  Dim(const std::string& expression) : Dim(parse(expression)) {}  // NOLINT
+  Dim(const char* expression);         // NOLINT: {"batch", 784}
+  Dim(const std::string& expression);  // NOLINT
+
+  Dim(const Dim& other);
+  Dim(Dim&& other) noexcept;
+  Dim& operator=(const Dim& other);
+  Dim& operator=(Dim&& other) noexcept;
+  ~Dim();
 
   [[nodiscard]] static Dim parse(std::string_view expression);
   /// The symbol of that name (letters, digits and _; not checked here).
   [[nodiscard]] static Dim symbol(std::string name);
 
   /// True for a plain integer.
-  [[nodiscard]] bool known() const { return terms_.empty(); }
+  [[nodiscard]] bool known() const { return terms_ == nullptr; }
   /// The integer. Throws Error if a symbol is in it.
   [[nodiscard]] int64_t value() const;
   /// The normal form, "2*batch + 1"; parses back to the same Dim.
@@ -54,16 +60,16 @@ class GRADLOOM_API Dim {
   friend GRADLOOM_API bool operator==(const Dim& a, const Dim& b);
 
  private:
-  struct Term {
-    int64_t coefficient = 0;
-    std::vector<std::string> factors;  // sorted: symbols, and quotients in their text form
-    bool operator==(const Term&) const = default;
-  };
+  struct Term;
+  struct Terms;
   static Dim from_terms(std::vector<Term> terms);
   [[nodiscard]] std::vector<Term> all_terms() const;
+  [[nodiscard]] std::span<const Term> symbolic_terms() const;
 
   int64_t constant_ = 0;
-  std::vector<Term> terms_;  // sorted by factors, no zero coefficients, none without factors
+  // Those with symbols, shared by copies and never changed; null if there are none. Counted by hand: <memory> costs
+  // whoever includes this more than all the rest of it.
+  Terms* terms_ = nullptr;
 };
 
 }  // namespace gradloom::inline v0

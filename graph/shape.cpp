@@ -7,6 +7,17 @@
 
 namespace gradloom::inline v0 {
 
+Shape::Shape() noexcept = default;
+Shape::Shape(std::initializer_list<Dim> dims) : dims_(dims) {}
+Shape::Shape(std::vector<Dim> dims) : dims_(std::move(dims)) {}
+Shape::Shape(std::span<const int64_t> sizes) : dims_(sizes.begin(), sizes.end()) {}
+Shape::Shape(const Shape&) = default;
+Shape::Shape(Shape&&) noexcept = default;
+Shape& Shape::operator=(const Shape&) = default;
+Shape& Shape::operator=(Shape&&) noexcept = default;
+Shape::~Shape() = default;
+bool operator==(const Shape& a, const Shape& b) = default;
+
 const Dim& Shape::operator[](int axis) const {
   const int index = axis < 0 ? axis + rank() : axis;
   if (index < 0 || index >= rank()) throw Error(fmt::format("the shape {} has no axis {}", to_string(), axis));

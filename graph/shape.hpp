@@ -13,10 +13,15 @@ namespace gradloom::inline v0 {
 /// The sizes of a tensor, outermost axis first: {"batch", 784}. An empty list is a scalar.
 class GRADLOOM_API Shape {
  public:
-  Shape() = default;
-  Shape(std::initializer_list<Dim> dims) : dims_(dims) {}
-  explicit Shape(std::vector<Dim> dims) : dims_(std::move(dims)) {}
-  explicit Shape(std::span<const int64_t> sizes) : dims_(sizes.begin(), sizes.end()) {}
+  Shape() noexcept;
+  Shape(std::initializer_list<Dim> dims);
+  explicit Shape(std::vector<Dim> dims);
+  explicit Shape(std::span<const int64_t> sizes);
+  Shape(const Shape& other);
+  Shape(Shape&& other) noexcept;
+  Shape& operator=(const Shape& other);
+  Shape& operator=(Shape&& other) noexcept;
+  ~Shape();
 
   [[nodiscard]] int rank() const { return static_cast<int>(dims_.size()); }
   /// The size of an axis; a negative axis counts from the end. Throws Error if there is no such axis.
@@ -35,7 +40,7 @@ class GRADLOOM_API Shape {
   /// "[batch, 784]"
   [[nodiscard]] std::string to_string() const;
 
-  friend bool operator==(const Shape&, const Shape&) = default;
+  friend GRADLOOM_API bool operator==(const Shape& a, const Shape& b);
 
  private:
   std::vector<Dim> dims_;

@@ -1,3 +1,4 @@
+#include <gradloom/graph/attribute_variant_internal.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/graph/node.hpp>
@@ -119,7 +120,7 @@ class Printer {
         return print_body(*body, indent, most_elements);
       }
     };
-    return std::visit(Visitor{indent_ + "  ", most_elements_}, value);
+    return std::visit(Visitor{indent_ + "  ", most_elements_}, value.variant());
   }
 
   static std::string print_body(const Subgraph& body, const std::string& indent, size_t most_elements);

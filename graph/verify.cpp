@@ -76,8 +76,8 @@ class Verifier {
     std::map<std::string_view, int> count;
     for (const auto& [name, value] : node.attributes.items()) {
       if (++count[name] == 2) find(node, fmt::format("has two attributes \"{}\"", name));
-      const auto* literal = std::get_if<std::shared_ptr<const Literal>>(&value);
-      const auto* body = std::get_if<std::shared_ptr<const Subgraph>>(&value);
+      const auto* literal = value.get_if<std::shared_ptr<const Literal>>();
+      const auto* body = value.get_if<std::shared_ptr<const Subgraph>>();
       if ((literal != nullptr && *literal == nullptr) || (body != nullptr && *body == nullptr)) {
         find(node, fmt::format("has an empty attribute \"{}\"", name));
         whole = false;

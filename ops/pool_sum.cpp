@@ -86,7 +86,7 @@ Gradients sum_vjp(const Vjp& v) {
 Gradients spread_vjp(const Vjp& v) {
   Attributes attributes;
   for (const Attributes::Item& item : v.attributes().items()) {
-    if (item.first != "sizes") attributes.set(item.first, item.second);
+    if (item.name != "sizes") attributes.set(item.name, item.value);
   }
   return {v.graph().add(pool_sum_def, {&v.cotangent(), 1}, attributes, v.node().location)};
 }

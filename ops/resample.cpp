@@ -135,7 +135,7 @@ Gradients vjp(const Vjp& v) {
 Gradients transposed_vjp(const Vjp& v) {
   Attributes attributes;
   for (const Attributes::Item& item : v.attributes().items()) {
-    if (item.first != "size") attributes.set(item.first, item.second);
+    if (item.name != "size") attributes.set(item.name, item.value);
   }
   return {v.graph().add(resample_def, {&v.cotangent(), 1}, attributes, v.node().location)};
 }

@@ -41,7 +41,7 @@ std::shared_ptr<const Subgraph> transformed(const Subgraph& body, Pass pass) {
 Attributes with_transformed_bodies(const Node& node, Pass pass) {
   Attributes attributes = node.attributes;
   for (const auto& [name, value] : node.attributes.items()) {
-    const auto* body = std::get_if<std::shared_ptr<const Subgraph>>(&value);
+    const auto* body = value.get_if<std::shared_ptr<const Subgraph>>();
     if (body != nullptr) attributes.set(name, transformed(**body, pass));
   }
   return attributes;

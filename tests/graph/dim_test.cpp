@@ -41,6 +41,20 @@ BOOST_AUTO_TEST_CASE(symbols_are_found_inside_quotients) {
   BOOST_TEST((((Dim("a") + 1) / Dim("b")).symbols() == expected));
 }
 
+BOOST_AUTO_TEST_CASE(copies_outlive_what_they_were_copied_from) {
+  Dim copy, moved;
+  {
+    Dim original = Dim("batch") + 1;
+    copy = original;
+    const Dim& itself = copy;
+    copy = itself;
+    moved = std::move(original);
+  }
+  BOOST_TEST((copy == moved && copy.to_string() == "batch + 1"));
+  copy = copy * 2;
+  BOOST_TEST(moved.to_string() == "batch + 1");
+}
+
 BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   const auto message_of = [](auto f) {
     try {
