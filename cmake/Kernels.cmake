@@ -28,6 +28,7 @@ function(gradloom_add_kernels target)
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     if(GRADLOOM_INCLUDE)  # in Gradloom's own tree
       target_include_directories(${objects} PRIVATE ${GRADLOOM_INCLUDE})
+      gradloom_precompile(${objects} <xsimd/xsimd.hpp>)
     else()
       target_link_libraries(${objects} PRIVATE gradloom::gradloom)
     endif()

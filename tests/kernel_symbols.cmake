@@ -5,6 +5,7 @@ set(mark_AVX2 "avx2|fma3|avx")
 set(mark_AVX512 "avx512")
 set(failed FALSE)
 foreach(isa BASELINE AVX2 AVX512)
+  list(FILTER ${isa} INCLUDE REGEX "\\.o$") # not the precompiled headers
   foreach(object ${${isa}})
     execute_process(COMMAND ${NM} ${object} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
     string(REGEX MATCHALL "[^\n]* [VWu] [^\n]*" weak "${symbols}")

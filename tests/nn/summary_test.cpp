@@ -40,7 +40,7 @@ parameters: 134,794 trainable, 0 frozen, 539,176 bytes
 )";
 
 std::string readme() {
-  std::ifstream in(std::string(GRADLOOM_SOURCE_DIR) + "/README.md");
+  std::ifstream in(GRADLOOM_SOURCE_DIR "/README.md");
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
