@@ -7,17 +7,14 @@
 #include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/attention_internal.hpp>
 #include <gradloom/ops/cast.hpp>
-#include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/dropout.hpp>
-#include <gradloom/ops/exponential.hpp>
-#include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/random.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
 #include <gradloom/ops/sample.hpp>
-#include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/ops/where.hpp>
 
 #include <fmt/format.h>
@@ -30,12 +27,13 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-constexpr int bias_input = 3;
+constexpr int bias_input = 3, key_input = 4;
 
 // ---- shape
 
 std::vector<TensorType> shape(const ShapeContext& context) {
-  check_attention(context, context.input_count() > bias_input ? bias_input : -1);
+  const int inputs = context.input_count();
+  check_attention(context, inputs > bias_input ? bias_input : -1, inputs > key_input ? key_input : -1);
   const Shape& q = context.shape(0);
   std::vector<Dim> dims = q.dims();
   dims.back() = context.shape(2)[-1];
@@ -45,9 +43,19 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 
 // ---- gradient
 
+// By the whole matrix, which is as large as the bias.
+Gradient bias_gradient(const Vjp& v, const Tensor& lse, const Tensor& delta, const Tensor& dout) {
+  const Tensor bias = v.input(bias_input), key = v.input_count() > key_input ? v.input(key_input) : Tensor();
+  if (bias.dtype() == DType::boolean) return Gradient::none();
+  const AttentionMatrices matrices(v.input(0), v.input(1), v.attributes());
+  const Tensor p = matrices.probabilities(bias, lse);
+  const Tensor dp = matmul(matrices.of_heads(dout), matrices.of_kv_heads(v.input(2)), {.transpose_b = true});
+  return matrices.to_bias(p * (matrices.dropped(dp, key) - matrices.of_rows(delta)), bias.shape());
+}
+
 // With o = P v and z = log(sum(exp(s))): ds = P (dout v^T - delta), where delta = sum(dout o) - dz, for dz/ds = P.
 Gradients vjp(const Vjp& v) {
-  const bool biased = v.input_count() > bias_input;
+  const bool biased = v.input_count() > bias_input, dropped = v.input_count() > key_input;
   const Tensor out = v.output(0), lse = v.output(1);
   const Tensor dout = v.has_cotangent(0) ? v.cotangent(0) : zeros_like(out);
   Tensor delta = sum(dout * out, {.axes = {-1}});
@@ -55,20 +63,16 @@ Gradients vjp(const Vjp& v) {
 
   std::vector<Tensor> inputs = {v.input(0), v.input(1), v.input(2), lse, delta, dout};
   if (biased) inputs.push_back(v.input(bias_input));
-  const Tensor dq = v.graph().add(biased ? biased_attention_gradient_def : attention_gradient_def, inputs,
-                                  v.attributes(), v.node().location);
+  if (dropped) inputs.push_back(v.input(key_input));
+  const OpDef& op = dropped  ? dropped_attention_gradient_def
+                    : biased ? biased_attention_gradient_def
+                             : attention_gradient_def;
+  const Tensor dq = v.graph().add(op, inputs, v.attributes(), v.node().location);
   const auto output = [&](int i) { return v.graph().tensor(dq.node_id(), i); };
   Gradients gradients = {dq, output(1), output(2)};
   if (!biased) return gradients;
-  const Tensor bias = v.input(bias_input);
-  if (bias.dtype() == DType::boolean) {
-    gradients.push_back(Gradient::none());
-    return gradients;
-  }
-  const AttentionMatrices matrices(v.input(0), v.input(1), v.attributes());
-  const Tensor p = matrices.probabilities(bias, lse);
-  const Tensor dp = matmul(matrices.of_heads(dout), matrices.of_kv_heads(v.input(2)), {.transpose_b = true});
-  gradients.push_back(matrices.to_bias(p * (dp - matrices.of_rows(delta)), bias.shape()));
+  gradients.push_back(bias_gradient(v, lse, delta, dout));
+  if (dropped) gradients.push_back(Gradient::none());
   return gradients;
 }
 
@@ -80,17 +84,19 @@ void run(const KernelCall& call) {
   const int64_t blocks = chunk_count(form.queries, attention_query_block);
   const int64_t head = call.chunk / blocks, block = call.chunk % blocks;
   const int64_t begin = chunk_begin(form.queries, blocks, block), end = chunk_begin(form.queries, blocks, block + 1);
-  plan.kernels.forward[plan.type](form, {.q = call.inputs[0],
-                                         .k = call.inputs[1],
-                                         .v = call.inputs[2],
-                                         .bias = form.bias == AttentionBias::none ? nullptr : call.inputs[bias_input],
-                                         .output = call.outputs[0],
-                                         .lse = call.outputs[1],
-                                         .batch = head / form.heads,
-                                         .head = head % form.heads,
-                                         .begin = begin,
-                                         .end = end,
-                                         .scratch = call.scratch});
+  plan.kernels.forward[plan.type](form,
+                                  {.q = call.inputs[0],
+                                   .k = call.inputs[1],
+                                   .v = call.inputs[2],
+                                   .bias = form.bias == AttentionBias::none ? nullptr : call.inputs[bias_input],
+                                   .key = form.dropout > 0 ? *static_cast<const int64_t*>(call.inputs[key_input]) : 0,
+                                   .output = call.outputs[0],
+                                   .lse = call.outputs[1],
+                                   .batch = head / form.heads,
+                                   .head = head % form.heads,
+                                   .begin = begin,
+                                   .end = end,
+                                   .scratch = call.scratch});
   const bool first = block == 0 && head % form.group() == 0;  // k and v are counted once
   const int64_t rows = end - begin, shared = first ? form.keys : 0;
   call.count((rows * form.depth + shared * (form.depth + form.value_depth)) * plan.element_bytes,
@@ -130,6 +136,15 @@ std::vector<Sample> biased_samples() {
            .attributes = attributes_of(0.7, false)}};
 }
 
+std::vector<Sample> dropped_samples() {
+  std::vector<Sample> samples = biased_samples();
+  for (Sample& sample : samples) {
+    sample.inputs.push_back({{}, 1, 1000, DType::i64});
+    sample.attributes.set("rate", 0.4);
+  }
+  return samples;
+}
+
 }  // namespace
 
 const OpDef attention_def{.name = "attention",
@@ -148,6 +163,14 @@ const OpDef biased_attention_def{.name = "biased_attention",
                                  .plan = plan,
                                  .samples = biased_samples};
 
+const OpDef dropped_attention_def{.name = "dropped_attention",
+                                  .inputs = {"q", "k", "v", "bias", "key"},
+                                  .rule = dropped_attention_rule,
+                                  .shape = shape,
+                                  .vjp = vjp,
+                                  .plan = plan,
+                                  .samples = dropped_samples};
+
 namespace {
 
 /// Mask and bias as one input of the op, with all of q's axes; or an empty Tensor.
@@ -163,16 +186,10 @@ Tensor bias_of(const Tensor& q, const AttentionOptions& options) {
   return reshape(bias, Shape(std::move(dims)));
 }
 
-/// With the whole matrix of weights, of which some are dropped.
-Tensor with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& bias, const Attributes& attributes,
-                    double rate) {
-  const AttentionMatrices matrices(q, k, attributes);
-  const Tensor z = matrices.scores(bias);
-  const ReduceOptions over_keys{.axes = {-1}, .keepdims = true};
-  const Tensor e = exp(z - stop_gradient(maximum(max(z, over_keys), -1e30)));
-  const Tensor total = sum(e, over_keys);
-  const Tensor p = e / where(total > 0, total, 1);
-  return matrices.to_heads(matmul(dropout(p, rate), matrices.of_kv_heads(v)));
+/// Drawn anew in every run, as random tensors are: it decides which weights are dropped.
+Tensor dropout_key(Graph& graph, SourceLocation location) {
+  constexpr double two_to_53 = 9007199254740992;  // as many bits as a random double has
+  return cast(random_uniform(graph, {}, 0, two_to_53, DType::f64, location), DType::i64);
 }
 
 }  // namespace
@@ -200,14 +217,20 @@ Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const Atten
   }
   if (!(options.dropout >= 0 && options.dropout < 1))
     fail(fmt::format("dropout is {}, and not at least 0 and less than 1", options.dropout));
-  const Attributes attributes = attributes_of(scale, options.causal);
+  Attributes attributes = attributes_of(scale, options.causal);
   const Tensor bias = bias_of(query, options);
   std::vector<Tensor> inputs(std::begin(shown), std::end(shown));
   if (bias.valid()) inputs.push_back(bias);
-  const Tensor y =
-      query.graph().add(bias.valid() ? biased_attention_def : attention_def, inputs, attributes, q.location());
+  Graph& graph = query.graph();
+  const Tensor y = graph.add(bias.valid() ? biased_attention_def : attention_def, inputs, attributes, q.location());
   if (options.dropout == 0) return y;
-  return by_mode(with_dropout(query, k, v, bias, attributes, options.dropout), y);
+  if (!bias.valid()) {  // a mask that hides nothing
+    inputs.push_back(
+        full(graph, Shape(std::vector<Dim>(static_cast<size_t>(query.rank()), Dim(1))), 1, DType::boolean));
+  }
+  inputs.push_back(dropout_key(graph, q.location()));
+  attributes.set("rate", options.dropout);
+  return by_mode(graph.add(dropped_attention_def, inputs, attributes, q.location()), y);
 }
 
 }  // namespace gradloom::inline v0

@@ -11,10 +11,14 @@ struct OpDef;
 /// added to the scores (of q's dtype), whose axes are those of the scores [..., heads, queries, keys] or 1.
 GRADLOOM_API extern const OpDef attention_def;
 GRADLOOM_API extern const OpDef biased_attention_def;
-/// The gradients of q, k and v, in blocks: inputs q, k, v, lse, delta [..., queries, heads], dout (and the bias). With
+/// The biased form with a fifth input, a key (i64), and an attribute rate: weights are multiplied with what the op
+/// attention_dropout makes of that key.
+GRADLOOM_API extern const OpDef dropped_attention_def;
+/// The gradients of q, k and v, in blocks: inputs q, k, v, lse, delta [..., queries, heads], dout (bias, key). With
 /// P = exp(scores - lse) and dS = P (dout v^T - delta) they are scale dS k, scale dS^T q and P^T dout.
 GRADLOOM_API extern const OpDef attention_gradient_def;
 GRADLOOM_API extern const OpDef biased_attention_gradient_def;
+GRADLOOM_API extern const OpDef dropped_attention_gradient_def;
 
 struct AttentionOptions {
   /// Query i sees keys up to i + keys - queries only: the last query sees all.
@@ -39,8 +43,8 @@ struct AttentionOptions {
 /// gradients are 0.
 ///
 /// The scores are computed block by block, forward and backward, so memory grows with queries + keys and not with their
-/// product; what lies beyond the diagonal of a causal attention is not computed. Three things need the whole matrix of
-/// scores, and make it: dropout in training, the gradient of a bias, and gradients of second order. Floats only. Throws
+/// product; what lies beyond the diagonal of a causal attention is not computed. Two things need the whole matrix of
+/// scores, and make it: the gradient of a bias, and gradients of second order. Floats only. Throws
 /// Error if the shapes do not fit, if heads is no multiple of kv_heads (both must be numbers), if the depth is not
 /// known and no scale is given, for a bias that is no float, a mask that is no boolean, and unless 0 <= dropout < 1.
 [[nodiscard]] GRADLOOM_API Tensor attention(const Operand& q, const Tensor& k, const Tensor& v,

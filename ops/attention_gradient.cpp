@@ -17,14 +17,16 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-enum Input { q_in, k_in, v_in, lse_in, delta_in, dout_in, bias_in };
+enum Input { q_in, k_in, v_in, lse_in, delta_in, dout_in, bias_in, key_in };
 
 bool is_biased(int inputs) { return inputs > bias_in; }
+bool is_dropped(int inputs) { return inputs > key_in; }
 
 // ---- shape
 
 std::vector<TensorType> shape(const ShapeContext& context) {
-  check_attention(context, is_biased(context.input_count()) ? bias_in : -1);
+  const int inputs = context.input_count();
+  check_attention(context, is_biased(inputs) ? bias_in : -1, is_dropped(inputs) ? key_in : -1);
   const Shape &q = context.shape(q_in), &v = context.shape(v_in);
   for (const int input : {lse_in, delta_in, dout_in}) {
     const std::string name(context.op().inputs[static_cast<size_t>(input)]);
@@ -44,10 +46,12 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 // With P = exp(s q k^T + bias - lse), S = P (g v^T - delta), dq = s S k, dk = s S^T q, dv = P^T g, and a, b, c the
 // cotangents of dq, dk, dv, by the product rule:
 //   W = s (a k^T + q b^T), the cotangent of S;  U = g c^T + W (g v^T - delta), that of P;  Z = U P, that of the scores.
+// Dropout puts its factors at g v^T, g c^T, and at the P and W P that are multiplied with c, v or g.
 Gradients vjp(const Vjp& v) {
   const bool biased = is_biased(v.input_count());
   const AttentionMatrices matrices(v.input(q_in), v.input(k_in), v.attributes());
   const Tensor bias = biased ? v.input(bias_in) : Tensor();
+  const Tensor key = is_dropped(v.input_count()) ? v.input(key_in) : Tensor();
   const Tensor &q = matrices.q(), &k = matrices.k();
   const Tensor values = matrices.of_kv_heads(v.input(v_in)), g = matrices.of_heads(v.input(dout_in));
   const auto cotangent = [&](int i) { return v.has_cotangent(i) ? v.cotangent(i) : zeros_like(v.output(i)); };
@@ -58,23 +62,26 @@ Gradients vjp(const Vjp& v) {
   const MatmulOptions times_transposed{.transpose_b = true}, transposed_times{.transpose_a = true};
 
   const Tensor p = matrices.probabilities(bias, v.input(lse_in));
-  const Tensor centred = matmul(g, values, times_transposed) - matrices.of_rows(v.input(delta_in));
+  const auto dropped = [&](const Tensor& x) { return matrices.dropped(x, key); };
+  const Tensor centred = dropped(matmul(g, values, times_transposed)) - matrices.of_rows(v.input(delta_in));
   const Tensor slopes = p * centred;
   const Tensor w = scale * (matmul(a, k, times_transposed) + matmul(q, b, times_transposed));
   const Tensor wp = w * p;
-  const Tensor z = (matmul(g, c, times_transposed) + w * centred) * p;
+  const Tensor kept_p = dropped(p), kept_wp = dropped(wp);
+  const Tensor z = (dropped(matmul(g, c, times_transposed)) + w * centred) * p;
   Gradients gradients = {
       matrices.to_heads(scale * (matmul(z, k) + matmul(slopes, b))),
       matrices.to_kv_heads(scale * (matmul(z, q, transposed_times) + matmul(slopes, a, transposed_times))),
-      matrices.to_kv_heads(matmul(wp, g, transposed_times)),
+      matrices.to_kv_heads(matmul(kept_wp, g, transposed_times)),
       matrices.to_rows(-sum(z, over_keys)),
       matrices.to_rows(-sum(wp, over_keys)),
-      matrices.to_heads(matmul(p, c) + matmul(wp, values)),
+      matrices.to_heads(matmul(kept_p, c) + matmul(kept_wp, values)),
   };
   if (biased) {
     const bool added = bias.dtype() != DType::boolean;
     gradients.push_back(added ? Gradient(matrices.to_bias(z, bias.shape())) : Gradient::none());
   }
+  if (key.valid()) gradients.push_back(Gradient::none());
   return gradients;
 }
 
@@ -96,6 +103,7 @@ void run(const KernelCall& call) {
              .lse = call.inputs[lse_in],
              .delta = call.inputs[delta_in],
              .dout = call.inputs[dout_in],
+             .key = form.dropout > 0 ? *static_cast<const int64_t*>(call.inputs[key_in]) : 0,
              .dq = plan.splits == 1 ? call.outputs[0] : copies + split * q_elements * plan.element_bytes,
              .dk = call.outputs[1],
              .dv = call.outputs[2],
@@ -167,6 +175,15 @@ std::vector<Sample> biased_samples() {
            .attributes = {{"scale", 1.0}, {"causal", true}}}};
 }
 
+std::vector<Sample> dropped_samples() {
+  std::vector<Sample> samples = biased_samples();
+  for (Sample& sample : samples) {
+    sample.inputs.push_back({{}, 1, 1000, DType::i64});
+    sample.attributes.set("rate", 0.4);
+  }
+  return samples;
+}
+
 }  // namespace
 
 const OpDef attention_gradient_def{.name = "attention_gradient",
@@ -184,5 +201,13 @@ const OpDef biased_attention_gradient_def{.name = "biased_attention_gradient",
                                           .vjp = vjp,
                                           .plan = plan,
                                           .samples = biased_samples};
+
+const OpDef dropped_attention_gradient_def{.name = "dropped_attention_gradient",
+                                           .inputs = {"q", "k", "v", "lse", "delta", "dout", "bias", "key"},
+                                           .rule = dropped_attention_rule,
+                                           .shape = shape,
+                                           .vjp = vjp,
+                                           .plan = plan,
+                                           .samples = dropped_samples};
 
 }  // namespace gradloom::inline v0

@@ -20,8 +20,13 @@ inline constexpr std::string_view biased_attention_rule =
     "v [..., keys, kv_heads, value_depth], with heads a multiple of kv_heads, and a bias or mask "
     "[..., heads, queries, keys], whose axes may be 1";
 
-/// Checks q, k, v and the bias, the input of that number (-1: there is none).
-void check_attention(const ShapeContext& context, int bias);
+inline constexpr std::string_view dropped_attention_rule =
+    "attention needs floats q [..., queries, heads, depth], k [..., keys, kv_heads, depth] and "
+    "v [..., keys, kv_heads, value_depth], with heads a multiple of kv_heads, a bias or mask "
+    "[..., heads, queries, keys], whose axes may be 1, and a key, i64, with 0 <= rate < 1";
+
+/// Checks q, k, v and the bias and the key of a dropout, the inputs of these numbers (-1: there is none).
+void check_attention(const ShapeContext& context, int bias, int key);
 
 /// The tensors of an attention with an axis for the matrices of each head: [..., kv_heads, group, rows, columns], where
 /// group is 1 for what heads share.
@@ -45,6 +50,9 @@ class AttentionMatrices {
   /// exp(scores - lse), 0 in rows that see nothing.
   [[nodiscard]] Tensor probabilities(const Tensor& bias, const Tensor& lse) const;
 
+  /// Probabilities, or their cotangents, after the dropout of that key; x itself, if the key is an empty Tensor.
+  [[nodiscard]] Tensor dropped(const Tensor& x, const Tensor& key) const;
+
   [[nodiscard]] const Tensor& q() const { return q_; }
   [[nodiscard]] const Tensor& k() const { return k_; }
   [[nodiscard]] double scale() const { return scale_; }
@@ -52,7 +60,7 @@ class AttentionMatrices {
  private:
   int rank_;
   Dim kv_heads_, group_;
-  double scale_;
+  double scale_, rate_;
   bool causal_;
   Tensor q_, k_;
 };

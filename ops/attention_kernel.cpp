@@ -5,6 +5,10 @@
 // 2018, Online normalizer calculation for softmax; with the products in the same blocks: Dao et al. 2022,
 // FlashAttention). It leaves log(sum(exp(scores))) of each row, from which the gradient gets exp(score - lse), the
 // probabilities, again.
+//
+// Dropout multiplies the probabilities P with factors D that AttentionDropout draws anew for every block: o = (P D) v,
+// so that dP = (dout v^T) D and dv = (P D)^T dout; the sums are those without it.
+#include <gradloom/ops/attention_dropout_internal.hpp>
 #include <gradloom/ops/attention_scores_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -146,6 +150,7 @@ void write_rows(const AttentionForm& form, const AttentionCall& call, const Forw
 template <class T>
 void forward(const AttentionForm& form, const AttentionCall& call) noexcept {
   const ForwardScratch<T> scratch(form, call.scratch);
+  AttentionDropout<T> dropout(form.dropout, call.key, form.keys);
   const int64_t kv_head = call.head / form.group();
   const int64_t q_row = form.heads * form.depth, k_row = form.kv_heads * form.depth;
   const int64_t v_row = form.kv_heads * form.value_depth;
@@ -175,6 +180,10 @@ void forward(const AttentionForm& form, const AttentionCall& call) noexcept {
           const ScoreRow<T> score(form, call.bias, call.batch, call.head, begin + i, first);
           add_row(score, scratch.scores + i * kScoreStride, keys_of(form, block, i), block.keys,
                   {scratch.largest[row], scratch.totals[row], sums + i * scratch.sums_row, scratch.sums_row});
+          if (form.dropout > 0) {
+            dropout(scratch.scores + i * kScoreStride, form.row_of(call.batch, call.head, begin + i),
+                    first / attention_key_block);
+          }
         }
         multiply_panels<ALayout::along_k, Tail::padded>(scratch.scores, kScoreStride, block.rows, block.keys, v_rows,
                                                         form.value_depth, sums, scratch.sums_row, first > 0);
@@ -236,6 +245,7 @@ struct HeadGradient {
   const AttentionForm& form;
   const AttentionGradientCall& call;
   const GradientScratch<T>& scratch;
+  AttentionDropout<T>& dropout;
   Panels<T> k_columns, v_columns, k_rows;
   int64_t head, first, keys;
   T *dk, *dv;
@@ -261,8 +271,13 @@ struct HeadGradient {
     const T *const lse = static_cast<const T*>(call.lse) + at, *const delta = static_cast<const T*>(call.delta) + at;
     for (int64_t i = 0; i < block.rows; ++i) {
       const ScoreRow<T> score(form, call.bias, call.batch, head, block.begin + i, first);
+      const auto drop = [&](T* x) {
+        dropout(x + i * kScoreStride, form.row_of(call.batch, head, block.begin + i), first / attention_key_block);
+      };
+      if (form.dropout > 0) drop(slopes);
       slopes_of_row(score, p + i * kScoreStride, slopes + i * kScoreStride, keys_of(form, block, i), block.keys,
                     lse[i * form.heads], delta[i * form.heads], static_cast<T>(form.scale));
+      if (form.dropout > 0) drop(p);
     }
     const Panels<T> q_rows = pack_panels(q, q_row, 1, block.rows, form.depth, scratch.q_rows);
     const Panels<T> dout_rows = pack_panels(dout, out_row, 1, block.rows, form.value_depth, scratch.dout_rows);
@@ -278,6 +293,7 @@ struct HeadGradient {
 template <class T>
 void gradient(const AttentionForm& form, const AttentionGradientCall& call) noexcept {
   const GradientScratch<T> scratch(form, call.scratch);
+  AttentionDropout<T> dropout(form.dropout, call.key, form.keys);
   const int64_t q_row = form.heads * form.depth, k_row = form.kv_heads * form.depth;
   const int64_t v_row = form.kv_heads * form.value_depth, group = form.group();
   const auto kv = [&](auto* tensor, int64_t size) {
@@ -303,6 +319,7 @@ void gradient(const AttentionForm& form, const AttentionGradientCall& call) noex
         .form = form,
         .call = call,
         .scratch = scratch,
+        .dropout = dropout,
         .k_columns = pack_panels(k + first * k_row, 1, k_row, form.depth, keys, scratch.k_columns),
         .v_columns = pack_panels(v + first * v_row, 1, v_row, form.value_depth, keys, scratch.v_columns),
         .k_rows = pack_panels(k + first * k_row, k_row, 1, keys, form.depth, scratch.k_rows),

@@ -1,6 +1,7 @@
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/attention_dropout.hpp>
 #include <gradloom/ops/attention_internal.hpp>
 #include <gradloom/ops/broadcast_internal.hpp>
 #include <gradloom/ops/compare.hpp>
@@ -46,6 +47,7 @@ AttentionMatrices::AttentionMatrices(const Tensor& q, const Tensor& k, const Att
       kv_heads_(k.dim(-2)),
       group_(q.dim(-2) / k.dim(-2)),
       scale_(attributes.get<double>("scale")),
+      rate_(attributes.get_or<double>("rate", 0)),
       causal_(attributes.get<bool>("causal")),
       q_(of_heads(q)),
       k_(of_kv_heads(k)) {}
@@ -93,6 +95,13 @@ Tensor AttentionMatrices::scores(const Tensor& bias) const {
 Tensor AttentionMatrices::probabilities(const Tensor& bias, const Tensor& lse) const {
   // Where nothing is seen, both are -inf, and their difference would be nan.
   return exp(scores(bias) - maximum(of_rows(lse), -1e30));
+}
+
+Tensor AttentionMatrices::dropped(const Tensor& x, const Tensor& key) const {
+  if (!key.valid()) return x;
+  const Shape scores = with_last(q_, 1, {k_.dim(-2)});
+  return x * key.graph().add(attention_dropout_def, {&key, 1},
+                             {{"shape", scores}, {"rate", rate_}, {"dtype", q_.dtype()}}, {});
 }
 
 }  // namespace gradloom::inline v0

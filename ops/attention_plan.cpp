@@ -36,7 +36,7 @@ void check_bias(const ShapeContext& context, int input) {
 
 }  // namespace
 
-void check_attention(const ShapeContext& context, int bias) {
+void check_attention(const ShapeContext& context, int bias, int key) {
   const Shape &q = context.shape(0), &k = context.shape(1), &v = context.shape(2);
   const int rank = q.rank();
   if (rank < 3) context.fail("q has fewer than three axes");
@@ -55,6 +55,10 @@ void check_attention(const ShapeContext& context, int bias) {
   if (kv_heads < 1 || heads % kv_heads != 0)
     context.fail(fmt::format("{} heads are no multiple of {}", heads, kv_heads));
   if (bias >= 0) check_bias(context, bias);
+  if (key < 0) return;
+  if (context.dtype(key) != DType::i64 || context.shape(key).rank() != 0) context.fail("the key is no i64 scalar");
+  const double rate = context.attributes().get<double>("rate");
+  if (!(rate >= 0 && rate < 1)) context.fail(fmt::format("the rate is {}, and not at least 0 and less than 1", rate));
 }
 
 std::shared_ptr<AttentionPlan> plan_attention(const KernelRequest& request, int bias) {
@@ -72,6 +76,7 @@ std::shared_ptr<AttentionPlan> plan_attention(const KernelRequest& request, int 
   form.value_depth = v[rank - 1];
   form.scale = request.attributes().get<double>("scale");
   form.causal = request.attributes().get<bool>("causal");
+  form.dropout = request.attributes().get_or<double>("rate", 0);
   plan->kernels = request.pick(baseline::attention_kernels, avx2::attention_kernels, avx512::attention_kernels);
   plan->type = request.input(0).dtype == DType::f64 ? 1 : 0;
   plan->element_bytes = static_cast<int64_t>(size_of(request.input(0).dtype));

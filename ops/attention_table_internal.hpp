@@ -19,6 +19,7 @@ struct AttentionForm {
   int64_t batch, queries, keys, heads, kv_heads, depth, value_depth;
   double scale;
   bool causal;  ///< query i sees keys up to i + keys - queries
+  double dropout = 0;
   AttentionBias bias = AttentionBias::none;
   const int64_t* bias_batch = nullptr;  ///< where the bias of a batch begins, in elements
   int64_t bias_head = 0, bias_query = 0, bias_key = 0;
@@ -29,6 +30,10 @@ struct AttentionForm {
     if (!causal) return keys;
     const int64_t seen = query + 1 + keys - queries;
     return seen < 0 ? 0 : seen;
+  }
+  /// The row of a query in the matrices of scores of all heads, one after the other.
+  [[nodiscard]] int64_t row_of(int64_t batch_number, int64_t head, int64_t query) const {
+    return (batch_number * heads + head) * queries + query;
   }
   /// The first query that sees a key.
   [[nodiscard]] int64_t first_to_see(int64_t key) const {
@@ -50,6 +55,7 @@ inline constexpr int64_t attention_key_block = 128;
 /// The forward pass of queries begin .. end - 1 of one head. Pointers are those of whole tensors.
 struct AttentionCall {
   const void *q, *k, *v, *bias;
+  int64_t key;   ///< of the dropout
   void* output;  ///< [batch, queries, heads, value_depth]
   void* lse;     ///< [batch, queries, heads]
   int64_t batch, head, begin, end;
@@ -60,6 +66,7 @@ struct AttentionCall {
 /// is added to `dq`, which this call sets to zero first; of dk and dv it writes its blocks of keys.
 struct AttentionGradientCall {
   const void *q, *k, *v, *bias, *lse, *delta, *dout;
+  int64_t key;
   void *dq, *dk, *dv;
   int64_t batch, kv_head, first, blocks;
   void* scratch;
@@ -74,6 +81,11 @@ struct AttentionKernels {
   /// Bytes of scratch that each needs.
   size_t (*forward_scratch[2])(const AttentionForm&) noexcept;
   size_t (*gradient_scratch[2])(const AttentionForm&) noexcept;
+};
+
+/// By dtype: writes rows begin .. end - 1 of the matrix of factors.
+struct AttentionDropoutKernels {
+  void (*factors[2])(double rate, int64_t key, int64_t keys, int64_t begin, int64_t end, void* output);
 };
 
 }  // namespace gradloom::inline v0

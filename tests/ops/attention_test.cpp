@@ -6,15 +6,20 @@
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
+#include <gradloom/ops/attention_dropout.hpp>
 #include <gradloom/ops/attention_internal.hpp>
+#include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/philox.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/softmax.hpp>
 #include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <oneapi/tbb/global_control.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -125,14 +130,15 @@ struct Net {
   Tensor q, k, v, dout, bias;
   std::vector<Tensor> results;  // out, lse, dq, dk, dv
 
-  Net(const Sizes& s, DType dtype, bool biased = false)
+  Net(const Sizes& s, DType dtype, bool biased = false, double dropout = 0)
       : q(g.input("q", {s.batch, s.queries, s.heads, s.depth}, dtype)),
         k(g.input("k", {s.batch, s.keys, s.kv_heads, s.depth}, dtype)),
         v(g.input("v", {s.batch, s.keys, s.kv_heads, s.value_depth}, dtype)),
         dout(g.input("dout", {s.batch, s.queries, s.heads, s.value_depth}, dtype)) {
     if (biased) bias = g.input("bias", {s.heads, s.queries, s.keys}, dtype);
-    const Tensor y = attention(q, k, v, {.causal = s.causal, .bias = bias});
-    results = {y, g.tensor(y.node_id(), 1)};
+    const Tensor y = attention(q, k, v, {.causal = s.causal, .bias = bias, .dropout = dropout});
+    results = {y};
+    if (dropout == 0) results.push_back(g.tensor(y.node_id(), 1));
     for (const Tensor& slope : gradients(y, {q, k, v}, dout)) results.push_back(slope);
   }
 };
@@ -361,10 +367,106 @@ BOOST_AUTO_TEST_CASE(dropout_drops_weights_in_training_only) {
   BOOST_TEST(std::fabs(static_cast<double>(zeros) - 0.25 * 8192) < 200);
 }
 
+/// A graph with a dropped attention of that key, its gradients, and the same by formulas of whole matrices.
+struct DroppedNet {
+  Graph g;
+  Tensor q, k, v, dout, bias, key;
+  std::vector<Tensor> blocks, matrices;  // the result, and the gradients of q, k, v and bias
+
+  DroppedNet(const Sizes& s, DType dtype)
+      : q(g.input("q", {s.batch, s.queries, s.heads, s.depth}, dtype)),
+        k(g.input("k", {s.batch, s.keys, s.kv_heads, s.depth}, dtype)),
+        v(g.input("v", {s.batch, s.keys, s.kv_heads, s.value_depth}, dtype)),
+        dout(g.input("dout", {s.batch, s.queries, s.heads, s.value_depth}, dtype)),
+        bias(g.input("bias", {1, s.heads, s.queries, s.keys}, dtype)),
+        key(g.input("key", {}, DType::i64)) {
+    const Attributes attributes = {{"scale", 0.5}, {"causal", s.causal}, {"rate", 0.25}};
+    const AttentionMatrices whole(q, k, attributes);
+    const Tensor p = softmax(whole.scores(bias));
+    const Tensor inputs[] = {q, k, v, bias, key};
+    blocks = {g.add(dropped_attention_def, inputs, attributes, {})};
+    matrices = {whole.to_heads(matmul(whole.dropped(p, key), whole.of_kv_heads(v)))};
+    for (std::vector<Tensor>* const results : {&blocks, &matrices}) {
+      for (const Tensor& slope : gradients(results->front(), {q, k, v, bias}, dout)) results->push_back(slope);
+    }
+  }
+
+  [[nodiscard]] std::map<std::string, Values> inputs() const {
+    std::map<std::string, Values> values = {{"key", Values::of<int64_t>({}, {int64_t{3} << 50})}};
+    for (const Tensor& x : {q, k, v, dout, bias}) {
+      const auto count = static_cast<size_t>(x.shape().element_count().value());
+      values[x.name()] = Values::from_doubles(x.dtype(), x.shape().sizes(), random_values(count, 1));
+    }
+    return values;
+  }
+};
+
+BOOST_AUTO_TEST_CASE(dropout_in_blocks_agrees_with_that_of_the_whole_matrix) {
+  // Odd numbers of rows, of which pairs share what is drawn; more than one block of rows and of keys; the last query
+  // sees all keys.
+  for (const Sizes& s : {Sizes{2, 3, 5, 2, 2, 4, 3}, Sizes{1, 129, 257, 2, 1, 9, 8},
+                         Sizes{1, 301, 301, 1, 1, 4, 4, true}, Sizes{1, 40, 170, 4, 2, 8, 8, true}}) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const DroppedNet net(s, dtype);
+      for (const Isa isa : supported_isas()) {
+        BOOST_TEST_CONTEXT(to_string(dtype) << ", " << to_string(isa) << ", " << s.queries << " queries") {
+          std::vector<Tensor> results = net.blocks;
+          results.insert(results.end(), net.matrices.begin(), net.matrices.end());
+          const std::vector<Values> got = evaluate(results, net.inputs(), isa);
+          for (size_t i = 0; i < net.blocks.size(); ++i) {
+            check_close(i == 0 ? "out" : "gradient", got[i], got[i + net.blocks.size()].as_doubles(),
+                        dtype == DType::f32 ? 3e-5 : 1e-13);
+          }
+        }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_dropped_is_a_function_of_the_key_and_the_place) {
+  Graph g;
+  constexpr int64_t rows = 5, keys = 150;
+  const Tensor key = g.input("key", {}, DType::i64);
+  const Attributes attributes = {{"shape", Shape{1, rows, keys}}, {"rate", 0.25}, {"dtype", DType::f64}};
+  const Tensor factors = g.add(attention_dropout_def, {&key, 1}, attributes, {});
+  constexpr int64_t value = 123456789012345;
+  for (const Isa isa : supported_isas()) {
+    const std::vector<double> got =
+        evaluate({factors}, {{"key", Values::of<int64_t>({}, {value})}}, isa)[0].as<double>();
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t column = 0; column < keys; ++column) {
+        // Two rows and 128 columns are 64 counters of four words.
+        const auto counter = static_cast<uint32_t>((row / 2 * 2 + column / 128) * 64 + column % 64);
+        const auto word = static_cast<size_t>(row % 2 * 2 + column % 128 / 64);
+        const std::array<uint32_t, 2> words_of_key = {static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32)};
+        const bool kept = philox4x32({counter, 0, 0, 0}, words_of_key)[word] < 0xC0000000;
+        BOOST_REQUIRE(got[static_cast<size_t>(row * keys + column)] == (kept ? 1 / 0.75 : 0));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(dropout_draws_anew_in_each_step_and_for_each_node) {
+  Graph g;
+  const Tensor q = g.input("q", {20, 1, 4});
+  const Tensor a = attention(q, q, q, {.dropout = 0.5}), b = attention(q, q, q, {.dropout = 0.5});
+  const Tensor w = g.parameter("w", {});  // for a step to be one
+  const Program program = compile({.outputs = {a, b}, .updates = {{w, w + 1}}});
+  Batch inputs;
+  Array values({20, 1, 4});
+  for (size_t i = 0; i < 80; ++i) values.data<float>()[i] = static_cast<float>(i % 7);
+  inputs.set("q", values);
+  State state, again;
+  const std::vector<Array> first = program.run(state, inputs), second = program.run(state, inputs);
+  BOOST_TEST(!same_bits(first[0], first[1]));
+  BOOST_TEST(!same_bits(first[0], second[0]));
+  BOOST_TEST(same_bits(first[0], program.run(again, inputs)[0]));
+}
+
 BOOST_AUTO_TEST_CASE(any_number_of_threads_gives_the_same_bits) {
   const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 8);
   const Sizes s{1, 700, 700, 2, 1, 16, 16, true};  // gradients in copies, which are added
-  const Net net(s, DType::f32);
+  const Net net(s, DType::f32, false, 0.1);
   const Reference data(s);
   Batch inputs;
   const auto set = [&](const Tensor& x, const std::vector<double>& values) {
@@ -389,7 +491,7 @@ BOOST_AUTO_TEST_CASE(planned_memory_is_linear_in_the_length) {
   Graph g;
   const Tensor q = g.input("q", {"n", 4, 64}), k = g.input("k", {"n", 4, 64}), v = g.input("v", {"n", 4, 64});
   const Tensor mask = g.input("mask", {1, "n"}, DType::boolean);
-  const Tensor y = attention(q, k, v, {.causal = true, .mask = mask});
+  const Tensor y = attention(q, k, v, {.causal = true, .mask = mask, .dropout = 0.1});
   const Program program = compile({.outputs = gradients(sum(square(y)), {q, k, v})});
   const int64_t at_1k = program.specialize({{"n", 1024}});
   for (const int64_t times : {2, 4, 8}) {
