@@ -92,7 +92,8 @@ struct OpDef {
   KernelPlan (*plan)(const KernelRequest&) = nullptr;
   OpProperties properties{};
   /// A simpler equivalent of a node with these inputs (which are in `graph`), or an empty Tensor: x + 0 -> x. What it
-  /// returns may differ in bits only where the op's doc says so.
+  /// returns may differ in bits only where the op's doc says so. For an op of several outputs: output 0 of a node that
+  /// has the same.
   Tensor (*simplify)(Graph& graph, const Node& node, std::span<const Tensor> inputs) = nullptr;
   /// An equivalent that does not overflow or cancel where this one does, or that needs fewer exponentials, or an empty
   /// Tensor: log(1 + exp(x)) -> softplus(x).

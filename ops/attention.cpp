@@ -136,6 +136,11 @@ std::vector<Sample> biased_samples() {
            .attributes = attributes_of(0.7, false)}};
 }
 
+// With a key that drops nothing, as in inference.
+Tensor without_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  return without_attention_dropout(graph, node, inputs, bias_input, attention_def, biased_attention_def);
+}
+
 std::vector<Sample> dropped_samples() {
   std::vector<Sample> samples = biased_samples();
   for (Sample& sample : samples) {
@@ -169,6 +174,7 @@ const OpDef dropped_attention_def{.name = "dropped_attention",
                                   .shape = shape,
                                   .vjp = vjp,
                                   .plan = plan,
+                                  .simplify = without_dropout,
                                   .samples = dropped_samples};
 
 namespace {
@@ -222,15 +228,16 @@ Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const Atten
   std::vector<Tensor> inputs(std::begin(shown), std::end(shown));
   if (bias.valid()) inputs.push_back(bias);
   Graph& graph = query.graph();
-  const Tensor y = graph.add(bias.valid() ? biased_attention_def : attention_def, inputs, attributes, q.location());
-  if (options.dropout == 0) return y;
+  if (options.dropout == 0)
+    return graph.add(bias.valid() ? biased_attention_def : attention_def, inputs, attributes, q.location());
   if (!bias.valid()) {  // a mask that hides nothing
     inputs.push_back(
         full(graph, Shape(std::vector<Dim>(static_cast<size_t>(query.rank()), Dim(1))), 1, DType::boolean));
   }
-  inputs.push_back(dropout_key(graph, q.location()));
+  // One op for both modes: with an op for each, a training step would have the gradients of both, one of them of zeros.
+  inputs.push_back(by_mode(dropout_key(graph, q.location()), constant(graph, -1, DType::i64, q.location())));
   attributes.set("rate", options.dropout);
-  return by_mode(graph.add(dropped_attention_def, inputs, attributes, q.location()), y);
+  return graph.add(dropped_attention_def, inputs, attributes, q.location());
 }
 
 }  // namespace gradloom::inline v0

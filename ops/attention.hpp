@@ -14,6 +14,10 @@ GRADLOOM_API extern const OpDef biased_attention_def;
 /// The biased form with a fifth input, a key (i64), and an attribute rate: weights are multiplied with what the op
 /// attention_dropout makes of that key.
 GRADLOOM_API extern const OpDef dropped_attention_def;
+/// What dropout multiplies the weights with, as a matrix: 0 with probability `rate`, else 1 / (1 - rate). Input: a key,
+/// i64, which decides all of them; a negative one drops nothing. Attributes shape [..., queries, keys], rate, dtype. An
+/// element is a function of the key, the row (counted over all axes before the last) and the column alone.
+GRADLOOM_API extern const OpDef attention_dropout_def;
 /// The gradients of q, k and v, in blocks: inputs q, k, v, lse, delta [..., queries, heads], dout (bias, key). With
 /// P = exp(scores - lse) and dS = P (dout v^T - delta) they are scale dS k, scale dS^T q and P^T dout.
 GRADLOOM_API extern const OpDef attention_gradient_def;

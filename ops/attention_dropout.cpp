@@ -15,7 +15,7 @@ void factors(double rate, int64_t key, int64_t keys, int64_t begin, int64_t end,
     for (int64_t first = 0; first < keys; first += attention_key_block) {
       T block[attention_key_block];
       for (T& x : block) x = T{1};
-      dropout(block, row, first / attention_key_block);
+      if (AttentionDropout<T>::drops(rate, key)) dropout(block, row, first / attention_key_block);
       for (int64_t i = 0; i < attention_key_block && first + i < keys; ++i) *to++ = block[i];
     }
   }
@@ -31,7 +31,7 @@ const AttentionDropoutKernels attention_dropout_kernels{{factors<float>, factors
 #else
 
 #include <gradloom/graph/op_def.hpp>
-#include <gradloom/ops/attention_dropout.hpp>
+#include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/attention_table_internal.hpp>
 #include <gradloom/ops/kernel.hpp>
 #include <gradloom/ops/random_plan_internal.hpp>

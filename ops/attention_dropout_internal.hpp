@@ -16,6 +16,9 @@ class AttentionDropout {
         threshold_(1 - rate < 1 ? static_cast<uint32_t>((1 - rate) * 0x1p32) : UINT32_MAX),
         factor_(static_cast<T>(1 / (1 - rate))) {}
 
+  /// A negative key drops nothing.
+  [[nodiscard]] static bool drops(double rate, int64_t key) { return rate > 0 && key >= 0; }
+
   /// Drops or scales x, which has the weights of a row at one block of keys (and room for as many as a block has).
   void operator()(T* x, int64_t row, int64_t block) {
     const int64_t number = row / 2 * blocks_ + block;

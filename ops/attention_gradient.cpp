@@ -175,6 +175,10 @@ std::vector<Sample> biased_samples() {
            .attributes = {{"scale", 1.0}, {"causal", true}}}};
 }
 
+Tensor without_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  return without_attention_dropout(graph, node, inputs, bias_in, attention_gradient_def, biased_attention_gradient_def);
+}
+
 std::vector<Sample> dropped_samples() {
   std::vector<Sample> samples = biased_samples();
   for (Sample& sample : samples) {
@@ -208,6 +212,7 @@ const OpDef dropped_attention_gradient_def{.name = "dropped_attention_gradient",
                                            .shape = shape,
                                            .vjp = vjp,
                                            .plan = plan,
+                                           .simplify = without_dropout,
                                            .samples = dropped_samples};
 
 }  // namespace gradloom::inline v0

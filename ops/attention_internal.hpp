@@ -28,6 +28,11 @@ inline constexpr std::string_view dropped_attention_rule =
 /// Checks q, k, v and the bias and the key of a dropout, the inputs of these numbers (-1: there is none).
 void check_attention(const ShapeContext& context, int bias, int key);
 
+/// For an op with a bias and then a key as its last inputs: if the key is known to drop nothing, the same by `biased`,
+/// or by `plain` if the bias is a mask that hides nothing; else an empty Tensor.
+Tensor without_attention_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs, int bias,
+                                 const OpDef& plain, const OpDef& biased);
+
 /// The tensors of an attention with an axis for the matrices of each head: [..., kv_heads, group, rows, columns], where
 /// group is 1 for what heads share.
 class AttentionMatrices {

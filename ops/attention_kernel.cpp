@@ -180,7 +180,7 @@ void forward(const AttentionForm& form, const AttentionCall& call) noexcept {
           const ScoreRow<T> score(form, call.bias, call.batch, call.head, begin + i, first);
           add_row(score, scratch.scores + i * kScoreStride, keys_of(form, block, i), block.keys,
                   {scratch.largest[row], scratch.totals[row], sums + i * scratch.sums_row, scratch.sums_row});
-          if (form.dropout > 0) {
+          if (AttentionDropout<T>::drops(form.dropout, call.key)) {
             dropout(scratch.scores + i * kScoreStride, form.row_of(call.batch, call.head, begin + i),
                     first / attention_key_block);
           }
@@ -274,10 +274,11 @@ struct HeadGradient {
       const auto drop = [&](T* x) {
         dropout(x + i * kScoreStride, form.row_of(call.batch, head, block.begin + i), first / attention_key_block);
       };
-      if (form.dropout > 0) drop(slopes);
+      const bool drops = AttentionDropout<T>::drops(form.dropout, call.key);
+      if (drops) drop(slopes);
       slopes_of_row(score, p + i * kScoreStride, slopes + i * kScoreStride, keys_of(form, block, i), block.keys,
                     lse[i * form.heads], delta[i * form.heads], static_cast<T>(form.scale));
-      if (form.dropout > 0) drop(p);
+      if (drops) drop(p);
     }
     const Panels<T> q_rows = pack_panels(q, q_row, 1, block.rows, form.depth, scratch.q_rows);
     const Panels<T> dout_rows = pack_panels(dout, out_row, 1, block.rows, form.value_depth, scratch.dout_rows);

@@ -1,7 +1,7 @@
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
-#include <gradloom/ops/attention_dropout.hpp>
+#include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/attention_internal.hpp>
 #include <gradloom/ops/broadcast_internal.hpp>
 #include <gradloom/ops/compare.hpp>

@@ -1,5 +1,7 @@
+#include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/attention_internal.hpp>
+#include <gradloom/ops/patterns.hpp>
 
 #include <fmt/format.h>
 
@@ -59,6 +61,18 @@ void check_attention(const ShapeContext& context, int bias, int key) {
   if (context.dtype(key) != DType::i64 || context.shape(key).rank() != 0) context.fail("the key is no i64 scalar");
   const double rate = context.attributes().get<double>("rate");
   if (!(rate >= 0 && rate < 1)) context.fail(fmt::format("the rate is {}, and not at least 0 and less than 1", rate));
+}
+
+Tensor without_attention_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs, int bias,
+                                 const OpDef& plain, const OpDef& biased) {
+  const std::optional<double> key = uniform_value(inputs.back());
+  if (!key || *key >= 0) return {};
+  const Tensor& mask = inputs[static_cast<size_t>(bias)];
+  const bool hides_nothing = mask.dtype() == DType::boolean && is_uniform(mask, 1);
+  Attributes attributes{{"scale", node.attributes.get<double>("scale")},
+                        {"causal", node.attributes.get<bool>("causal")}};
+  return graph.add(hides_nothing ? plain : biased, inputs.first(inputs.size() - (hides_nothing ? 2 : 1)), attributes,
+                   node.location);
 }
 
 std::shared_ptr<AttentionPlan> plan_attention(const KernelRequest& request, int bias) {

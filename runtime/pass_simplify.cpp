@@ -26,7 +26,9 @@ class Simplifier final : public Rewriter {
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
-    if (const Tensor simpler = apply(node.op->simplify, node, inputs); simpler.valid()) return changed_to({simpler});
+    if (const Tensor simpler = apply(node.op->simplify, node, inputs); simpler.valid()) {
+      return changed_to(node.output_count() == 1 ? std::vector{simpler} : outputs_of(simpler.node()));
+    }
     if (const Tensor before = before_broadcast(node, inputs); before.valid()) return changed_to({before});
     const bool pure = !has_property(node, &OpProperties::random) && !has_property(node, &OpProperties::per_run) &&
                       !is_input(node) && !is_parameter(node);
@@ -41,9 +43,7 @@ class Simplifier final : public Rewriter {
     for (auto it = begin; it != end; ++it) {
       const Node& other = graph().node(it->second);
       if (other.op != node.op || !(other.attributes == node.attributes)) continue;
-      std::vector<Tensor> outputs;
-      for (int i = 0; i < other.output_count(); ++i) outputs.push_back(graph().tensor(other.id, i));
-      return changed_to(std::move(outputs));
+      return changed_to(outputs_of(other));
     }
     std::vector<Tensor> made = copy(node, inputs, node.attributes);
     known_.emplace(Key{node.op->name, std::move(values)}, made[0].node_id());
@@ -51,6 +51,12 @@ class Simplifier final : public Rewriter {
   }
 
  private:
+  std::vector<Tensor> outputs_of(const Node& node) {
+    std::vector<Tensor> outputs;
+    for (int i = 0; i < node.output_count(); ++i) outputs.push_back(graph().tensor(node.id, i));
+    return outputs;
+  }
+
   using Key = std::pair<std::string_view, std::vector<Value>>;
 
   std::vector<Tensor> changed_to(std::vector<Tensor> outputs) {

@@ -6,7 +6,6 @@
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
-#include <gradloom/ops/attention_dropout.hpp>
 #include <gradloom/ops/attention_internal.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
@@ -442,6 +441,49 @@ BOOST_AUTO_TEST_CASE(what_is_dropped_is_a_function_of_the_key_and_the_place) {
         const bool kept = philox4x32({counter, 0, 0, 0}, words_of_key)[word] < 0xC0000000;
         BOOST_REQUIRE(got[static_cast<size_t>(row * keys + column)] == (kept ? 1 / 0.75 : 0));
       }
+    }
+  }
+}
+
+// One op for both modes: a gradient of the one that is not run would be computed all the same, of zeros.
+BOOST_AUTO_TEST_CASE(inference_runs_without_dropout_and_training_without_the_rest) {
+  Graph g;
+  const Tensor q = g.input("q", {6, 2, 4}), mask = g.input("mask", {6, 6}, DType::boolean);
+  for (const bool masked : {false, true}) {
+    const AttentionOptions options{.mask = masked ? mask : Tensor(), .dropout = 0.5};
+    const Tensor y = attention(q, q, q, options), dq = gradient(sum(square(y)), q);
+    const auto tasks = [&](Mode mode) {
+      const std::string text = compile({.outputs = {y, dq}, .mode = mode}).explain();
+      return text.substr(text.find("---- tasks"));
+    };
+    const auto count = [](const std::string& text, const std::string& op) {
+      int found = 0;
+      for (size_t at = 0; (at = text.find(" " + op + " f32", at)) != std::string::npos; ++at) ++found;
+      return found;
+    };
+    const std::string plain = masked ? "biased_attention" : "attention";
+    BOOST_TEST(count(tasks(Mode::inference), plain) == 1);
+    BOOST_TEST(tasks(Mode::inference).find("dropped") == std::string::npos);
+    BOOST_TEST(count(tasks(Mode::training), "dropped_attention") == 1);
+    BOOST_TEST(count(tasks(Mode::training), plain) == 0);
+    BOOST_TEST(count(tasks(Mode::training), plain + "_gradient") == 0);
+    const Program with = compile({.outputs = {y, dq}, .mode = Mode::inference});
+    const Tensor expected = attention(q, q, q, {.mask = options.mask});
+    const Program without = compile({.outputs = {expected, gradient(sum(square(expected)), q)}});
+    const Program as_written = compile({.outputs = {y, dq}, .mode = Mode::inference, .optimize = Optimize::none});
+    Batch inputs = {{"q", Array({6, 2, 4})}};
+    for (size_t i = 0; i < 48; ++i) inputs.find("q")->data<float>()[i] = static_cast<float>(i % 7) * 0.3F - 1;
+    if (masked) {
+      Array hidden({6, 6}, DType::boolean);
+      for (size_t i = 0; i < 36; ++i) hidden.data<bool>()[i] = i % 5 != 0;
+      inputs.set("mask", hidden);
+    }
+    State state;
+    const auto got = with.run(state, inputs), wanted = without.run(state, inputs),
+               plainly = as_written.run(state, inputs);
+    for (size_t i = 0; i < 2; ++i) {
+      BOOST_TEST(all_close(got[i], wanted[i], 1e-5, 1e-6));
+      BOOST_TEST(all_close(plainly[i], wanted[i], 1e-5, 1e-6));
     }
   }
 }
