@@ -106,11 +106,29 @@ Tensor with_factor_outside(const Tensor& x, const Node& node) {
   return {};
 }
 
+/// The number of each sum of x over these axes that x's elements see through broadcasts and reshapes: where x has 1 in
+/// the place of those axes. Else, say turned into a row, an empty Tensor.
+Tensor number_of_each_sum(const Tensor& seen, const Tensor& x, const std::vector<int64_t>& axes) {
+  std::vector<Dim> kept = x.shape().dims();
+  for (const int64_t axis : axes) kept[static_cast<size_t>(axis)] = 1;
+  const Shape columns(std::move(kept));
+  Tensor number = made_by(seen, broadcast_def) ? input_of(seen) : seen;
+  std::vector<Dim> aligned(static_cast<size_t>(x.rank() - number.rank()), Dim(1));
+  aligned.insert(aligned.end(), number.shape().begin(), number.shape().end());
+  if (Shape(std::move(aligned)) != columns) return {};
+  // What only adds or drops axes of size 1 keeps the numbers in order.
+  while ((made_by(number, broadcast_def) || made_by(number, reshape_def)) &&
+         input_of(number).shape().element_count() == number.shape().element_count()) {
+    number = input_of(number);
+  }
+  return number;
+}
+
 /// Is x = y - mean(y), the mean taken over the axes that the node sums? The gradient of a variance sums that.
 bool is_centred(const Tensor& x, const Node& node) {
   if (!made_by(x, sub_def) || !is_float(x.dtype())) return false;
-  Tensor mean = input_of(x, 1);
-  while (made_by(mean, broadcast_def) || made_by(mean, reshape_def)) mean = input_of(mean);
+  const Tensor mean = number_of_each_sum(input_of(x, 1), x, axes_of(node.attributes));
+  if (!mean.valid()) return false;
   double count = 1;
   for (const int64_t axis : axes_of(node.attributes)) {
     const Dim& dim = x.dim(static_cast<int>(axis));

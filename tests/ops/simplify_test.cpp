@@ -173,6 +173,18 @@ BOOST_AUTO_TEST_CASE(the_sum_of_centred_values_is_zero) {
   BOOST_TEST(simplified([](Tensor x, Tensor y) {
                return sum(x - mean(y, {.axes = {1}, .keepdims = true}), {.axes = {1}});
              }) != "0");
+  // A mean of each row, subtracted from each column.
+  const auto of_square = [](const std::function<Tensor(Tensor)>& f) {
+    return simplified([&](Tensor x, Tensor) { return f(x); }, DType::f32, {3, 3});
+  };
+  BOOST_TEST(of_square([](Tensor x) { return sum(x - mean(x, {.axes = {1}}), {.axes = {1}}); }) != "0");
+  BOOST_TEST(of_square([](Tensor x) {
+               return sum(x - reshape(mean(x, {.axes = {1}, .keepdims = true}), {1, 3}), {.axes = {1}});
+             }) != "0");
+  BOOST_TEST(of_square([](Tensor x) { return sum(x - mean(x, {.axes = {0}}), {.axes = {0}}); }) == "0");
+  BOOST_TEST(of_square([](Tensor x) {
+               return sum(x - reshape(mean(x, {.axes = {1}}), {3, 1}), {.axes = {1}});
+             }) == "0");
 }
 
 BOOST_AUTO_TEST_CASE(factors_that_a_sum_of_rows_can_take_last) {
