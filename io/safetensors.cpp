@@ -126,7 +126,7 @@ bool booleans_valid(const Array& array) {
 
 void save(const State& state, const std::string& path) {
   const StateData& data = StateAccess::data(state);
-  check_idle(data);
+  check_unchanging(data);
   SafetensorsHeader header{.seed = data.seed, .step = data.step};
   for (const auto& [name, value] : data.values) {
     header.entries.push_back({.name = name, .dtype = value.dtype(), .sizes = value.sizes()});

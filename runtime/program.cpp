@@ -31,25 +31,43 @@ std::string type_of(const Array& array) {
   return to_string(TensorType{array.dtype(), Shape(std::span<const int64_t>(array.sizes()))});
 }
 
-// Ends an updating run's claim on its State.
-class UpdatingClaim {
+// A run's claim on its State, for as long as it lives: to read it beside others, or to change it alone.
+class Claim {
  public:
-  UpdatingClaim(StateData& state, bool updates) : state_(updates ? &state : nullptr) {
-    if (state_ != nullptr && state_->updating.exchange(true, std::memory_order_acq_rel)) {
-      state_ = nullptr;
-      throw Error({.problem = "the State is being updated by another run",
-                   .op = "run",
-                   .rule = "one updating run at a time may use a State"});
-    }
+  Claim(StateData& state, bool changes) : state_(state) { take(changes); }
+  ~Claim() { release(); }
+  Claim(const Claim&) = delete;
+  Claim& operator=(const Claim&) = delete;
+
+  void change() {
+    release();
+    take(true);
   }
-  ~UpdatingClaim() {
-    if (state_ != nullptr) state_->updating.store(false, std::memory_order_release);
-  }
-  UpdatingClaim(const UpdatingClaim&) = delete;
-  UpdatingClaim& operator=(const UpdatingClaim&) = delete;
 
  private:
-  StateData* state_;
+  enum class Held : uint8_t { nothing, shared, alone };
+
+  void take(bool changes) {
+    int runs = state_.runs.load(std::memory_order_relaxed);
+    do {
+      if (runs < 0 || (changes && runs > 0)) {
+        throw Error({.problem = fmt::format("the State is being {} by another run", runs < 0 ? "updated" : "read"),
+                     .op = "run",
+                     .rule =
+                         "runs may read a State together; one that updates it, or gives it values that it lacks, has "
+                         "it alone"});
+      }
+    } while (!state_.runs.compare_exchange_weak(runs, changes ? -1 : runs + 1, std::memory_order_acq_rel));
+    held_ = changes ? Held::alone : Held::shared;
+  }
+  void release() {
+    if (held_ == Held::alone) state_.runs.store(0, std::memory_order_release);
+    if (held_ == Held::shared) state_.runs.fetch_sub(1, std::memory_order_release);
+    held_ = Held::nothing;
+  }
+
+  StateData& state_;
+  Held held_ = Held::nothing;
 };
 
 /// What a Module computes, updates last.
@@ -405,10 +423,11 @@ void ProgramData::run(const Executor& executor, StateData& state, bool may_updat
   }
   check_outputs(plan, outputs);
 
-  const UpdatingClaim claim(state, may_update && updates_);
+  Claim claim(state, may_update && updates_);
   std::vector<std::string> added;
   if (workspace->bound != &specialization || workspace->bound_version != state.version) {
     if (may_update) {
+      if (!updates_ && !has_all(state)) claim.change();
       added = initialize_missing(state);
     } else {
       require_all(state);
@@ -467,9 +486,22 @@ void ProgramData::check_outputs(const Plan& plan, std::span<const Array> outputs
                             to_string(TensorType{slot.dtype, Shape(std::span<const int64_t>(slot.sizes))}));
     }
   }
+  for (size_t i = 0; problem.empty() && i < outputs.size(); ++i) {
+    for (size_t j = 0; problem.empty() && j < i; ++j) {
+      if (overlap(outputs[i], outputs[j].raw(), outputs[j].byte_size()))
+        problem = fmt::format("outputs {} and {} share memory", j, i);
+    }
+  }
   if (problem.empty()) return;
   throw Error(
-      {.problem = problem, .op = "run", .rule = "outputs are given as dense Arrays of the Program's dtypes and sizes"});
+      {.problem = problem,
+       .op = "run",
+       .rule = "outputs are given as dense Arrays of the Program's dtypes and sizes, each with its own memory"});
+}
+
+bool ProgramData::has_all(const StateData& state) const {
+  return std::all_of(parameters_.begin(), parameters_.end(),
+                     [&](const Slot& slot) { return state.values.contains(slot.name); });
 }
 
 void ProgramData::require_all(const StateData& state) const {
@@ -489,7 +521,7 @@ void ProgramData::require_all(const StateData& state) const {
 }
 
 void ProgramData::initialize(StateData& state) const {
-  const UpdatingClaim claim(state, true);
+  const Claim claim(state, true);
   (void)initialize_missing(state);
 }
 

@@ -63,6 +63,7 @@ class ProgramData {
   SpecializationPtr to_front(std::list<SpecializationPtr>::iterator specialization);
   std::vector<std::string> initialize_missing(StateData& state) const;
   void require_all(const StateData& state) const;
+  [[nodiscard]] bool has_all(const StateData& state) const;
   void check_outputs(const Plan& plan, std::span<const Array> outputs) const;
   void bind(const Specialization& specialization, StateData& state, std::span<const Array* const> arrays,
             std::span<Array> outputs, Workspace& workspace) const;

@@ -3,6 +3,8 @@
 #include <gradloom/runtime/state.hpp>
 #include <gradloom/runtime/state_internal.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace gradloom::inline v0 {
@@ -13,11 +15,22 @@ uint64_t next_state_version() {
   return latest.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-void check_idle(const StateData& data) {
-  if (data.updating.load(std::memory_order_acquire)) {
-    throw Error(
-        {.problem = "the State is being updated by a run", .rule = "one updating run at a time may use a State"});
-  }
+namespace {
+
+[[noreturn]] void refuse(const char* how) {
+  throw Error({.problem = fmt::format("the State is being {} by a run", how),
+               .rule = "what changes a State, an updating run or its owner, has it alone"});
+}
+
+}  // namespace
+
+void check_unchanging(const StateData& data) {
+  if (data.runs.load(std::memory_order_acquire) < 0) refuse("updated");
+}
+
+void check_unused(const StateData& data) {
+  check_unchanging(data);
+  if (data.runs.load(std::memory_order_acquire) > 0) refuse("read");
 }
 
 namespace {
@@ -37,7 +50,7 @@ Values deep_copy(const Values& values, std::string_view prefix = {}) {
 State::State(StateOptions options) : data_(new StateData{.seed = options.seed, .version = next_state_version()}) {}
 
 State::State(const State& other) : State(StateOptions{other.seed()}) {
-  check_idle(*other.data_);
+  check_unchanging(*other.data_);
   data_->step = other.data_->step;
   data_->values = deep_copy(other.data_->values);
 }
@@ -59,7 +72,7 @@ int64_t State::step() const { return data_->step; }
 
 void State::set_step(int64_t step) {
   if (step < 0) throw Error("the step of a State cannot be " + std::to_string(step));
-  check_idle(*data_);
+  check_unused(*data_);
   data_->step = step;
 }
 
@@ -75,13 +88,13 @@ bool State::has(std::string_view name) const { return data_->values.contains(nam
 Array State::get(std::string_view name) const {
   const auto found = data_->values.find(name);
   if (found == data_->values.end()) throw missing_name("the State", name, names());
-  check_idle(*data_);
+  check_unchanging(*data_);
   return found->second.clone();
 }
 
 void State::set(std::string_view name, const Array& value) {
   if (name.empty()) throw Error("a value of a State needs a name");
-  check_idle(*data_);
+  check_unused(*data_);
   const auto found = data_->values.find(name);
   if (found == data_->values.end()) {
     data_->values.emplace(name, value.clone());
@@ -95,7 +108,7 @@ void State::set(std::string_view name, const Array& value) {
 }
 
 bool State::erase(std::string_view name) {
-  check_idle(*data_);
+  check_unused(*data_);
   const auto found = data_->values.find(name);
   if (found == data_->values.end()) return false;
   data_->values.erase(found);
@@ -105,8 +118,8 @@ bool State::erase(std::string_view name) {
 
 void State::merge(const State& other, std::string_view prefix) {
   if (&other == this) return;
-  check_idle(*data_);
-  check_idle(*other.data_);
+  check_unused(*data_);
+  check_unchanging(*other.data_);
   Values taken = deep_copy(other.data_->values, prefix);
   if (prefix.empty()) {
     data_->seed = other.data_->seed;

@@ -17,8 +17,8 @@ struct StateOptions {
 };
 
 /// Values by name: parameters, optimiser slots, running statistics; with the seed and the number of updating runs so
-/// far. Outlives the Graph. Copying copies the values. One updating run at a time may use a State; any number may read
-/// it.
+/// far. Outlives the Graph. Copying copies the values. Any number of runs may read a State together; a run that updates
+/// it, or gives it values that it lacks, has it alone, and so has its owner who changes it: else they throw Error.
 class GRADLOOM_API State {
  public:
   explicit State(StateOptions options = {});

@@ -7,8 +7,11 @@
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/program.hpp>
+#include <gradloom/runtime/state_internal.hpp>
 
 #include <boost/test/unit_test.hpp>
+
+#include <utility>
 
 using namespace gradloom;
 
@@ -123,6 +126,68 @@ BOOST_AUTO_TEST_CASE(outputs_may_be_the_callers_and_lie_over_the_inputs) {
   Array view = Array::view(fixed.data(), {2, 2});
   BOOST_CHECK_EXCEPTION(program.run(executor, state, {{"x", both}}, std::span<Array>(&view, 1)), Error,
                         [](const Error& error) { return error.problem() == "output 0 is a view of const memory"; });
+}
+
+BOOST_AUTO_TEST_CASE(outputs_do_not_share_memory) {
+  Graph g;
+  const Tensor x = g.input("x", {3});
+  const Program program = compile({.outputs = {x + 1, x * 2}});
+  State state;
+  std::vector<Array> same(2, Array({3}));  // copies of an Array share its elements
+  BOOST_TEST(test::message_of([&] {
+               program.run(Executor{}, state, {{"x", Array({3})}}, std::span<Array>(same));
+             }) ==
+             "run: outputs 0 and 1 share memory\n"
+             "  outputs are given as dense Arrays of the Program's dtypes and sizes, each with its own memory");
+}
+
+BOOST_AUTO_TEST_CASE(runs_that_meet_over_a_state_are_refused) {
+  Graph g;
+  const Tensor x = g.input("x", {3}), w = g.parameter("w", {3});
+  const Program reads = compile({.outputs = {x * w}}), updates = compile({.updates = {{w, w + x}}});
+  State state, empty;
+  reads.initialize(state);
+  const Batch batch = {{"x", Array({3})}};
+  const std::string rule =
+      "\n  runs may read a State together; one that updates it, or gives it values that it lacks, has it alone";
+  std::atomic<int>& runs = StateAccess::data(state).runs;
+  runs = -1;
+  BOOST_TEST(test::message_of([&] { (void)reads.run(Executor{}, std::as_const(state), batch); }) ==
+             "run: the State is being updated by another run" + rule);
+  runs = 1;
+  (void)reads.run(Executor{}, std::as_const(state), batch);
+  (void)reads.run(Executor{}, state, batch);
+  BOOST_TEST(runs == 1);
+  BOOST_TEST(test::message_of([&] { (void)updates.run(Executor{}, state, batch); }) ==
+             "run: the State is being read by another run" + rule);
+  runs = 0;
+  (void)updates.run(Executor{}, state, batch);
+  BOOST_TEST(runs == 0);
+  StateAccess::data(empty).runs = 1;
+  BOOST_TEST(test::message_of([&] { (void)reads.run(Executor{}, empty, batch); }) ==
+             "run: the State is being read by another run" + rule);
+  BOOST_TEST(StateAccess::data(empty).runs == 1);
+  BOOST_TEST(!empty.has("w"));
+}
+
+BOOST_AUTO_TEST_CASE(a_state_that_does_not_fit_is_an_error) {
+  Graph g;
+  const Tensor w = g.parameter("w", {3}), v = g.parameter("v", {2, 2}, {}, {.dtype = DType::f64});
+  const Program reads = compile({.outputs = {sum(w), sum(v)}}), updates = compile({.updates = {{w, w + 1}}});
+  State state;
+  BOOST_TEST(test::message_of([&] { (void)reads.run(Executor{}, std::as_const(state), {}); }) ==
+             "run: the State, which is const, lacks values\n  \"w\", f32[3]\n  \"v\", f64[2, 2]\n"
+             "  Program::initialize, a run with a State that may change, or io::load gives them values");
+  BOOST_TEST(test::message_of([&] { (void)updates.run(Executor{}, std::as_const(state), {}); }) ==
+             "run: the Program has updates but the State is const\n"
+             "  a run that updates needs a State it may write to");
+  state.set("w", Array({4}));
+  BOOST_TEST(test::message_of([&] { (void)reads.run(Executor{}, state, {}); }) ==
+             "run: the State does not fit the Program\n  \"w\" is f32[4] in the State and f32[3] in the Program\n"
+             "  a State's values have the dtypes and shapes of the parameters of that name");
+  BOOST_TEST(!state.has("v"));
+  const Program small = compile({.outputs = {w * 2}, .memory_budget = 1});
+  BOOST_TEST(test::message_of([&] { (void)small.specialize({}); }).starts_with("compile: the plan needs "));
 }
 
 BOOST_AUTO_TEST_CASE(compile_refuses_what_makes_no_program) {

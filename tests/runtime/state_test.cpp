@@ -129,10 +129,9 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
 
 BOOST_AUTO_TEST_CASE(a_state_in_an_updating_run_refuses_to_be_touched) {
   State state = example(), other;
-  StateAccess::data(state).updating = true;
-  const std::string refused =
-      "the State is being updated by a run\n"
-      "  one updating run at a time may use a State";
+  StateAccess::data(state).runs = -1;
+  const std::string rule = "  what changes a State, an updating run or its owner, has it alone";
+  const std::string refused = "the State is being updated by a run\n" + rule;
   BOOST_TEST(message_of([&] { (void)state.get("count"); }) == refused);
   BOOST_TEST(message_of([&] { state.set("count", Array({1})); }) == refused);
   BOOST_TEST(message_of([&] { state.set_step(1); }) == refused);
@@ -140,6 +139,13 @@ BOOST_AUTO_TEST_CASE(a_state_in_an_updating_run_refuses_to_be_touched) {
   BOOST_TEST(message_of([&] { state.merge(other); }) == refused);
   BOOST_TEST(message_of([&] { other.merge(state); }) == refused);
   BOOST_TEST(message_of([&] { const State copy = state; }) == refused);
+
+  StateAccess::data(state).runs = 2;
+  const std::string read = "the State is being read by a run\n" + rule;
+  BOOST_TEST(message_of([&] { state.set("count", Array({1})); }) == read);
+  BOOST_TEST(message_of([&] { state.erase("count"); }) == read);
+  BOOST_TEST(state.get("count").size() > 0);
+  other.merge(state);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
