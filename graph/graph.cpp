@@ -205,7 +205,6 @@ const std::string& Graph::path() const { return data_->path; }
 
 void Graph::add_side_update(Update update) {
   if (!is_parameter(update.parameter.node())) throw Error("a side update needs a parameter to write to");
-  std::erase_if(data_->side_updates, [&](const Update& earlier) { return same(earlier.parameter, update.parameter); });
   data_->side_updates.push_back(std::move(update));
 }
 

@@ -78,8 +78,10 @@ class GRADLOOM_API Graph {
   /// The path of open scopes, "" or "encoder/dense_1".
   [[nodiscard]] const std::string& path() const;
 
-  /// A value that every training run writes to `parameter` after all else, besides the Program's own updates, in place
-  /// of an earlier one: for running statistics and the like. Programs compiled for inference leave them out.
+  /// A value that training runs write to `parameter` after all else, besides the Program's own updates: for running
+  /// statistics and the like. A Program leaves out those that need inputs which its outputs and updates do not (of
+  /// another network of the graph); of several for one parameter it takes the last of the others. Programs compiled for
+  /// inference have none.
   void add_side_update(Update update);
   [[nodiscard]] std::span<const Update> side_updates() const;
 

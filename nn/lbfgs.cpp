@@ -261,6 +261,7 @@ Lbfgs::Lbfgs(const Operand& loss, const LbfgsOptions& options) : options_(option
     wanted.outputs.push_back(item.gradient);
     names_.push_back(item.parameter.node().name);
   }
+  wanted.side_updates = false;  // an evaluation is no step
   program_ = compile(wanted);
 }
 

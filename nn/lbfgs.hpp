@@ -41,7 +41,8 @@ struct LbfgsResult {
 /// Minimises a loss by L-BFGS (Nocedal and Wright, 2006, "Numerical Optimization", algorithms 7.4 and 7.5) with a line
 /// search for the strong Wolfe conditions (algorithms 3.5 and 3.6, with cubic interpolation). All of its own arithmetic
 /// is in f64 and on one thread, the same for any number of threads; parameters are of f32 or f64 (with f32, a loss
-/// cannot be told apart beyond seven digits, which is where line searches end).
+/// cannot be told apart beyond seven digits, which is where line searches end). Side updates are left out: batch norm
+/// uses the batch's statistics and keeps the running ones as they are.
 class GRADLOOM_API Lbfgs {
  public:
   /// Compiles the loss and its gradient. Throws Error as optimisers do, and for options out of range.

@@ -3,6 +3,8 @@
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/graph/needed_internal.hpp>
+#include <gradloom/ops/body_internal.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
@@ -69,6 +71,32 @@ class Stabilizer final : public Rewriter {
   }
 };
 
+/// Those of the graph's side updates that need no other inputs than the rest of the Program; of several to a parameter,
+/// the last.
+std::vector<Update> side_updates_of(const CompileOptions& options, const Graph& graph) {
+  std::vector<Tensor> results = options.outputs;
+  for (const Update& update : options.updates) results.push_back(update.value);
+  const std::vector<bool> needed = needed_nodes(graph, results);
+  const auto fits = [&](const Update& update) {
+    const std::vector<bool> wanted = needed_nodes(graph, {&update.value, 1});
+    for (int id = 0; id < graph.node_count(); ++id) {
+      const auto at = static_cast<size_t>(id);
+      const bool given = is_input(graph.node(id)) || graph.node(id).op == &body_argument_def;
+      if (wanted[at] && given && !needed[at]) return false;
+    }
+    return true;
+  };
+  std::vector<Update> chosen;
+  for (size_t i = graph.side_updates().size(); i-- > 0;) {
+    const Update& update = graph.side_updates()[i];
+    const bool known = std::any_of(chosen.begin(), chosen.end(),
+                                   [&](const Update& later) { return same(later.parameter, update.parameter); });
+    if (!known && fits(update)) chosen.push_back(update);
+  }
+  std::reverse(chosen.begin(), chosen.end());
+  return chosen;
+}
+
 }  // namespace
 
 Module select_mode(const Module& module, Mode mode) {
@@ -97,8 +125,8 @@ Module snapshot(const CompileOptions& options) {
     if (&tensor.graph() != &graph) complain("it is of another graph", &tensor.node());
   };
   std::vector<Update> updates = options.updates;
-  if (options.mode == Mode::training) {
-    for (const Update& update : graph.side_updates()) updates.push_back(update);
+  if (options.mode == Mode::training && options.side_updates) {
+    for (Update& update : side_updates_of(options, graph)) updates.push_back(std::move(update));
   }
   for (const Tensor& output : options.outputs) check(output);
   for (size_t i = 0; i < updates.size(); ++i) {

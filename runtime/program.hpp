@@ -53,6 +53,8 @@ struct CompileOptions {
   /// Convolutions of f32 may run by algorithms with fewer multiplications and a larger rounding error, see
   /// docs/design/convolution.md.
   bool fast_convolution = true;
+  /// In training, the side updates (running statistics) that need no other inputs than the outputs and updates do.
+  bool side_updates = true;
   /// Names of passes to leave out, as explain() prints them: for tests.
   std::vector<std::string> without_passes{};
 };

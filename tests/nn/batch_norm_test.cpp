@@ -146,6 +146,32 @@ BOOST_AUTO_TEST_CASE(two_calls_share_the_parameters_and_move_the_statistics_twic
   }
 }
 
+// A Program moves the statistics of the calls that it computes, and needs no inputs of others.
+BOOST_AUTO_TEST_CASE(programs_of_a_part_of_the_graph_leave_the_rest_alone) {
+  Graph g;
+  nn::BatchNorm layer({.momentum = 0.5});
+  const Tensor a = g.input("a", {rows, channels}, DType::f64), b = g.input("b", {rows, channels}, DType::f64);
+  const Tensor of_a = layer(a), of_b = layer(b);
+  const Tensor apart = nn::batch_norm(g.input("c", {rows, channels}, DType::f64));
+  const Array first = random_array({rows, channels}, 1), second = random_array({rows, channels}, 2);
+  const auto mean_after = [&](const Tensor& output, const Batch& inputs) {
+    State state;
+    compile({.outputs = {output}}).run(Executor{}, state, inputs);
+    BOOST_TEST(!state.has("batch_norm_2/running_mean"));
+    return state.get("batch_norm_1/running_mean").data<const double>()[0];
+  };
+  const double of_first = of_channel(first, 0).mean, of_second = of_channel(second, 0).mean;
+  BOOST_TEST(std::fabs(mean_after(of_a, {{"a", first}}) - 0.5 * of_first) < 1e-12);
+  BOOST_TEST(std::fabs(mean_after(of_a + of_b, {{"a", first}, {"b", second}}) - 0.25 * of_first - 0.5 * of_second) <
+             1e-12);
+  // What the second call alone would write was made after the first, whose input is not there.
+  BOOST_TEST(mean_after(of_b, {{"b", second}}) == 0);
+  State none;
+  compile({.outputs = {of_a}, .side_updates = false}).run(Executor{}, none, {{"a", first}});
+  BOOST_TEST(none.get("batch_norm_1/running_mean").data<const double>()[0] == 0);
+  BOOST_TEST(apart.valid());
+}
+
 BOOST_AUTO_TEST_CASE(a_single_element_of_a_channel_gives_the_bias) {
   Graph g;
   const Tensor y = nn::batch_norm(g.input("x", {1, 2}), {.bias_init = nn::constant(3)});

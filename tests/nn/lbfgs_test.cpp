@@ -1,5 +1,6 @@
 #include "bowl_helper.hpp"
 #include "message_helper.hpp"
+#include <gradloom/nn/batch_norm.hpp>
 #include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/lbfgs.hpp>
 #include <gradloom/nn/losses.hpp>
@@ -101,6 +102,19 @@ BOOST_AUTO_TEST_CASE(a_step_into_nowhere_is_taken_back) {
   state.set("w", Array::from<double>({-1}));
   BOOST_TEST(message_of([&] { (void)nn::Lbfgs(loss).minimize(Executor{}, state); }) ==
              "lbfgs: the loss is nan where it begins");
+}
+
+BOOST_AUTO_TEST_CASE(evaluations_leave_running_statistics_alone) {
+  Graph g;
+  const Tensor x = g.input("x", {16, 3});
+  const Tensor y = nn::dense(nn::batch_norm(x), 1);
+  const Tensor loss = mean(square(y - 1));
+  State state;
+  Array values({16, 3});
+  for (size_t i = 0; i < 48; ++i) values.data<float>()[i] = static_cast<float>((i * 7) % 11);
+  const nn::LbfgsResult result = nn::Lbfgs(loss).minimize(Executor{}, state, {{"x", values}});
+  BOOST_TEST(result.loss < 1e-6);
+  BOOST_TEST(state.get("batch_norm_1/running_mean").to_vector<float>() == std::vector<float>(3));
 }
 
 BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
