@@ -26,6 +26,12 @@ constexpr std::string_view cache_rule =
     "a cache needs a capacity, the position as an i64 scalar, and x [..., tokens, width] of known sizes without a "
     "context";
 
+Tensor checked_position(const KeyValueCache& cache, int64_t tokens) {
+  // An index that is out of range is refused before the run writes anything.
+  const Tensor slots = iota(cache.position.graph(), {cache.capacity});
+  return gather(slots, gather(slots, cache.position) + (tokens - 1)) - (tokens - 1);
+}
+
 /// x with its last axis as [heads, depth].
 Tensor heads_of(const Tensor& x, int64_t heads, int64_t depth) {
   std::vector<Dim> dims(x.shape().begin(), x.shape().end() - 1);
@@ -94,25 +100,32 @@ MultiHeadAttention::Parts MultiHeadAttention::project(const Operand& x, const Te
           heads_of(parts[2], options_.kv_heads, depth_)};
 }
 
+MultiHeadAttention::Cached MultiHeadAttention::cached(const Operand& x, const KeyValueCache& cache) const {
+  Graph& graph = x.tensor().graph();
+  std::vector<Dim> dims(x.tensor().shape().begin(), x.tensor().shape().end() - 2);
+  dims.insert(dims.end(), {cache.capacity, options_.kv_heads, depth_});
+  const Scope scope = graph.scope(cache.name);
+  const auto made = [&](const char* which) {
+    return graph.parameter(fmt::format("{}/{}", path_, which), Shape(dims), zeros(),
+                           {.dtype = promote(x.tensor().dtype(), DType::f32), .trainable = false}, x.location());
+  };
+  return {made("k"), made("v")};
+}
+
 // The row of a slot is that of the token that belongs there, if it is among the new ones.
-MultiHeadAttention::Parts MultiHeadAttention::with_cached(const Operand& x, const Parts& parts,
+MultiHeadAttention::Parts MultiHeadAttention::with_cached(const Operand& x, const Parts& parts, const Cached& cached,
                                                           KeyValueCache& cache) const {
   Graph& graph = x.tensor().graph();
   const int64_t tokens = x.tensor().dim(-2).value();
-  const Tensor slot = iota(graph, {cache.capacity}), row = slot - cache.position;
+  const Tensor slot = iota(graph, {cache.capacity}), row = slot - checked_position(cache, tokens);
   const Tensor is_new = reshape(logical_and(row >= 0, row < tokens), {cache.capacity, 1, 1});
   const Tensor from = minimum(maximum(row, 0), tokens - 1);
-  const auto joined_with = [&](const Tensor& fresh, const char* which) {
-    std::vector<Dim> dims = fresh.shape().dims();
-    dims[dims.size() - 3] = cache.capacity;
-    const Scope scope = graph.scope(cache.name);
-    const Tensor cached = graph.parameter(fmt::format("{}/{}", path_, which), Shape(std::move(dims)), zeros(),
-                                          {.dtype = fresh.dtype(), .trainable = false}, x.location());
-    const Tensor all = where(is_new, gather(fresh, from, -3), cached);
-    cache.updates.push_back({cached, all});
+  const auto joined_with = [&](const Tensor& fresh, const Tensor& kept) {
+    const Tensor all = where(is_new, gather(fresh, from, -3), kept);
+    cache.updates.push_back({kept, all});
     return all;
   };
-  return {parts.q, joined_with(parts.k, "k"), joined_with(parts.v, "v")};
+  return {parts.q, joined_with(parts.k, cached.k), joined_with(parts.v, cached.v)};
 }
 
 Tensor MultiHeadAttention::seen(const Tensor& x, const KeyValueCache& cache) const {
@@ -123,7 +136,8 @@ Tensor MultiHeadAttention::seen(const Tensor& x, const KeyValueCache& cache) con
   return slot <= cache.position + token;
 }
 
-Tensor MultiHeadAttention::attend(const Operand& x, const AttentionCallOptions& call) {
+Tensor MultiHeadAttention::attend(const Operand& x, const AttentionCallOptions& call, const Cached& cached) {
+  const SourceScope line(x.tensor().graph(), "", x.location());
   Parts parts = project(x, call.context);
   if (options_.rotary) {
     Graph& graph = x.tensor().graph();
@@ -136,7 +150,7 @@ Tensor MultiHeadAttention::attend(const Operand& x, const AttentionCallOptions& 
   }
   AttentionOptions options{.causal = options_.causal, .mask = call.mask, .dropout = options_.dropout};
   if (call.cache != nullptr) {
-    parts = with_cached(x, parts, *call.cache);
+    parts = with_cached(x, parts, cached, *call.cache);
     options.causal = false;  // the mask knows more
     const Tensor mask = seen(x.tensor(), *call.cache);
     options.mask = call.mask.valid() ? logical_and(call.mask, mask) : mask;
@@ -159,17 +173,25 @@ Tensor MultiHeadAttention::operator()(const Operand& x, const AttentionCallOptio
     if (!cache->position.valid() || cache->position.rank() != 0 || cache->position.dtype() != DType::i64)
       fail("the position is no i64 scalar", cache_rule);
     if (!input.shape().known()) fail("a size of x is not known", cache_rule);
+    if (input.dim(-2).value() > cache->capacity)
+      fail(fmt::format("there are {} tokens for a capacity of {}", input.dim(-2).value(), cache->capacity), cache_rule);
   }
   if (!layers_.empty()) {
     if (of_context != (layers_.size() == 3))
       fail("the first call had a context and this one has none, or the reverse", rule);
-    return attend(x, call);
+    return attend(x, call, call.cache == nullptr ? Cached{} : cached(x, *call.cache));
   }
   make_layers(x, of_context);
   Graph& graph = input.graph();
-  const Scope scope = options_.name.empty() ? graph.numbered_scope("attention") : graph.scope(options_.name);
-  path_ = graph.path();
-  return attend(x, call);
+  const size_t around = graph.path().empty() ? 0 : graph.path().size() + 1;
+  {
+    const Scope scope = options_.name.empty() ? graph.numbered_scope("attention") : graph.scope(options_.name);
+    path_ = graph.path();
+  }
+  // The cache's parameters are beside the layer's scope, not in it.
+  const Cached kept = call.cache == nullptr ? Cached{} : cached(x, *call.cache);
+  const Scope scope = graph.scope(path_.substr(around));
+  return attend(x, call, kept);
 }
 
 }  // namespace gradloom::inline v0::nn

@@ -19,7 +19,9 @@ namespace gradloom::inline v0::nn {
 ///     Program step = compile({.outputs = {next}, .updates = cache.updates});
 struct KeyValueCache {
   int64_t capacity = 0;
-  Tensor position{};  ///< i64 scalar: how many tokens came before. What the cache holds from there on does not matter.
+  /// i64 scalar: how many tokens came before. What the cache holds from there on does not matter. A run throws Error if
+  /// it is negative or leaves the call's tokens too little of the capacity.
+  Tensor position{};
   std::vector<Update> updates{};
   std::string name = "cache";  ///< the scope of its parameters
 };
@@ -54,8 +56,8 @@ class GRADLOOM_API MultiHeadAttention {
   explicit MultiHeadAttention(MultiHeadAttentionOptions options, SourceLocation location = SourceLocation::current());
 
   /// Throws Error if x has fewer than two axes, if its width is not known or, without a depth, no multiple of heads, as
-  /// Dense does, for a context in some calls and not in others, and for a cache with a context, without a capacity or a
-  /// position, or with sizes of x that are not known.
+  /// Dense does, for a context in some calls and not in others, and for a cache with a context, without a capacity (for
+  /// all tokens of x) or a position, or with sizes of x that are not known.
   Tensor operator()(const Operand& x, const AttentionCallOptions& call = {});
 
  private:
@@ -63,10 +65,15 @@ class GRADLOOM_API MultiHeadAttention {
     Tensor q, k, v;
   };
   void make_layers(const Operand& x, bool of_context);
-  Tensor attend(const Operand& x, const AttentionCallOptions& call);
+  /// The frozen parameters of a cache.
+  struct Cached {
+    Tensor k, v;
+  };
+  Tensor attend(const Operand& x, const AttentionCallOptions& call, const Cached& cached);
   Parts project(const Operand& x, const Tensor& context);
+  [[nodiscard]] Cached cached(const Operand& x, const KeyValueCache& cache) const;
   /// All keys and values so far; adds the updates of the cache.
-  Parts with_cached(const Operand& x, const Parts& parts, KeyValueCache& cache) const;
+  Parts with_cached(const Operand& x, const Parts& parts, const Cached& cached, KeyValueCache& cache) const;
   /// What queries see of a cache: [queries, capacity].
   Tensor seen(const Tensor& x, const KeyValueCache& cache) const;
 

@@ -126,6 +126,35 @@ BOOST_AUTO_TEST_CASE(a_cache_gives_what_recomputing_gives) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_cache_has_an_end_and_its_own_scope) {
+  Graph g;
+  nn::MultiHeadAttention attend({.heads = 2});
+  nn::KeyValueCache cache{.capacity = 4, .position = g.input("position", {}, DType::i64)};
+  Tensor y;
+  {
+    const Scope scope = g.scope("decoder");
+    y = attend(g.input("x", {1, 2, 8}), {.cache = &cache});  // the layer's first call
+  }
+  BOOST_TEST(cache.updates[0].parameter.name() == "decoder/cache/decoder/attention_1/k");
+  BOOST_TEST(g.find_parameter("decoder/attention_1/qkv/weight").valid());
+  const Program step = compile({.outputs = {y}, .updates = cache.updates, .mode = Mode::inference});
+  State state;
+  const auto run_at = [&](int64_t at) {
+    (void)step.run(state,
+                   {{"decoder/x", random_array({1, 2, 8}, 1)}, {"position", Array::from<int64_t>({at}).reshaped({})}});
+  };
+  run_at(0);
+  run_at(2);
+  const State before = state;
+  for (const int64_t at : {3, 4, -1}) {
+    const std::string text = message_without_lines_of([&] { run_at(at); });
+    BOOST_TEST(text.starts_with("multi_head_attention_test.cpp: gather: indices[] is " +
+                                std::to_string(at == 3 ? 4 : at) + ", but axis 0 of x has size 4\n"),
+               text);
+  }
+  BOOST_TEST(same_bits(state.get(cache.updates[0].parameter.name()), before.get(cache.updates[0].parameter.name())));
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
   Graph g;
   const auto problem = [](auto&& f) {
