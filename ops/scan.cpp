@@ -116,6 +116,7 @@ Tensor axis_to_front(const Tensor& x, int axis, SourceLocation location) {
   return transpose(Operand(x, location), permutation);
 }
 
+// The axis is one of x's.
 Tensor axis_from_front(const Tensor& x, int axis, SourceLocation location) {
   if (axis < 0) axis += x.rank();
   if (axis == 0) return x;
@@ -167,6 +168,7 @@ class ScanBuilder {
     if (options_.truncate > 0) results.push_back(arguments[carried - 1] + 1);
     results.insert(results.end(), step.outputs.begin(), step.outputs.end());
     trace_.finish(results);
+    for (size_t i = 0; i < step.outputs.size(); ++i) check_axis_of_output(i, step.outputs[i]);
     return add_node(results, names);
   }
 
@@ -222,6 +224,14 @@ class ScanBuilder {
                               type_text(returned[i])),
                   rule);
     }
+  }
+
+  void check_axis_of_output(size_t i, const Tensor& output) const {
+    const int rank = output.rank() + 1;
+    if (options_.axis >= -rank && options_.axis < rank) return;
+    trace_.fail(fmt::format("output {} \"{}\" of each step is {}: side by side they have no axis {}", i, output.name(),
+                            type_text(output), options_.axis),
+                rule);
   }
 
   ScanResult add_node(std::span<const Tensor> results, std::span<const std::string> names) {

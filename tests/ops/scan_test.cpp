@@ -372,6 +372,13 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
   BOOST_TEST(message(keep, {.sequences = {x, y}}) == "scan_test.cpp: scan: sequence 1 \"y\" has 4 steps, not 3" + rule);
   BOOST_TEST(message(keep, {.sequences = {x}, .axis = 2}) ==
              "scan_test.cpp: scan: sequence 0 \"x\" is f32[3, 2], which has no axis 2" + rule);
+  for (const int axis : {1, -2}) {
+    const auto of_scalars = [&](auto entered, auto) { return ScanStep{{entered[0]}, {sum(entered[0])}}; };
+    BOOST_TEST(message(of_scalars, {.carried = {h}, .axis = axis, .length = 3})
+                   .starts_with("scan_test.cpp: scan: output 0 \"sum_"));
+    BOOST_TEST(message(of_scalars, {.carried = {h}, .axis = axis, .length = 3})
+                   .ends_with("of each step is f32[]: side by side they have no axis " + std::to_string(axis) + rule));
+  }
   BOOST_TEST(message(keep, {.carried = {h}, .length = 3, .truncate = -1}) ==
              "scan_test.cpp: scan: gradients cannot be truncated to -1 steps\n  truncate is a number of steps, or 0");
   BOOST_TEST(message([](auto, auto) { return ScanStep{}; }, {.carried = {h}, .sequences = {x}}) ==
