@@ -1,9 +1,13 @@
+#include <gradloom/graph/bodies.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/needed_internal.hpp>
 #include <gradloom/nn/summary.hpp>
+#include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/pooling.hpp>
+#include <gradloom/ops/scan.hpp>
 
 #include <fmt/format.h>
 
@@ -109,19 +113,37 @@ class Summary {
     return graph_.node(value.node).outputs[static_cast<size_t>(value.output)].shape.bind(sizes_).element_count();
   }
 
-  [[nodiscard]] Dim flops(const Node& node) const {
-    const auto input = [&](size_t i) { return graph_.tensor(node.inputs[i].node, node.inputs[i].output); };
+  [[nodiscard]] Dim flops(const Node& node) const { return flops_of(graph_, node); }
+
+  [[nodiscard]] Dim flops_of(const Graph& graph, const Node& node) const {
+    const auto shape = [&](size_t i) {
+      const Value& value = node.inputs[i];
+      return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape.bind(sizes_);
+    };
+    const auto count = [&](size_t i) { return shape(i).element_count(); };
     const Dim results = node.outputs[0].shape.bind(sizes_).element_count();
-    if (node.op == &matmul_def)
-      return 2 * results * input(0).shape().bind(sizes_)[node.attributes.get<bool>("transpose_a") ? -2 : -1];
+    if (node.op == &matmul_def) return 2 * results * shape(0)[node.attributes.get<bool>("transpose_a") ? -2 : -1];
     if (node.op == &convolution_def || node.op == &convolution_data_gradient_def) {
       // Each element of the side with the weights' last axis meets all weights of its channel.
-      const Dim channels = input(1).dim(-1);
-      return 2 * (node.op == &convolution_def ? results : elements(node.inputs[0])) *
-             (elements(node.inputs[1]) / channels);
+      return 2 * (node.op == &convolution_def ? results : count(0)) * (count(1) / shape(1)[-1]);
+    }
+    if (node.op == &attention_def || node.op == &biased_attention_def || node.op == &dropped_attention_def)
+      return 2 * shape(1)[-3] * (count(0) + results);
+    if (node.op == &max_pool_def || node.op == &pool_sum_def) {
+      Dim window = 1;
+      for (const int64_t size : node.attributes.get<std::vector<int64_t>>("window")) window = window * size;
+      return results * window;
+    }
+    if (node.op->properties.runs_bodies) {
+      Dim bodies = 0;
+      for (const std::shared_ptr<const Subgraph>& body : bodies_of(node)) {
+        for (int id = 0; id < body->graph.node_count(); ++id)
+          bodies = bodies + flops_of(body->graph, body->graph.node(id));
+      }
+      return node.op == &scan_def ? bodies * node.attributes.get<Dim>("length").bind(sizes_) : bodies;
     }
     if (node.op->pointwise != nullptr) return results;
-    return node.op->fused_reduce >= 0 ? elements(node.inputs[0]) : Dim(0);
+    return node.op->fused_reduce >= 0 ? count(0) : Dim(0);
   }
 
   static std::string number(const Dim& count) {

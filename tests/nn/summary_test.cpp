@@ -3,9 +3,13 @@
 #include <gradloom/nn/layer.hpp>
 #include <gradloom/nn/losses.hpp>
 #include <gradloom/nn/summary.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/layer_norm.hpp>
 #include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/relu.hpp>
+#include <gradloom/ops/scan.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -55,6 +59,27 @@ BOOST_AUTO_TEST_CASE(is_a_line_per_layer_and_in_the_readme) {
   const std::string text = nn::summary(scores(g), {{"batch", 64}});
   BOOST_TEST(text == golden);
   BOOST_TEST(readme().find(golden) != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(loops_attention_and_pooling_count) {
+  const auto flops = [](const Tensor& y) {
+    const std::string text = nn::summary(y), all = text.substr(text.find("\nall ") + 1);
+    std::istringstream words(all);
+    std::string word, parameters, count;
+    words >> word >> parameters >> count;
+    return count;
+  };
+  Graph g;
+  const Tensor x = g.input("x", {2, 7, 4, 8});
+  BOOST_TEST(flops(attention(x, x, x)) == "12,544");         // 2 x 4 heads of 7 x 7 pairs, twice a product of 8
+  BOOST_TEST(flops(max_pool(x, {.window = {2}})) == "384");  // 2 x 3 x 2 x 8 windows of 4
+  const ScanResult sums = scan(
+      [](std::span<const Tensor> carried, std::span<const Tensor> slices) {
+        const Tensor sum = carried[0] + slices[0] * 2;
+        return ScanStep{{sum}, {sum}};
+      },
+      {.carried = {g.input("start", {3})}, .sequences = {g.input("steps", {5, 3})}});
+  BOOST_TEST(flops(sums.outputs[0]) == "30");
 }
 
 BOOST_AUTO_TEST_CASE(symbols_stay_symbols) {
