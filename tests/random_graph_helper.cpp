@@ -1,6 +1,7 @@
 #include "random_graph_helper.hpp"
 
 #include <gradloom/autodiff/gradients.hpp>
+#include <gradloom/ops/argreduce.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/cast.hpp>
@@ -12,8 +13,12 @@
 #include <gradloom/ops/einsum.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
+#include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/iota.hpp>
+#include <gradloom/ops/layer_norm.hpp>
 #include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/mod.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/power.hpp>
@@ -24,6 +29,7 @@
 #include <gradloom/ops/scan.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 #include <gradloom/ops/sign.hpp>
+#include <gradloom/ops/softmax.hpp>
 #include <gradloom/ops/sort.hpp>
 #include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/ops/trigonometric.hpp>
@@ -95,6 +101,32 @@ class Maker {
     return reshape(attention(heads(a), heads(b), heads(below(2) == 0 ? a : b), options), a.shape());
   }
 
+  // Parts of x in other places.
+  Tensor moved(const Tensor& x) {
+    const Dim size = x.dim(-1), half = size / 2;
+    switch (below(3)) {
+      case 0:
+        return concat({slice(x, -1, {half, size}), 2 * slice(x, -1, {0, half})}, -1);
+      case 1: {
+        std::vector<Dim> low(static_cast<size_t>(x.rank()), Dim(0)), high = low;
+        low.back() = 2;
+        high.front() = 1;
+        const Tensor padded = pad(x, {.low = Shape(low), .high = Shape(high), .value = 0.5});
+        return slice(slice(padded, -1, {1, size + 1}), 0, {0, x.dim(0)});
+      }
+      default:
+        return slice(x, -1, {.step = -1});
+    }
+  }
+
+  // Elements of x by indices, some of them more than once.
+  Tensor chosen(const Tensor& x) {
+    const Dim size = x.dim(-1);
+    const Tensor indices = mod(iota(made_.graph, {size}) * 3 + 1, static_cast<long>(size.value()));
+    if (below(2) == 0) return gather(x, indices, -1);
+    return take_along_axis(x, broadcast(indices, x.shape()));
+  }
+
   bool broadcasts(const Tensor& a, const Tensor& b) const {
     for (int axis = 1; axis <= std::min(a.rank(), b.rank()); ++axis) {
       if (a.dim(-axis) != b.dim(-axis) && a.dim(-axis) != Dim(1) && b.dim(-axis) != Dim(1)) return false;
@@ -105,7 +137,7 @@ class Maker {
   void add_random() {
     const Tensor a = any(), b = any();
     if (loops_ && below(4) == 0) return add_loop(a);
-    switch (below(21)) {
+    switch (below(27)) {
       case 0:
         return add(tanh(a));
       case 1:
@@ -150,6 +182,29 @@ class Maker {
       case 16:
         if (a.rank() != 2 || a.dim(1) != Dim(columns_)) return;
         return add(squeezed(einsum("ij,kj->ik", {a, parameters_[0]})));
+      case 17:
+        if (a.rank() == 0) return;
+        return add(moved(a));
+      case 18:
+        if (a.rank() == 0 || a.dim(-1) == Dim(0)) return;
+        return add(chosen(a));
+      case 19:
+        if (a.rank() == 0) return;
+        return add(below(2) == 0 ? softmax(a) : squeezed(log_softmax(a)));
+      case 20:
+        if (a.rank() == 0 || a.dim(-1) != Dim(columns_)) return;
+        return add(layer_norm(a, 0.2 * parameters_[1], tensors_[1], 0.1));
+      case 21:
+        return add(squeezed(variance(a) + mean(a)));
+      case 22:  // of parameters and inputs, which are the same whatever the passes do
+        switch (below(3)) {
+          case 0:
+            return add(max(parameters_[0], {.axes = {1}}));
+          case 1:
+            return add(squeezed(prod(parameters_[1] + 1, {.keepdims = true})) - min(parameters_[1]));
+          default:
+            return add(one_hot(argmax(tensors_[1], {.keepdims = true}), columns_, a.dtype()) * tensors_[1]);
+        }
       default:
         break;
     }
