@@ -4,6 +4,7 @@
 #include <gradloom/runtime/batch.hpp>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace gradloom::inline v0::nn {
 
@@ -15,7 +16,8 @@ class BatchSource {
   BatchSource() = default;
 
   template <class Range>
-  BatchSource(Range& range)  // NOLINT: implicit, so that fit() takes the range itself
+  requires(!std::is_same_v<Range, BatchSource>)
+      BatchSource(Range& range)  // NOLINT: implicit, so that fit() takes the range itself
       : range_(const_cast<void*>(static_cast<const void*>(&range))),
         visit_([](void* erased, FunctionRef<bool(const Batch&)> f) {
           for (const Batch& batch : *static_cast<Range*>(erased)) {

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 namespace gradloom::inline v0::nn {
@@ -121,7 +122,8 @@ class Fit {
       if (!complete) break;
       const EpochReport& report = result_.epochs.back();
       const double loss = report.validated ? report.validation_loss : report.loss;
-      if (result_.best_epoch == 0 || loss < best_loss - early.min_delta) {
+      const bool better = result_.best_epoch == 0 ? !std::isnan(loss) : loss < best_loss - early.min_delta;
+      if (better) {
         result_.best_epoch = epoch;
         best_loss = loss;
         epochs_since_best = 0;

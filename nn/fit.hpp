@@ -71,7 +71,7 @@ struct FitOptions {
 
 struct FitResult {
   std::vector<EpochReport> epochs{};  ///< of every epoch that was completed
-  int best_epoch = 0;                 ///< the one with the lowest loss (as for early stopping), from 1
+  int best_epoch = 0;                 ///< the one with the lowest loss (as for early stopping), from 1; 0: all were nan
   bool stopped = false;               ///< before the last epoch, by a callback or by early stopping
 };
 

@@ -22,17 +22,18 @@ Tensor positions(Graph& graph, const Dim& length, const Tensor& start, SourceLoc
   return start.valid() ? Operand(from_zero, location) + cast({start, location}, DType::i64) : from_zero;
 }
 
-Tensor sinusoidal_positions(const Operand& positions, int64_t width) {
+Tensor sinusoidal_positions(const Operand& positions, int64_t width, DType dtype) {
   const SourceScope scope(positions, "sinusoidal_positions");
-  if (width < 1) {
-    refuse("sinusoidal_positions", positions, fmt::format("the width is {}", width),
-           {{"positions", positions.tensor()}}, "a width is positive");
-  }
+  const auto fail = [&](std::string problem, std::string_view rule) {
+    refuse("sinusoidal_positions", positions, std::move(problem), {{"positions", positions.tensor()}}, rule);
+  };
+  if (width < 1) fail(fmt::format("the width is {}", width), "a width is positive");
+  if (!is_float(dtype)) fail(fmt::format("the dtype is {}", to_string(dtype)), "positions are f32 or f64");
   Graph& graph = positions.tensor().graph();
-  const Tensor column = iota(graph, {width}, 0, DType::f32);
+  const Tensor column = iota(graph, {width}, 0, dtype);
   const Tensor odd = mod(column, 2);
   const Tensor frequency = exp(-(column - odd) * (std::log(10000.0) / static_cast<double>(width)));
-  const Tensor angle = expand_dims(cast(positions, DType::f32), -1) * frequency;
+  const Tensor angle = expand_dims(cast(positions, dtype), -1) * frequency;
   return where(odd > 0, cos(angle), sin(angle));
 }
 

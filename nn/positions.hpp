@@ -15,10 +15,11 @@ namespace gradloom::inline v0::nn {
 [[nodiscard]] GRADLOOM_API Tensor positions(Graph& graph, const Dim& length, const Tensor& start = {},
                                             SourceLocation location = SourceLocation::current());
 
-/// Column 2 i is sin(position / 10000^(2 i / width)) and column 2 i + 1 the cosine of that: positions [...] -> f32
-/// [..., width], to be added to embeddings. (Vaswani et al. 2017, Attention is all you need, 3.5.) Throws Error if
-/// width is not positive.
-[[nodiscard]] GRADLOOM_API Tensor sinusoidal_positions(const Operand& positions, int64_t width);
+/// Column 2 i is sin(position / 10000^(2 i / width)) and column 2 i + 1 the cosine of that: positions [...] ->
+/// [..., width] of a float dtype, to be added to embeddings. (Vaswani et al. 2017, Attention is all you need, 3.5.)
+/// Throws Error if width is not positive, and for a dtype that is no float.
+[[nodiscard]] GRADLOOM_API Tensor sinusoidal_positions(const Operand& positions, int64_t width,
+                                                       DType dtype = DType::f32);
 
 struct RotaryOptions {
   double base = 10000;

@@ -150,6 +150,10 @@ Recurrent::Recurrent(CellKind kind, int64_t units, RecurrentOptions options, Sou
     refuse(name_of(kind_), Operand(units_, location), fmt::format("{} layers were asked for", options_.layers), {},
            "a stack has at least one layer");
   }
+  if (!(options_.dropout >= 0 && options_.dropout < 1)) {
+    refuse(name_of(kind_), Operand(units_, location), fmt::format("dropout is {}", options_.dropout), {},
+           "a rate is at least 0 and less than 1");
+  }
   (void)RecurrentCell(kind, units, options_.cell, location);  // checks what all of them are made with
 }
 
@@ -228,6 +232,12 @@ RecurrentResult Recurrent::operator()(const Operand& x, const RecurrentInputs& i
   const size_t states = static_cast<size_t>(options_.layers) * directions();
   if (!inputs.initial.empty() && inputs.initial.size() != states) {
     fail(fmt::format("{} initial states given, {} needed", inputs.initial.size(), states));
+  }
+  for (size_t i = 0; i < inputs.initial.size(); ++i) {
+    const CellState& state = inputs.initial[i];
+    if (!state.hidden.valid()) fail(fmt::format("initial state {} has no hidden Tensor", i));
+    if (state.cell.valid() != (kind_ == CellKind::lstm))
+      fail(fmt::format("initial state {} has {} cell Tensor", i, state.cell.valid() ? "a" : "no"));
   }
   if (cells_.empty()) make_cells(input.graph());
   const SourceScope scope(input.graph(), "", x.location());

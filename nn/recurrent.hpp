@@ -111,7 +111,7 @@ struct RecurrentResult {
 ///     Tensor y = encode(x).outputs;  // [time, batch, in] -> [time, batch, 512]
 class GRADLOOM_API Recurrent {
  public:
-  /// Throws Error if `units` or `layers` is not positive.
+  /// Throws Error if `units` or `layers` is not positive or `dropout` is no rate.
   Recurrent(CellKind kind, int64_t units, RecurrentOptions options = {},
             SourceLocation location = SourceLocation::current());
 

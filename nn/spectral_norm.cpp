@@ -22,6 +22,7 @@ Tensor spectral_norm(const Operand& weight, const SpectralNormOptions& options) 
   };
   if (weight.tensor().rank() < 2) fail(fmt::format("the rank is {}", weight.tensor().rank()));
   if (!weight.tensor().shape().known()) fail("a size is not known");
+  if (weight.tensor().dim(-1) == Dim(0)) fail("the last axis has size 0");
   if (options.iterations < 0) fail(fmt::format("{} iterations were asked for", options.iterations));
   Graph& graph = weight.tensor().graph();
   const Tensor value = as_float(weight);

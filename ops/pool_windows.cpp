@@ -30,10 +30,9 @@ void check(const ShapeContext& context, const PoolWindows& windows, int axes) {
   numbers("padding", windows.low, 0);
   numbers("padding", windows.high, 0);
   for (size_t axis = 0; axis < windows.low.size(); ++axis) {
-    const int64_t extent = windows.extent(axis);
-    if (windows.low[axis] >= extent)
-      context.fail(
-          fmt::format("the padding {} is not smaller than the window, which spans {}", windows.low[axis], extent));
+    const int64_t extent = windows.extent(axis), padding = std::max(windows.low[axis], windows.high[axis]);
+    if (padding >= extent)
+      context.fail(fmt::format("the padding {} is not smaller than the window, which spans {}", padding, extent));
   }
 }
 

@@ -60,7 +60,10 @@ bool is_softmax(const Tensor& p, const Tensor& z, const Tensor& d) {
   if (!made_by(p, div_def) || !made_by(input_of(p), exp_def)) return false;
   const Tensor exponent = input_of(input_of(p));
   if (equal_values(exponent, z)) return equal_values(input_of(p, 1), d);
-  return made_by(exponent, sub_def) && equal_values(input_of(exponent), z) && is_shifted_by_maximum(exponent);
+  if (!made_by(exponent, sub_def) || !equal_values(input_of(exponent), z) || !is_shifted_by_maximum(exponent))
+    return false;
+  const Tensor total = sum_of_exponentials(exponent, input_of(p, 1)), other = sum_of_exponentials(z, d);
+  return total.valid() && other.valid() && axes_of(total) == axes_of(other);
 }
 
 /// t without a division by the sum of exp(z) over the axes, or empty if there is none. t may have that sum's shape,

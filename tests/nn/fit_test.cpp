@@ -107,6 +107,9 @@ BOOST_AUTO_TEST_CASE(any_range_of_batches_will_do) {
   BOOST_TEST(recorder.steps[3].steps == 3);
   std::list<Batch> list(line.batches.begin(), line.batches.end());
   (void)nn::fit(line.cores, line.state, line.train, list);
+  nn::BatchSource source = list;
+  const nn::BatchSource copy = source;
+  BOOST_TEST(copy.size() == 3);
 }
 
 BOOST_AUTO_TEST_CASE(callbacks_can_stop_within_and_after_an_epoch) {
@@ -183,6 +186,31 @@ BOOST_AUTO_TEST_CASE(early_stopping_waits_and_restores_the_best_state) {
   BOOST_TEST(early.epochs.size() == 3u);
   BOOST_TEST(early.best_epoch == 1);
   BOOST_TEST(impatient.state.step() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_that_is_nan_is_never_the_best) {
+  Line line;
+  const std::vector<Batch> nan = {Line::batch({std::numeric_limits<float>::quiet_NaN()})};
+  const nn::FitResult all =
+      nn::fit(line.cores, line.state, line.train, nan, {.epochs = 9, .early_stopping = {.patience = 2}});
+  BOOST_TEST(all.best_epoch == 0);
+  BOOST_TEST(all.epochs.size() == 2u);
+
+  // The loss is nan in the first epoch only.
+  Line other;
+  int epoch = 0;
+  std::vector<Batch> held_out = nan;
+  const nn::FitResult later = nn::fit(other.cores, other.state, other.train, other.batches,
+                                      {.epochs = 3,
+                                       .on_epoch =
+                                           [&](const nn::EpochReport&) {
+                                             if (++epoch == 1) held_out[0] = Line::batch({1});
+                                             return nn::FitAction::proceed;
+                                           },
+                                       .validation = &other.validation,
+                                       .validation_batches = held_out,
+                                       .early_stopping = {.patience = 3}});
+  BOOST_TEST(later.best_epoch > 1);
 }
 
 BOOST_AUTO_TEST_CASE(errors_tell_what_fit_needs) {

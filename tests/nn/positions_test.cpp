@@ -28,6 +28,16 @@ BOOST_AUTO_TEST_CASE(sinusoids_by_the_formula) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(sinusoids_of_f64) {
+  Graph g;
+  const std::vector<double> got =
+      evaluate({nn::sinusoidal_positions(nn::positions(g, 3), 4, DType::f64)}, {})[0].as<double>();
+  BOOST_TEST(std::fabs(got[2 * 4 + 2] - std::sin(2 / std::pow(10000.0, 0.5))) < 1e-15);
+  BOOST_TEST(message_without_lines_of([&] {
+               (void)nn::sinusoidal_positions(nn::positions(g, 3), 4, DType::i64);
+             }).find("the dtype is i64") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(rotary_turns_pairs_by_the_formula) {
   Graph g;
   const Tensor x = g.input("x", {3, 2, 4}, DType::f64), at = g.input("at", {3}, DType::i32);

@@ -274,7 +274,22 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
              "recurrent_test.cpp: rnn: 0 layers were asked for\n  a stack has at least one layer");
   BOOST_TEST(message_without_lines_of([&] { (void)nn::gru(x, 4, {.cell = {.peepholes = true}}); }) ==
              "recurrent_test.cpp: gru: peepholes were asked for\n  only an lstm has peepholes");
+  for (const double rate : {-0.1, 1.0, std::nan("")}) {
+    BOOST_TEST(message_without_lines_of([&] {
+                 (void)nn::rnn(x, 4, {.dropout = rate});
+               }).ends_with("\n  a rate is at least 0 and less than 1"));
+  }
+  const std::string about_x = "\n  x \"x\"  f32[5, 3, 4]  input, recurrent_test.cpp" + rule;
+  nn::Recurrent one(CellKind::lstm, 4);
+  BOOST_TEST(message_without_lines_of([&] { (void)one(x, {.initial = {nn::CellState{flat}}}); }) ==
+             "recurrent_test.cpp: lstm: initial state 0 has no cell Tensor" + about_x);
   nn::Recurrent net(CellKind::rnn, 4, {.layers = 2});
+  BOOST_TEST(message_without_lines_of([&] {
+               (void)net(x, {.initial = {nn::CellState{flat, flat}, nn::CellState{flat}}});
+             }) == "recurrent_test.cpp: rnn: initial state 0 has a cell Tensor" + about_x);
+  BOOST_TEST(message_without_lines_of([&] {
+               (void)net(x, {.initial = {nn::CellState{flat}, nn::CellState{}}});
+             }) == "recurrent_test.cpp: rnn: initial state 1 has no hidden Tensor" + about_x);
   BOOST_TEST(message_without_lines_of([&] { (void)net(x, {.initial = {nn::CellState{x}}}); }) ==
              "recurrent_test.cpp: rnn: 1 initial states given, 2 needed\n  x \"x\"  f32[5, 3, 4]  input, "
              "recurrent_test.cpp" +

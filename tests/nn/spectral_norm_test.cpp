@@ -40,6 +40,8 @@ BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
           "\n  spectral_norm needs a weight [..., out] of two or more axes of known sizes, and at least 0 iterations");
   text = message_of([&] { (void)nn::spectral_norm(g.input("w", {"n", 2})); });
   BOOST_TEST(text.find("a size is not known") != std::string::npos);
+  text = message_of([&] { (void)nn::spectral_norm(g.input("empty", {2, 0})); });
+  BOOST_TEST(text.find("the last axis has size 0") != std::string::npos);
   text = message_of([&] { (void)nn::spectral_norm(g.input("u", {2, 2}), {.iterations = -1}); });
   BOOST_TEST(text.find("-1 iterations were asked for") != std::string::npos);
 }

@@ -299,6 +299,9 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_an_error) {
   BOOST_TEST(problem([&] { (void)max_pool(x, {.window = {2}, .padding = 2}); }) ==
              "max_pool: the padding 2 is not smaller than the window, which spans 2");
   BOOST_TEST(problem([&] {
+               (void)max_pool(x, {.window = {2}, .padding = Padding::sides({0, 0}, {0, 9})});
+             }) == "max_pool: the padding 9 is not smaller than the window, which spans 2");
+  BOOST_TEST(problem([&] {
                (void)max_pool(x, {.window = {2}, .padding = {1, 1, 1}});
              }) == "max_pool: padding has 3 numbers for 2 spatial axes");
   BOOST_TEST(problem([&] { (void)average_pool(open, {.window = {2}, .padding = Pad::same}); }) ==

@@ -178,6 +178,24 @@ BOOST_AUTO_TEST_CASE(naive_softmax_and_its_gradients) {
       [](auto x) { return -square(x) * log_softmax(x); }, 2);
 }
 
+// Only a softmax over the same axes cancels with a sum of exponentials.
+BOOST_AUTO_TEST_CASE(other_quotients_of_shifted_exponentials_stay) {
+  const std::vector<double> points = {0.5, -0.5, 1, 2, -1, 0.25};
+  const ReduceOptions row{.axes = {1}, .keepdims = true}, column{.axes = {0}, .keepdims = true};
+  for (const ReduceOptions& over : {row, column}) {
+    for (const bool by_sum : {true, false}) {
+      const Function f = [&](const Tensor& z) {
+        const Tensor e = exp(z - max(z, over));
+        const Tensor p = by_sum ? e / sum(e, over) : e / (3 + square(z));
+        return z / p / sum(exp(z), row) * exp(z);
+      };
+      const auto expected = derivatives(f, DType::f64, points, false, {2, 3})[0];
+      const auto got = derivatives(f, DType::f64, points, true, {2, 3})[0];
+      for (size_t i = 0; i < points.size(); ++i) BOOST_TEST(std::fabs(got[i] - expected[i]) < 1e-12);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_shifted_already_is_not_shifted_again) {
   for (const Function& f :
        {Function([](auto x) { return softmax(x); }), Function([](auto x) { return log_softmax(x); }),
