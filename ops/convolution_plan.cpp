@@ -3,6 +3,8 @@
 #include <gradloom/ops/convolution_internal.hpp>
 #include <gradloom/ops/reduce_table_internal.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace gradloom::inline v0 {
@@ -215,6 +217,13 @@ struct Piece {
 
 constexpr int64_t row_unit = 16, least_rows = 48;
 
+/// How it runs, for explain().
+std::string algorithm_of(const WindowShape& s) {
+  if (s.depthwise) return "depthwise: every channel by itself";
+  if (s.copies_windows) return "implicit GEMM, the windows of few channels copied for each tile";
+  return s.tap_count == 1 ? "a product" : fmt::format("implicit GEMM over {} taps", s.tap_count);
+}
+
 template <class T>
 class WindowProducts : public FusibleProduct<T> {
  public:
@@ -242,6 +251,7 @@ class WindowProducts : public FusibleProduct<T> {
     this->prepare_chunks = std::min(panels_, chunk_count(packed, pack_grain));
     this->shared_bytes = static_cast<size_t>(packed) * sizeof(T);
     this->nanoseconds = nanoseconds_of(work);
+    if (!products.empty()) this->remark = algorithm_of(products.front()->shape);
   }
 
   void bake(const T* b) override {
@@ -404,6 +414,7 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
     plan.steps.push_back({combine_weight_gradient<T>, chunk_count(params->size(), 8192)});
   }
   plan.nanoseconds = nanoseconds_of(work_of(s));
+  plan.remark = algorithm_of(s);
   plan.params = std::move(params);
   return plan;
 }

@@ -106,6 +106,7 @@ KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusiblePro
   plan.scratch_bytes = product->scratch_bytes;
   plan.shared_bytes = product->shared_bytes;
   plan.nanoseconds = product->nanoseconds;
+  plan.remark = product->remark;
   plan.params = std::move(product);
   return plan;
 }

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace gradloom::inline v0 {
@@ -56,6 +57,7 @@ class FusibleProduct {
   size_t scratch_bytes = 0, shared_bytes = 0;
   bool needs_partials = false;
   double nanoseconds = 0;  // expected
+  std::string remark;      // KernelPlan::remark
 
   /// Does once and for all what prepare() does with b, if that is a constant. What it makes is the product's own.
   virtual void bake(const T* /*b*/) {}

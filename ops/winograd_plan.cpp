@@ -75,6 +75,7 @@ class WinogradProduct final : public FusibleProduct<float> {
     prepare_chunks = panels_;
     shared_bytes = static_cast<size_t>(kernels_.packed_size(s)) * sizeof(float);
     scratch_bytes = kernels_.workspace_bytes(s);
+    remark = "Winograd F(4x4, 3x3)";
 
     constexpr int64_t most_chunks = 32, chunk_tiles = 14;
     const int64_t least = std::max<int64_t>(1, chunk_tiles / s.tiles_of_row());

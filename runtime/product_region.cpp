@@ -340,6 +340,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     region->read_per_element += static_cast<int64_t>(region->program.place(place).element_size);
   for (const int place : region->program.output_streams)
     region->written_per_element += static_cast<int64_t>(region->program.place(place).element_size);
+  plan.remark = region->product->remark;
   region->columns = region->product->columns;
   region->rows = region->product->rows;
   region->tile = tile;

@@ -106,6 +106,25 @@ BOOST_AUTO_TEST_CASE(what_follows_a_convolution) {
 }
 
 // conv -> swoosh -> conv + residual, forward and backward.
+BOOST_AUTO_TEST_CASE(explain_tells_the_algorithm) {
+  const auto tasks = [](const Shape& x, const Shape& weights, ConvolutionOptions options, bool fast = true) {
+    Graph g;
+    const Tensor y = relu(convolution(g.input("x", x), g.input("w", weights), options));
+    const std::string text = compile({.outputs = {y}, .fast_convolution = fast}).explain();
+    return text.substr(text.find("---- tasks"));
+  };
+  const auto has = [](const std::string& text, const std::string& remark) {
+    return text.find("       " + remark + "\n") != std::string::npos;
+  };
+  const Shape x{4, 32, 32, 32}, w{3, 3, 32, 32};
+  BOOST_TEST(has(tasks(x, w, {.padding = Pad::same}), "Winograd F(4x4, 3x3)"));
+  BOOST_TEST(has(tasks(x, w, {.padding = Pad::same}, false), "implicit GEMM over 9 taps"));
+  BOOST_TEST(has(tasks(x, {1, 1, 32, 16}, {.strides = {2}}), "a product"));
+  BOOST_TEST(has(tasks(x, {3, 3, 1, 32}, {.groups = 32}), "depthwise: every channel by itself"));
+  BOOST_TEST(
+      has(tasks({4, 32, 32, 3}, {3, 3, 3, 16}, {}), "implicit GEMM, the windows of few channels copied for each tile"));
+}
+
 BOOST_AUTO_TEST_CASE(a_block_is_products) {
   constexpr int64_t batch = 4, side = 12, channels = 32;
   Graph g;
