@@ -8,22 +8,35 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-template <class T>
-[[noreturn]] void report(const IndexCheck& check, T index, int64_t position) {
+std::string place_of(const IndexCheck& check, int64_t position) {
   std::vector<int64_t> at(check.sizes.size());
   for (size_t axis = at.size(); axis-- > 0;) {
     at[axis] = position % check.sizes[axis];
     position /= check.sizes[axis];
   }
+  return fmt::format("indices[{}]", fmt::join(at, ", "));
+}
+
+template <class T>
+[[noreturn]] void report(const IndexCheck& check, const T* indices, int64_t first) {
+  constexpr int64_t most_shown = 5;
+  std::string shown;
+  int64_t wrong = 0;
+  for (int64_t i = first; i < check.count; ++i) {
+    if (indices[i] >= 0 && indices[i] < check.size) continue;
+    if (wrong++ < most_shown)
+      shown += fmt::format("{}{} is {}", shown.empty() ? "" : ", ", place_of(check, i), indices[i]);
+  }
+  if (wrong > most_shown) shown += fmt::format(", ... ({} in all)", wrong);
   ErrorParts parts = check.error;
-  parts.problem = fmt::format("indices[{}] is {}, but {}", fmt::join(at, ", "), index, check.limit);
+  parts.problem = fmt::format("{}, but {}", shown, check.limit);
   throw Error(std::move(parts));
 }
 
 template <class T>
 void check_all(const IndexCheck& check, const T* indices) {
   for (int64_t i = 0; i < check.count; ++i) {
-    if (indices[i] < 0 || indices[i] >= check.size) report(check, indices[i], i);
+    if (indices[i] < 0 || indices[i] >= check.size) report(check, indices, i);
   }
 }
 

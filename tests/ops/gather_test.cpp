@@ -182,6 +182,16 @@ BOOST_AUTO_TEST_CASE(an_index_out_of_range_names_itself_its_place_and_the_users_
              where(1) + "gather \"embedding\": indices[0, 1] is -1, but axis 0 of x has size 4" + operands + rule);
 }
 
+BOOST_AUTO_TEST_CASE(of_many_indices_out_of_range_the_first_are_named) {
+  Graph g;
+  const Tensor y = gather(g.input("x", {2}), g.input("i", {8}, DType::i64));
+  const std::map<std::string, Values> given{{"x", scattered(DType::f32, {2})},
+                                            {"i", Values::of<int64_t>({8}, {1, 2, 3, -4, 0, 5, 6, 7})}};
+  BOOST_TEST(message_without_lines_of([&] { (void)evaluate({y}, given); })
+                 .starts_with("gather_test.cpp: gather: indices[1] is 2, indices[2] is 3, indices[3] is -4, indices[5] "
+                              "is 5, indices[6] is 6, ... (6 in all), but axis 0 of x has size 2\n"));
+}
+
 BOOST_AUTO_TEST_CASE(so_do_the_indices_of_the_other_ops) {
   Graph g;
   const Tensor i = g.input("i", {2, 2}, DType::i32), u = g.input("u", {2, 2});
@@ -201,13 +211,15 @@ BOOST_AUTO_TEST_CASE(so_do_the_indices_of_the_other_ops) {
                                         operand_i +
                                         "\n  one_hot needs indices from 0 to below the number of classes, i32 or i64");
   BOOST_TEST(text(take_along_axis(u, i)) ==
-             "gather_test.cpp: take_along_axis: indices[0, 1] is 3, but axis 1 of x has size 2\n  x \"u\"        "
+             "gather_test.cpp: take_along_axis: indices[0, 1] is 3, indices[1, 0] is 4, but axis 1 of x has size 2\n  "
+             "x \"u\"        "
              "f32[2, 2]  input, gather_test.cpp" +
                  operand_i +
                  "\n  take_along_axis needs indices of x's shape but for the axis, from 0 to below x's size of it, i32 "
                  "or i64");
   BOOST_TEST(text(add_along_axis(u, i, 3)) ==
-             "gather_test.cpp: add_along_axis: indices[0, 1] is 3, but axis 1 of the result has size 3\n  updates " +
+             "gather_test.cpp: add_along_axis: indices[0, 1] is 3, indices[1, 0] is 4, but axis 1 of the result has "
+             "size 3\n  updates " +
                  operand_u + operand_i +
                  "\n  add_along_axis needs numbers and indices of one shape, the indices from 0 to below the size, i32 "
                  "or i64");
