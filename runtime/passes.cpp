@@ -124,11 +124,12 @@ Module snapshot(const CompileOptions& options) {
   const auto check = [&](const Tensor& tensor) {
     if (&tensor.graph() != &graph) complain("it is of another graph", &tensor.node());
   };
+  for (const Tensor& output : options.outputs) check(output);
+  for (const Update& update : options.updates) check(update.value);
   std::vector<Update> updates = options.updates;
   if (options.mode == Mode::training && options.side_updates) {
     for (Update& update : side_updates_of(options, graph)) updates.push_back(std::move(update));
   }
-  for (const Tensor& output : options.outputs) check(output);
   for (size_t i = 0; i < updates.size(); ++i) {
     const Tensor &parameter = updates[i].parameter, &value = updates[i].value;
     check(parameter);

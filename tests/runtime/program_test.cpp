@@ -211,6 +211,12 @@ BOOST_AUTO_TEST_CASE(compile_refuses_what_makes_no_program) {
   BOOST_TEST(message_of({.updates = {{w, x}, {w, w}}}) == at + ": compile \"w\": it is updated twice" + rule);
   BOOST_TEST(message_of({.updates = {{w, sum(w)}}}) ==
              at + ": compile \"w\": its update is f32[], it is f32[2]" + rule);
+  // Also where the graph's own updates are looked through: a node with a number that the graph does not have.
+  g.add_side_update({w, w + x});
+  Tensor far = y;
+  for (int i = 0; i < 20; ++i) far = far + 1;
+  BOOST_TEST(message_of({.outputs = {x, far}}).find("it is of another graph") != std::string::npos);
+  BOOST_TEST(message_of({.outputs = {x}, .updates = {{w, far}}}).find("it is of another graph") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(explain_shows_passes_memory_and_tasks) {
