@@ -82,7 +82,7 @@ Tensor::Tensor(const Tensor& other) : graph_(retain(other.graph_)), node_(other.
 Tensor::Tensor(Tensor&& other) noexcept : graph_(other.graph_), node_(other.node_), output_(other.output_) {
   other.graph_ = nullptr;
 }
-Tensor& Tensor::operator=(const Tensor& other) {
+Tensor& Tensor::operator=(const Tensor& other) {  // NOLINT: retains before it releases, itself too
   GraphData* const old = graph_;
   graph_ = retain(other.graph_);
   node_ = other.node_;
@@ -149,7 +149,7 @@ Tensor Graph::input(std::string_view name, Shape shape, DType dtype, SourceLocat
                  .details = fmt::format("first used at {}", to_string(node(taken->second).location)),
                  .rule = "inputs and parameters have names of their own within a graph"});
   }
-  const Tensor made = add(input_def, {}, {{"dtype", dtype}, {"shape", std::move(shape)}}, location);
+  const Tensor made = add(input_def, {}, {{"dtype", dtype}, {"shape", shape}}, location);
   data_->nodes.back().name = full;
   data_->taken.emplace(full, made.node_id());
   return made;
@@ -171,7 +171,7 @@ Tensor Graph::parameter(std::string_view name, Shape shape, Initializer initiali
   }
   const Tensor made = add(parameter_def, {},
                           {{"dtype", options.dtype},
-                           {"shape", std::move(shape)},
+                           {"shape", shape},
                            {"trainable", options.trainable},
                            {"distribution", static_cast<int64_t>(initializer.distribution)},
                            {"a", initializer.a},

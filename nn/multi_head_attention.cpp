@@ -121,7 +121,7 @@ MultiHeadAttention::Parts MultiHeadAttention::with_cached(const Operand& x, cons
   const Tensor is_new = reshape(logical_and(row >= 0, row < tokens), {cache.capacity, 1, 1});
   const Tensor from = minimum(maximum(row, 0), tokens - 1);
   const auto joined_with = [&](const Tensor& fresh, const Tensor& kept) {
-    const Tensor all = where(is_new, gather(fresh, from, -3), kept);
+    Tensor all = where(is_new, gather(fresh, from, -3), kept);
     cache.updates.push_back({kept, all});
     return all;
   };

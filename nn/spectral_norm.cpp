@@ -26,7 +26,7 @@ Tensor spectral_norm(const Operand& weight, const SpectralNormOptions& options) 
   if (options.iterations < 0) fail(fmt::format("{} iterations were asked for", options.iterations));
   Graph& graph = weight.tensor().graph();
   const Tensor value = as_float(weight);
-  const Dim out = value.dim(-1);
+  const Dim& out = value.dim(-1);
   Tensor u;
   {
     const Scope scope = options.name.empty() ? graph.numbered_scope("spectral_norm") : graph.scope(options.name);

@@ -204,7 +204,7 @@ Tensor attention(const Operand& q, const Tensor& k, const Tensor& v, const Atten
   const SourceScope scope(q, "attention");
   const Tensor& query = q.tensor();
   const Tensor shown[] = {query, k, v};
-  const auto fail = [&](std::string problem) {
+  const auto fail = [&](const std::string& problem) {
     const bool all = k.valid() && v.valid();
     refuse(attention_def, std::span(shown, all ? 3 : 1), problem, q.location());
   };

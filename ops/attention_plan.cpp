@@ -100,7 +100,7 @@ std::shared_ptr<AttentionPlan> plan_attention(const KernelRequest& request, int 
   const std::vector<int64_t> sizes = request.input_sizes(bias);
   std::vector<int64_t> strides(rank);
   for (int64_t axis = static_cast<int64_t>(rank) - 1, stride = 1; axis >= 0; --axis) {
-    const size_t i = static_cast<size_t>(axis);
+    const auto i = static_cast<size_t>(axis);
     strides[i] = sizes[i] == 1 ? 0 : stride;
     stride *= sizes[i];
   }

@@ -247,7 +247,7 @@ class WindowProducts : public FusibleProduct<T> {
       this->scratch_bytes = std::max(this->scratch_bytes, kernels_.workspace_bytes(s));
       work += work_of(s);
     }
-    constexpr int64_t pack_grain = 16 * 1024;  // elements
+    constexpr int64_t pack_grain = int64_t{16} * 1024;  // elements
     this->prepare_chunks = std::min(panels_, chunk_count(packed, pack_grain));
     this->shared_bytes = static_cast<size_t>(packed) * sizeof(T);
     this->nanoseconds = nanoseconds_of(work);
@@ -389,7 +389,7 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   if (params->size() == 0) return plan;
   const int64_t row = s.axes[kWindowAxes - 1].count;
   // The gradient of a chunk is packed: no more than a part of an L2 cache. Whole rows of positions, if they are short.
-  constexpr int64_t copied = 128, packed = 32 * 1024, least = 64;
+  constexpr int64_t copied = 128, packed = int64_t{32} * 1024, least = 64;
   const int64_t most = std::clamp(packed / std::max<int64_t>(1, s.group_columns()), least, kGemmChunk);
   params->shape.positions_of_chunk = s.depthwise              ? kDepthwiseChunk
                                      : s.copies_windows       ? copied

@@ -142,8 +142,8 @@ std::vector<Sample> sum_samples() {
 }
 
 std::vector<Sample> spread_samples() {
-  const auto sample = [](Numbers y, Shape sizes, Attributes attributes) {
-    attributes.set("sizes", std::move(sizes));
+  const auto sample = [](Numbers y, const Shape& sizes, Attributes attributes) {
+    attributes.set("sizes", sizes);
     return Sample{.inputs = {{std::move(y)}}, .attributes = std::move(attributes)};
   };
   return {sample({2, 2, 3, 3}, {4, 6}, windows({2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0})),

@@ -329,8 +329,7 @@ ProgramData::SpecializationPtr ProgramData::specialization_for(std::span<const S
 std::vector<std::string> ProgramData::initialize_missing(StateData& state) const {
   std::vector<std::string> added;
   std::vector<std::string> problems;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    const Slot& slot = parameters_[i];
+  for (const Slot& slot : parameters_) {
     const auto found = state.values.find(slot.name);
     if (found == state.values.end()) {
       added.push_back(slot.name);
