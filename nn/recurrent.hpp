@@ -105,8 +105,8 @@ struct RecurrentResult {
   std::vector<CellState> final;  ///< after the last step, as RecurrentInputs::initial
 };
 
-/// A stack of recurrent layers, each a scan of its cells; the projections of its inputs are a product for each
-/// gate, for all steps at once.
+/// A stack of recurrent layers, each a scan of its cells; the projections of its inputs are a product for each gate,
+/// for all steps at once.
 ///
 ///     nn::Recurrent encode(nn::CellKind::lstm, 256, {.layers = 2, .direction = nn::Direction::both});
 ///     Tensor y = encode(x).outputs;  // [time, batch, in] -> [time, batch, 512]

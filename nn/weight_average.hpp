@@ -31,10 +31,10 @@ struct ExponentialMovingAverageOptions {
   double decay = 0.999;
 };
 
-/// average = decay average + (1 - decay) weight after every step (with accumulated gradients, of every small batch, be
-/// its update one of the weights or not), of every trainable parameter among the updates; the
-/// first average is the first weight. Kept as frozen parameters "ema/dense_1/weight", in the weights' dtypes. Throws
-/// Error if there is no trainable parameter or if the decay is not in [0, 1].
+/// average = decay average + (1 - decay) weight after every step, of every trainable parameter among the updates; the
+/// first average is the first weight. With accumulated gradients every small batch is a step. Kept as frozen parameters
+/// "ema/dense_1/weight", in the weights' dtypes. Throws Error if there is no trainable parameter or if the decay is not
+/// in [0, 1].
 [[nodiscard]] GRADLOOM_API WeightAverage
 exponential_moving_average(std::vector<Update> updates, const ExponentialMovingAverageOptions& options = {},
                            SourceLocation location = SourceLocation::current());

@@ -138,17 +138,10 @@ std::vector<Sample> biased_samples() {
 
 // With a key that drops nothing, as in inference.
 Tensor without_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
-  return without_attention_dropout(graph, node, inputs, bias_input, attention_def, biased_attention_def);
+  return without_attention_dropout(graph, node, inputs, attention_def, biased_attention_def);
 }
 
-std::vector<Sample> dropped_samples() {
-  std::vector<Sample> samples = biased_samples();
-  for (Sample& sample : samples) {
-    sample.inputs.push_back({{}, 1, 1000, DType::i64});
-    sample.attributes.set("rate", 0.4);
-  }
-  return samples;
-}
+std::vector<Sample> dropped_samples() { return with_attention_dropout(biased_samples()); }
 
 }  // namespace
 

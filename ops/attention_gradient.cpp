@@ -176,17 +176,10 @@ std::vector<Sample> biased_samples() {
 }
 
 Tensor without_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs) {
-  return without_attention_dropout(graph, node, inputs, bias_in, attention_gradient_def, biased_attention_gradient_def);
+  return without_attention_dropout(graph, node, inputs, attention_gradient_def, biased_attention_gradient_def);
 }
 
-std::vector<Sample> dropped_samples() {
-  std::vector<Sample> samples = biased_samples();
-  for (Sample& sample : samples) {
-    sample.inputs.push_back({{}, 1, 1000, DType::i64});
-    sample.attributes.set("rate", 0.4);
-  }
-  return samples;
-}
+std::vector<Sample> dropped_samples() { return with_attention_dropout(biased_samples()); }
 
 }  // namespace
 

@@ -5,8 +5,10 @@
 #include <gradloom/ops/attention_table_internal.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/sample.hpp>
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -19,7 +21,6 @@ inline constexpr std::string_view biased_attention_rule =
     "attention needs floats q [..., queries, heads, depth], k [..., keys, kv_heads, depth] and "
     "v [..., keys, kv_heads, value_depth], with heads a multiple of kv_heads, and a bias or mask "
     "[..., heads, queries, keys], whose axes may be 1";
-
 inline constexpr std::string_view dropped_attention_rule =
     "attention needs floats q [..., queries, heads, depth], k [..., keys, kv_heads, depth] and "
     "v [..., keys, kv_heads, value_depth], with heads a multiple of kv_heads, a bias or mask "
@@ -30,8 +31,11 @@ void check_attention(const ShapeContext& context, int bias, int key);
 
 /// For an op with a bias and then a key as its last inputs: if the key is known to drop nothing, the same by `biased`,
 /// or by `plain` if the bias is a mask that hides nothing; else an empty Tensor.
-Tensor without_attention_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs, int bias,
-                                 const OpDef& plain, const OpDef& biased);
+Tensor without_attention_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs, const OpDef& plain,
+                                 const OpDef& biased);
+
+/// The samples of such an op, from those of the one without a key.
+std::vector<Sample> with_attention_dropout(std::vector<Sample> biased);
 
 /// The tensors of an attention with an axis for the matrices of each head: [..., kv_heads, group, rows, columns], where
 /// group is 1 for what heads share.

@@ -63,16 +63,24 @@ void check_attention(const ShapeContext& context, int bias, int key) {
   if (!(rate >= 0 && rate < 1)) context.fail(fmt::format("the rate is {}, and not at least 0 and less than 1", rate));
 }
 
-Tensor without_attention_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs, int bias,
-                                 const OpDef& plain, const OpDef& biased) {
+Tensor without_attention_dropout(Graph& graph, const Node& node, std::span<const Tensor> inputs, const OpDef& plain,
+                                 const OpDef& biased) {
   const std::optional<double> key = uniform_value(inputs.back());
   if (!key || *key >= 0) return {};
-  const Tensor& mask = inputs[static_cast<size_t>(bias)];
+  const Tensor& mask = inputs[inputs.size() - 2];
   const bool hides_nothing = mask.dtype() == DType::boolean && is_uniform(mask, 1);
-  Attributes attributes{{"scale", node.attributes.get<double>("scale")},
-                        {"causal", node.attributes.get<bool>("causal")}};
+  const Attributes attributes{{"scale", node.attributes.get<double>("scale")},
+                              {"causal", node.attributes.get<bool>("causal")}};
   return graph.add(hides_nothing ? plain : biased, inputs.first(inputs.size() - (hides_nothing ? 2 : 1)), attributes,
                    node.location);
+}
+
+std::vector<Sample> with_attention_dropout(std::vector<Sample> biased) {
+  for (Sample& sample : biased) {
+    sample.inputs.push_back({{}, 1, 1000, DType::i64});
+    sample.attributes.set("rate", 0.4);
+  }
+  return biased;
 }
 
 std::shared_ptr<AttentionPlan> plan_attention(const KernelRequest& request, int bias) {

@@ -106,8 +106,8 @@ Tensor with_factor_outside(const Tensor& x, const Node& node) {
   return {};
 }
 
-/// The number of each sum of x over these axes that x's elements see through broadcasts and reshapes: where x has 1 in
-/// the place of those axes. Else, say turned into a row, an empty Tensor.
+/// What `seen`, of x's shape, repeats along the axes: one number for each sum of x over them, in the order of these
+/// sums. An empty Tensor if it repeats along others, say a row of the sums of rows.
 Tensor number_of_each_sum(const Tensor& seen, const Tensor& x, const std::vector<int64_t>& axes) {
   std::vector<Dim> kept = x.shape().dims();
   for (const int64_t axis : axes) kept[static_cast<size_t>(axis)] = 1;

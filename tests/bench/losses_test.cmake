@@ -5,13 +5,14 @@
 # apart). The third loss of resnet20 is given to three: see the README. FAST: with fast_convolution, to four digits.
 cmake_minimum_required(VERSION 3.25)
 
-# losses(THREADS OUT): the list of the first three.
 set(exact --exact)
 set(share 100000)
 if(FAST)
   set(exact)
   set(share 10000)
 endif()
+
+# losses(THREADS OUT): the list of the first three.
 function(losses threads out)
   execute_process(COMMAND ${BENCH} --case ${CASE} ${exact} --losses 3 --threads ${threads}
                   OUTPUT_VARIABLE text ERROR_VARIABLE error RESULT_VARIABLE status)

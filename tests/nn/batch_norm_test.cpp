@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(programs_of_a_part_of_the_graph_leave_the_rest_alone) {
   nn::BatchNorm layer({.momentum = 0.5});
   const Tensor a = g.input("a", {rows, channels}, DType::f64), b = g.input("b", {rows, channels}, DType::f64);
   const Tensor of_a = layer(a), of_b = layer(b);
-  const Tensor apart = nn::batch_norm(g.input("c", {rows, channels}, DType::f64));
+  (void)nn::batch_norm(g.input("c", {rows, channels}, DType::f64));
   const Array first = random_array({rows, channels}, 1), second = random_array({rows, channels}, 2);
   const auto mean_after = [&](const Tensor& output, const Batch& inputs) {
     State state;
@@ -169,7 +169,6 @@ BOOST_AUTO_TEST_CASE(programs_of_a_part_of_the_graph_leave_the_rest_alone) {
   State none;
   compile({.outputs = {of_a}, .side_updates = false}).run(Executor{}, none, {{"a", first}});
   BOOST_TEST(none.get("batch_norm_1/running_mean").data<const double>()[0] == 0);
-  BOOST_TEST(apart.valid());
 }
 
 BOOST_AUTO_TEST_CASE(a_single_element_of_a_channel_gives_the_bias) {

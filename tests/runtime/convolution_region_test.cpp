@@ -105,7 +105,6 @@ BOOST_AUTO_TEST_CASE(what_follows_a_convolution) {
   }
 }
 
-// conv -> swoosh -> conv + residual, forward and backward.
 BOOST_AUTO_TEST_CASE(explain_tells_the_algorithm) {
   const auto tasks = [](const Shape& x, const Shape& weights, ConvolutionOptions options, bool fast = true) {
     Graph g;
@@ -125,6 +124,7 @@ BOOST_AUTO_TEST_CASE(explain_tells_the_algorithm) {
       has(tasks({4, 32, 32, 3}, {3, 3, 3, 16}, {}), "implicit GEMM, the windows of few channels copied for each tile"));
 }
 
+// conv -> swoosh -> conv + residual, forward and backward.
 BOOST_AUTO_TEST_CASE(a_block_is_products) {
   constexpr int64_t batch = 4, side = 12, channels = 32;
   Graph g;
