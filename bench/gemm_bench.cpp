@@ -181,6 +181,13 @@ void measure(const Isa& isa, Shape s, bool transpose_a, bool transpose_b, gl::Ge
   std::fflush(stdout);
 }
 
+int usage(const char* program) {
+  std::fprintf(stderr,
+               "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN] [--grid RxC] [--sets N]\n",
+               program);
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -194,9 +201,11 @@ int main(int argc, char** argv) {
   gl::GemmGrid blocks{0, 0};
   long sets = 1;
   std::vector<Shape> shapes(std::begin(kShapes), std::end(kShapes));
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
     long m = 0, k = 0, n = 0;
-    if (std::strcmp(argv[i], "--isa") == 0) {
+    if (i + 1 == argc) {
+      return usage(argv[0]);
+    } else if (std::strcmp(argv[i], "--isa") == 0) {
       only_isa = argv[i + 1];
     } else if (std::strcmp(argv[i], "--dtype") == 0) {
       only_dtype = argv[i + 1];
@@ -207,10 +216,7 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--sets") == 0 && std::sscanf(argv[i + 1], "%ld", &sets) == 1 && sets > 0) {
       continue;
     } else {
-      std::fprintf(stderr,
-                   "usage: %s [--isa baseline|avx2|avx512] [--dtype f32|f64] [--shape MxKxN] [--grid RxC] [--sets N]\n",
-                   argv[0]);
-      return 1;
+      return usage(argv[0]);
     }
   }
   for (const Isa& isa : isas) {

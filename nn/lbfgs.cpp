@@ -271,7 +271,8 @@ LbfgsResult Lbfgs::minimize(const Executor& executor, State& state, const Batch&
   Vector x = objective.parameters();
   Objective::Value value = objective.at(x);
   if (!std::isfinite(value.loss)) {
-    throw Error({.problem = fmt::format("the loss is {} where it begins", value.loss), .op = "lbfgs"});
+    const double shown = std::isnan(value.loss) ? std::abs(value.loss) : value.loss;  // the sign of a nan says nothing
+    throw Error({.problem = fmt::format("the loss is {} where it begins", shown), .op = "lbfgs"});
   }
 
   History history(options_.history);

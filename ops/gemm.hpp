@@ -31,6 +31,7 @@ struct GemmEpilogue {
 struct GemmKept {
   const void* block = nullptr;  ///< where the operand's block begins that is in `room`; null: none
   void* room = nullptr;         ///< 64-byte aligned, for gemm_kept_elements()
+  bool flipped = false;         ///< packed for the transposed product: in another form
 };
 
 /// One product. Strides count elements and may be anything, so a transpose is only another pair of strides; it is

@@ -84,8 +84,11 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   GemmKept* const kept_a = packs_a && row_blocks.count == 1 ? g.kept_a : nullptr;
   GemmKept* const kept_b = packs_b && col_blocks.count == 1 ? g.kept_b : nullptr;
   const bool has_a = kept_a != nullptr && kept_a->block == g.a, has_b = kept_b != nullptr && kept_b->block == g.b;
-  if (kept_a != nullptr) kept_a->block = g.a;
-  if (kept_b != nullptr) kept_b->block = g.b;
+  for (GemmKept* const kept : {kept_a, kept_b}) {
+    if (kept == nullptr) continue;
+    kept->block = kept == kept_a ? g.a : g.b;
+    kept->flipped = flipped;
+  }
 
   const int64_t largest_rows = row_blocks.count == 1 ? g.m : row_blocks.size_of(0) * kRowUnit;
   T* const for_b = workspace + (packs_a ? round_up(largest_rows * largest_chunk + lanes, 64) : 0);
@@ -123,7 +126,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
         }
         const auto panel_at = [&](int64_t jr) {
           const int64_t vectors = panels.size_of(jr), col = j0 + panels.begin_of(jr) * lanes;
-          const int64_t to = (keeps_panels ? panels.begin_of(jr) : jr % 2 * kTileVectors) * lanes * k;
+          const int64_t to = (keeps_panels ? panels.begin_of(jr) : jr % 2 * panels.size_of(0)) * lanes * k;
           return Panel<T>{vectors, col, g.n - col < vectors * lanes ? g.n - col : vectors * lanes,
                           g.b + k0 * g.b_row + col * g.b_col, packed_b + to};
         };
@@ -175,6 +178,14 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   }
 }
 
+/// The operand of this block that an earlier block has packed; null if none has.
+template <class T>
+inline const GemmKept* already_packed(const GemmArgs<T>& g) {
+  if (g.kept_a != nullptr && g.kept_a->block == g.a) return g.kept_a;
+  if (g.kept_b != nullptr && g.kept_b->block == g.b) return g.kept_b;
+  return nullptr;
+}
+
 /// The epilogue of an empty sum.
 template <class T>
 inline void pass_on_zeros(const GemmArgs<T>& g) {
@@ -208,12 +219,12 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   // Tiny products are over before the better orientation is found.
   const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n > 3 * kLanes<T>) || g.m * g.n * g.k < 2048);
   bool flipped = false;
-  if (!natural) {
-    const GemmArgs<T> t = transposed(g);
-    flipped = estimated_cycles(t) < estimated_cycles(g);
-    if (flipped) g = t;
+  if (const GemmKept* const kept = already_packed(g); kept != nullptr) {
+    flipped = kept->flipped;
+  } else if (!natural) {
+    flipped = estimated_cycles(transposed(g)) < estimated_cycles(g);
   }
-  multiply(g, flipped, elements);
+  multiply(flipped ? transposed(g) : g, flipped, elements);
 }
 
 /// Largest need of either orientation, with both operands packed.

@@ -66,17 +66,17 @@ inline void pack_a_columns(const T* a, int64_t a_col, const Parts& tiles, int64_
       const LaneMask<T> mask(rows - full);
       const T* from = a + row + begin * a_col;
       T* to = out + row * k + begin * rows;
-      const auto copy_full = [&] {
+      // A whole vector reaches into the columns that follow, which come later; behind the last one is another tile.
+      const int64_t whole = k - (full + lanes - 1) / rows;
+      for (int64_t p = begin; p < end; ++p, from += a_col, to += rows) {
         for (int64_t i = 0; i < full; i += lanes) Batch<T>::load_unaligned(from + i).store_unaligned(to + i);
-      };
-      // A whole vector reaches into the next column, which comes later; behind the last one is another tile.
-      for (int64_t p = begin; p < (end < k ? end : k - 1); ++p, from += a_col, to += rows) {
-        copy_full();
-        load_lanes(from + full, mask).store_unaligned(to + full);
+        const Batch<T> rest = load_lanes(from + full, mask);
+        if (p < whole) {
+          rest.store_unaligned(to + full);
+        } else {
+          store_lanes(to + full, rest, mask);
+        }
       }
-      if (end < k) continue;
-      copy_full();
-      store_lanes(to + full, load_lanes(from + full, mask), mask);
     }
   }
 }
