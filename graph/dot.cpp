@@ -107,7 +107,8 @@ class Drawing {
       text_ += fmt::format("{}subgraph {} {{\n{}  label={}\n", indent,
                            quoted("cluster " + (prefix_ == "n" ? "" : prefix_) + inner_path), indent, quoted(name));
       draw_frame(inner, inner_path, indent + "  ");
-      text_ += indent + "}\n";
+      text_ += indent;
+      text_ += "}\n";
     }
   }
 

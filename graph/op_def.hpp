@@ -21,6 +21,7 @@ class Gradients;
 class KernelRequest;
 struct KernelPlan;
 struct PointwiseTable;
+struct ProductTable;
 struct Sample;
 struct OpDef;
 
@@ -86,6 +87,8 @@ struct OpDef {
   /// For pointwise ops: the largest error of the float kernels, in units in the last place. 0.5 is correct rounding,
   /// and demanded to the bit.
   double ulps = 0.5;
+  /// For products of floats: how a fused region runs a node with more behind it. Null for others.
+  const ProductTable* product = nullptr;
   /// For reductions over "axes" that a fused region can take along: the FusedReduce (as a number) that combines.
   int fused_reduce = -1;
   /// For other ops: how to run a node whose sizes are known. Null for pointwise and for alias ops.

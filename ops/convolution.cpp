@@ -356,7 +356,8 @@ const OpDef convolution_def{
     .rule = "convolution needs x [batch, spatial..., in] and weights [kernel..., in / groups, out]",
     .shape = shape,
     .vjp = vjp,
-    .plan = plan_convolution,
+    .product = &convolution_table,
+    .plan = plan_product,
     .simplify = simplify,
     .samples = samples};
 
@@ -367,7 +368,8 @@ const OpDef convolution_data_gradient_def{
         "convolution_data_gradient needs gradient [batch, windows..., out] and weights [kernel..., in / groups, out]",
     .shape = data_gradient_shape,
     .vjp = data_gradient_vjp,
-    .plan = plan_convolution,
+    .product = &convolution_data_gradient_table,
+    .plan = plan_product,
     .simplify = simplify_data_gradient,
     .samples = data_gradient_samples};
 

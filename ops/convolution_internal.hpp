@@ -47,8 +47,8 @@ struct OwnedWindowShape {
 [[nodiscard]] bool suits_winograd(const KernelRequest& request);
 [[nodiscard]] std::shared_ptr<FusibleProduct<float>> winograd_product(const KernelRequest& request);
 
-/// Of the convolution and of the gradient of its data.
-[[nodiscard]] KernelPlan plan_convolution(const KernelRequest& request);
+/// OpDef::product of the convolution and of the gradient of its data.
+extern const ProductTable convolution_table, convolution_data_gradient_table;
 [[nodiscard]] KernelPlan plan_convolution_weight_gradient(const KernelRequest& request);
 
 }  // namespace gradloom::inline v0

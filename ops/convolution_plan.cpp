@@ -1,5 +1,7 @@
 // How the three ops of a convolution run.
 #include <gradloom/graph/attributes.hpp>
+#include <gradloom/graph/graph.hpp>
+#include <gradloom/ops/constant_weights_internal.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
 #include <gradloom/ops/reduce_table_internal.hpp>
 
@@ -430,22 +432,38 @@ std::shared_ptr<FusibleProduct<T>> window_products(const KernelRequest& request)
                                              is_forward ? forward_products(sizes) : data_gradient_products(sizes));
 }
 
+std::shared_ptr<FusibleProduct<float>> product_f32(const KernelRequest& request) {
+  return request.attributes().has("algorithm") ? winograd_product(request) : window_products<float>(request);
+}
+
+/// The columns of a group must begin where an epilogue can.
+bool is_in_order(const Graph& graph, const Node& node) {
+  const int64_t groups = node.attributes.get<int64_t>("groups"), columns = node.outputs[0].shape[-1].value();
+  const bool is_depthwise =
+      groups == columns && graph.node(node.inputs[0].node).outputs[0].shape[-1].value() == columns;
+  return groups == 1 || is_depthwise || columns / groups % kNarrowestProduct == 0;
+}
+
+/// With strides it is several products, whose rows lie between each other.
+bool data_gradient_is_in_order(const Graph& graph, const Node& node) {
+  const auto& strides = node.attributes.get<std::vector<int64_t>>("strides");
+  return std::all_of(strides.begin(), strides.end(), [](int64_t stride) { return stride == 1; }) &&
+         is_in_order(graph, node);
+}
+
+template <bool ByRow>
+WeightChannels channels(const Node& node, const std::vector<int64_t>& sizes) {
+  return {sizes[sizes.size() - 2], sizes.back(), ByRow, node.attributes.get<int64_t>("groups")};
+}
+
 }  // namespace
 
-template <>
-std::shared_ptr<FusibleProduct<float>> convolution_product(const KernelRequest& request) {
-  if (request.attributes().has("algorithm")) return winograd_product(request);
-  return window_products<float>(request);
-}
-template <>
-std::shared_ptr<FusibleProduct<double>> convolution_product(const KernelRequest& request) {
-  return window_products<double>(request);
-}
-
-KernelPlan plan_convolution(const KernelRequest& request) {
-  return request.output().dtype == DType::f64 ? plan_product(request, convolution_product<double>(request))
-                                              : plan_product(request, convolution_product<float>(request));
-}
+const ProductTable convolution_table{
+    .f32 = product_f32, .f64 = window_products<double>, .is_in_order = is_in_order, .channels = channels<false>};
+const ProductTable convolution_data_gradient_table{.f32 = product_f32,
+                                                   .f64 = window_products<double>,
+                                                   .is_in_order = data_gradient_is_in_order,
+                                                   .channels = channels<true>};
 
 KernelPlan plan_convolution_weight_gradient(const KernelRequest& request) {
   const ConvolutionSizes sizes = convolution_sizes(request.attributes(), request.input_sizes(0), request.input_sizes(1),

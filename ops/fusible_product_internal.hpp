@@ -1,4 +1,4 @@
-// Products (matmul, convolution, its gradient of the data) seen alike: as kernels that hand finished parts of their
+// Products (matmul, convolution, ...) seen alike: as kernels that hand finished parts of their
 // result, [rows, columns], to an epilogue. Regions that follow a product with more run it through this.
 #pragma once
 
@@ -12,6 +12,8 @@
 #include <vector>
 
 namespace gradloom::inline v0 {
+
+struct WeightChannels;
 
 /// Elements that a chunk reads of its operands, and has of the result. Chunks share operands; each part of one is
 /// counted once.
@@ -68,10 +70,25 @@ class FusibleProduct {
   [[nodiscard]] virtual ProductTraffic traffic(int64_t chunk) const = 0;
 };
 
+/// A product of fewer columns is all edge: its epilogue would run on copies of parts of blocks.
+inline constexpr int64_t kNarrowestProduct = 16;
+
+/// What an op says of its nodes as products: OpDef::product. Sizes are known.
+struct ProductTable {
+  std::shared_ptr<FusibleProduct<float>> (*f32)(const KernelRequest& request) = nullptr;
+  std::shared_ptr<FusibleProduct<double>> (*f64)(const KernelRequest& request) = nullptr;
+  /// Are rows made one after the other, with the columns at a place where an epilogue can begin? Null: always.
+  bool (*is_in_order)(const Graph& graph, const Node& node) = nullptr;
+  /// Is the result one matrix, so that its columns can be summed along the way? Null: always.
+  bool (*has_one_matrix)(const Graph& graph, const Node& node) = nullptr;
+  /// Which elements of its second operand, whose sizes are given, make which of the result. Null: an order of its own.
+  WeightChannels (*channels)(const Node& node, const std::vector<int64_t>& sizes) = nullptr;
+};
+
 /// Can an epilogue follow this node, whose sizes are known?
 [[nodiscard]] bool is_fusible_product(const Graph& graph, const Node& node);
 
-/// Is its result one matrix, so that its columns can be summed along the way?
+/// ProductTable::has_one_matrix of such a node.
 [[nodiscard]] bool has_one_matrix(const Graph& graph, const Node& node);
 
 /// The elements of an input that is a constant, else null.
@@ -81,16 +98,7 @@ class FusibleProduct {
 template <class T>
 [[nodiscard]] std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b);
 
-/// A node that is nothing but this product.
-template <class T>
-[[nodiscard]] KernelPlan plan_product(const KernelRequest& request, std::shared_ptr<FusibleProduct<T>> product);
-
-/// What fusible_product() returns, by op.
-template <class T>
-[[nodiscard]] std::shared_ptr<FusibleProduct<T>> matmul_product(const KernelRequest& request);
-template <class T>
-[[nodiscard]] std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request);
-template <class T>
-[[nodiscard]] std::shared_ptr<FusibleProduct<T>> convolution_product(const KernelRequest& request);
+/// OpDef::plan of a product of floats: a node that is nothing but that.
+[[nodiscard]] KernelPlan plan_product(const KernelRequest& request);
 
 }  // namespace gradloom::inline v0

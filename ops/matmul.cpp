@@ -2,6 +2,7 @@
 #include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/broadcast_internal.hpp>
 #include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/constant_weights_internal.hpp>
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/kernel.hpp>
@@ -270,15 +271,38 @@ KernelPlan plan_integers(const KernelRequest& request) {
 KernelPlan plan(const KernelRequest& request) {
   switch (request.output().dtype) {
     case DType::f64:
-      return plan_product(request, matmul_product<double>(request));
     case DType::f32:
-      return plan_product(request, matmul_product<float>(request));
+      return plan_product(request);
     case DType::i64:
       return plan_integers<int64_t>(request);
     default:
       return plan_integers<int32_t>(request);
   }
 }
+
+bool has_one_matrix(const Graph& graph, const Node& node) {
+  const auto rank = [&](size_t i) {
+    const Value& value = node.inputs[i];
+    return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape.rank();
+  };
+  return rank(1) == 2 && (rank(0) == 2 || !node.attributes.get<bool>("transpose_a"));
+}
+
+WeightChannels channels(const Node& node, const std::vector<int64_t>& sizes) {
+  return {sizes[sizes.size() - 2], sizes.back(), node.attributes.get<bool>("transpose_b"), 1};
+}
+
+std::shared_ptr<FusibleProduct<float>> product_f32(const KernelRequest& request) {
+  const GemmKernels& kernels = gemm_kernels_of(request.isa());
+  return std::make_shared<MatmulProduct<float>>(products_of<float>(request, kernels.f32, &kernels));
+}
+std::shared_ptr<FusibleProduct<double>> product_f64(const KernelRequest& request) {
+  const GemmKernels& kernels = gemm_kernels_of(request.isa());
+  return std::make_shared<MatmulProduct<double>>(products_of<double>(request, kernels.f64, &kernels));
+}
+
+constexpr ProductTable product_table{
+    .f32 = product_f32, .f64 = product_f64, .has_one_matrix = has_one_matrix, .channels = channels};
 
 // ---- samples
 
@@ -292,23 +316,12 @@ std::vector<Sample> samples() {
 
 }  // namespace
 
-template <class T>
-std::shared_ptr<FusibleProduct<T>> matmul_product(const KernelRequest& request) {
-  const GemmKernels& kernels = gemm_kernels_of(request.isa());
-  if constexpr (std::is_same_v<T, double>) {
-    return std::make_shared<MatmulProduct<T>>(products_of<T>(request, kernels.f64, &kernels));
-  } else {
-    return std::make_shared<MatmulProduct<T>>(products_of<T>(request, kernels.f32, &kernels));
-  }
-}
-template std::shared_ptr<FusibleProduct<float>> matmul_product(const KernelRequest& request);
-template std::shared_ptr<FusibleProduct<double>> matmul_product(const KernelRequest& request);
-
 const OpDef matmul_def{.name = "matmul",
                        .inputs = {"lhs", "rhs"},
                        .rule = "matmul needs lhs [..., m, k] and rhs [..., k, n]",
                        .shape = shape,
                        .vjp = vjp,
+                       .product = &product_table,
                        .plan = plan,
                        .simplify = simplify,
                        .samples = samples};

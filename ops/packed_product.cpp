@@ -148,21 +148,16 @@ class PackedProduct final : public FusibleProduct<T> {
   const PackedGemm<T>& kernels_;
 };
 
-KernelPlan plan_product(const KernelRequest& request) {
-  return request.output().dtype == DType::f64 ? plan_product(request, packed_product<double>(request))
-                                              : plan_product(request, packed_product<float>(request));
-}
-
-}  // namespace
-
 template <class T>
 std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request) {
   const Shape& a = request.input(0).shape;
   return std::make_shared<PackedProduct<T>>(rows_of(a), request.attributes().get<int64_t>("columns"), a[-1].value(),
                                             packed_gemm<T>(request.isa()));
 }
-template std::shared_ptr<FusibleProduct<float>> packed_product(const KernelRequest& request);
-template std::shared_ptr<FusibleProduct<double>> packed_product(const KernelRequest& request);
+
+constexpr ProductTable product_table{.f32 = packed_product<float>, .f64 = packed_product<double>};
+
+}  // namespace
 
 // Written so that the build does not find them: the table of ops is for what a graph can be written with, and the order
 // of packed weights is that of one instruction set.
@@ -178,6 +173,7 @@ const OpDef packed_matmul_def = {.name = "packed_matmul",
                                  .rule = "packed_matmul needs lhs [..., m, k] and packed weights [k, n]",
                                  .shape = product_shape,
                                  .no_gradient = "it is made after differentiation",
+                                 .product = &product_table,
                                  .plan = plan_product};
 
 bool suits_packing(const Graph& graph, const Node& node) {

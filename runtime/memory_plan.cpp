@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <queue>
+#include <utility>
 
 namespace gradloom::inline v0 {
 
@@ -31,7 +32,7 @@ bool NodeOrder::Edges::reaches(int from, int to) const {
   return false;
 }
 
-NodeOrder::NodeOrder(const Edges& edges) : edges_(edges) {
+NodeOrder::NodeOrder(Edges edges) : edges_(std::move(edges)) {
   const size_t n = edges_.after_.size();
   std::vector<size_t> waiting(n);
   // Of the nodes that may run, the one made first: the user's order, which keeps forward values short-lived.

@@ -28,7 +28,7 @@ class NodeOrder {
     std::vector<std::vector<int>> after_, before_;
   };
 
-  explicit NodeOrder(const Edges& edges);
+  explicit NodeOrder(Edges edges);
 
   /// All nodes, each after those it waits for.
   [[nodiscard]] const std::vector<int>& sequence() const { return sequence_; }

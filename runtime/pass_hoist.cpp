@@ -69,9 +69,7 @@ class ScanHoister {
       const int output = static_cast<int>(i);
       if (const auto sum = sums_.find(output); sum != sums_.end()) {
         results[i] = operands_[i] + sum_over_steps(sum->second);
-      } else if (after_.contains(output)) {
-        results[i] = stacked(value_of(body_.outputs[i]));
-      } else if (output < form_.carried) {
+      } else if (output < form_.carried && !after_.contains(output)) {
         results[i] = made_[static_cast<size_t>(carried_place_.at(output))];
       } else {
         results[i] = stacked(value_of(body_.outputs[i]));

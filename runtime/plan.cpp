@@ -148,8 +148,7 @@ class Planner {
   // A new value is written straight into the State where everybody who still needs the old one, and everybody who may
   // yet throw, can come first; otherwise it is made in the arena and copied at the end.
   void place_updates() {
-    for (size_t i = 0; i < plan_.module.updates.size(); ++i) {
-      const Update& update = plan_.module.updates[i];
+    for (const Update& update : plan_.module.updates) {
       plan_.updates = true;
       const Value value = root_of(graph(), {update.value.node_id(), update.value.output()});
       const int old_storage = storage_of_.at({update.parameter.node_id(), 0});

@@ -22,15 +22,15 @@ bool reduces_rows(const Node& node, const RowSpace& space) {
          node.outputs[0].shape.element_count().value() == space.rows;
 }
 
-std::optional<RowSpace> row_space(const Node& node, const Shape& from) {
-  if (node.op->fused_reduce < 0) return {};
-  const auto& axes = node.attributes.get<std::vector<int64_t>>("axes");
+std::optional<RowSpace> row_space(const Node& reduction, const Shape& from) {
+  if (reduction.op->fused_reduce < 0) return {};
+  const auto& axes = reduction.attributes.get<std::vector<int64_t>>("axes");
   const int64_t rank = from.rank(), count = static_cast<int64_t>(axes.size());
   if (count == 0 || axes.back() - axes.front() != count - 1) return {};  // they must be neighbours
-  const int64_t all = from.element_count().value(), kept = node.outputs[0].shape.element_count().value();
+  const int64_t all = from.element_count().value(), kept = reduction.outputs[0].shape.element_count().value();
   if (all == 0) return {};
   if (axes.back() == rank - 1 && count < rank) return RowSpace{from, kept, all / kept, true};
-  if (axes.front() == 0 && count < rank && node.op->fused_reduce == static_cast<int>(FusedReduce::sum))
+  if (axes.front() == 0 && count < rank && reduction.op->fused_reduce == static_cast<int>(FusedReduce::sum))
     return RowSpace{from, all / kept, kept, false};
   return {};
 }

@@ -224,6 +224,9 @@ BOOST_AUTO_TEST_CASE(errors_tell_what_fit_needs) {
   BOOST_TEST(message_of([&] { (void)nn::fit(line.cores, line.state, vector, line.batches); }) ==
              "fit: output 1 of the Program is f32[2], not a scalar of f32, f64 or i64\n"
              "  fit and evaluate need Programs of scalars: the loss first, then metrics");
+  const Program silent = compile({.updates = {{line.w, line.w + 1}}});
+  BOOST_TEST(message_of([&] { (void)nn::fit(line.cores, line.state, silent, line.batches); }) ==
+             "fit: the Program has no outputs\n  output 0 is the loss");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -276,6 +276,19 @@ BOOST_AUTO_TEST_CASE(errors) {
   text = message_of([&] { (void)matmul(u, u); });
   BOOST_TEST(text == at(call) + ": matmul: it takes i32, i64, f32, f64, not u8\n  lhs \"u\"  u8[2, 2]  input, " +
                          at(line + 2) + "\n  rhs \"u\"  u8[2, 2]  input, " + at(line + 2) + rule);
+  const Tensor both[] = {x, g.input("v", {784, 10}, DType::f64)};
+  const auto problem = [&](std::span<const Tensor> operands) {
+    try {
+      g.add(matmul_def, operands, {{"transpose_a", false}, {"transpose_b", false}}, {});
+    } catch (const Error& error) {
+      return error.problem();
+    }
+    return std::string("nothing was thrown");
+  };
+  BOOST_TEST(problem(both) == "the dtypes differ");
+  const Tensor row = g.input("r", {784}), rows[] = {row, x}, columns[] = {x, row};
+  BOOST_TEST(problem(rows) == "lhs has fewer than two axes");
+  BOOST_TEST(problem(columns) == "rhs has fewer than two axes");
   call = __LINE__ + 1;
   BOOST_TEST(message_of([&] { (void)matmul(x, 2); }) == at(call) + ": matmul: rhs is an empty Tensor" + rule);
 }

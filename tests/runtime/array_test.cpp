@@ -202,6 +202,9 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors) {
   BOOST_TEST(message_of([&] { (void)array.reshaped({4}); }) ==
              "f32[2, 3] cannot be reshaped to f32[4]: the numbers of elements differ");
   BOOST_TEST(message_of([&] { (void)array.rows(1, 3); }) == "f32[2, 3] has no rows 1 to 3");
+  Array emptied({2});
+  const Array kept = std::move(emptied);
+  BOOST_TEST(message_of([&] { (void)emptied.item<float>(); }) == "an Array that was moved from has no elements");
   BOOST_TEST(message_of([&] { array.assign(Array({3, 2})); }) == "f32[3, 2] cannot be assigned to f32[2, 3]");
   float* const nowhere = nullptr;
   float value = 0;

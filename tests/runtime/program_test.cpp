@@ -81,6 +81,19 @@ BOOST_AUTO_TEST_CASE(baked_in_constants_need_no_state) {
   BOOST_TEST(outputs[0].to_vector<float>() == (std::vector<float>{2, 4, 6}));
 }
 
+BOOST_AUTO_TEST_CASE(a_constant_of_another_shape_is_refused) {
+  Graph g;
+  const int w_line = __LINE__ + 1;
+  const Tensor w = g.parameter("w", {3});
+  State trained;
+  trained.set("w", Array({4}));
+  const std::string text =
+      test::named_message_of([&] { (void)compile({.outputs = {w * 2}, .constants = &trained}); }, {{"w", w_line}});
+  BOOST_TEST(text ==
+             "<w>: parameter \"w\": the State to bake in has it as f32[4]\n"
+             "  a value that is baked in has the parameter's dtype and shape, f32[3]");
+}
+
 BOOST_AUTO_TEST_CASE(only_the_latest_specialisations_are_kept) {
   Graph g;
   const Tensor x = g.input("x", {"n"});
