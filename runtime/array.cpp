@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace gradloom::inline v0 {
 
@@ -158,6 +159,26 @@ Array Array::rows(int64_t begin, int64_t end) const {
   if (data_) array.data_ = static_cast<std::byte*>(data_) + begin * strides_[0] * static_cast<int64_t>(size_of(dtype_));
   return array;
 }
+
+Array::Array(const Array& other) = default;
+Array::Array(Array&& other) noexcept
+    : dtype_(other.dtype_),
+      read_only_(other.read_only_),
+      sizes_(std::move(other.sizes_)),
+      strides_(std::move(other.strides_)),
+      data_(std::exchange(other.data_, nullptr)),
+      storage_(std::move(other.storage_)) {}
+Array& Array::operator=(const Array& other) = default;
+Array& Array::operator=(Array&& other) noexcept {
+  dtype_ = other.dtype_;
+  read_only_ = other.read_only_;
+  sizes_ = std::move(other.sizes_);
+  strides_ = std::move(other.strides_);
+  data_ = std::exchange(other.data_, nullptr);
+  storage_ = std::move(other.storage_);
+  return *this;
+}
+Array::~Array() = default;
 
 // ---- Access
 

@@ -68,6 +68,13 @@ class GRADLOOM_API Array {
     return view(data, std::span<const int64_t>(sizes.begin(), sizes.size()));
   }
 
+  /// Copies share the storage. What is moved from has no elements until it is assigned to: reading it throws Error.
+  Array(const Array& other);
+  Array(Array&& other) noexcept;
+  Array& operator=(const Array& other);
+  Array& operator=(Array&& other) noexcept;
+  ~Array();
+
   [[nodiscard]] DType dtype() const { return dtype_; }
   [[nodiscard]] const std::vector<int64_t>& sizes() const { return sizes_; }
   /// In elements.
