@@ -74,16 +74,17 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   // them, they share a few sets, or no prefetcher follows from page to page.
   constexpr int64_t many = 192, page = 4096;
   const auto far_apart = [&](int64_t row) { return 2 * row * bytes >= page; };
-  // A that is contiguous along k is read in long runs: packing it pays where other blocks have it, too.
-  const bool packs_a =
-      must_pack_a || (g.n >= 4 * kPanel<T> && (big || (g.a_col == 1 ? g.kept_a != nullptr && far_apart(g.a_row)
-                                                                    : largest_chunk >= many || far_apart(g.a_col))));
-  const bool packs_b = must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || far_apart(g.b_row)));
-
   // What others share is packed whole, all chunks of k one after the other, unless it is there already.
+  const bool has_a = g.kept_a != nullptr && g.kept_a->block == g.a,
+             has_b = g.kept_b != nullptr && g.kept_b->block == g.b;
+  // A that is contiguous along k is read in long runs: packing it pays where other blocks have it, too.
+  const bool packs_a = has_a || must_pack_a ||
+                       (g.n >= 4 * kPanel<T> && (big || (g.a_col == 1 ? g.kept_a != nullptr && far_apart(g.a_row)
+                                                                      : largest_chunk >= many || far_apart(g.a_col))));
+  const bool packs_b =
+      has_b || must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || far_apart(g.b_row)));
   GemmKept* const kept_a = packs_a && row_blocks.count == 1 ? g.kept_a : nullptr;
   GemmKept* const kept_b = packs_b && col_blocks.count == 1 ? g.kept_b : nullptr;
-  const bool has_a = kept_a != nullptr && kept_a->block == g.a, has_b = kept_b != nullptr && kept_b->block == g.b;
   for (GemmKept* const kept : {kept_a, kept_b}) {
     if (kept == nullptr) continue;
     kept->block = kept == kept_a ? g.a : g.b;
