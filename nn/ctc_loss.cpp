@@ -92,7 +92,7 @@ Tensor ctc_loss(const Operand& logits, const Tensor& labels, const Tensor& input
                  options.blank);
   const Tensor& x = logits.tensor();
   Graph& graph = x.graph();
-  const Dim time = x.dim(0), batch = labels.dim(0), length = labels.dim(1);
+  const Dim &time = x.dim(0), &batch = labels.dim(0), &length = labels.dim(1);
   const Tensor is_step = length_mask(checked(input_lengths, time + 1), time);
   const Tensor letters = checked(label_lengths, length + 1);
   // Chosen before it is looked at: nan in the padding must not reach the gradient.

@@ -9,12 +9,10 @@
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
-#include <gradloom/ops/patterns.hpp>
 #include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/refuse_internal.hpp>
-#include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/sign.hpp>
 #include <gradloom/ops/where.hpp>
 
@@ -115,20 +113,6 @@ Tensor max_pool_of(const Operand& x, const PoolOptions& options) {
   return pool(max_pool_def, x, Windows("max_pool", x, spatial(x.tensor()), options));
 }
 
-// z of x = z + (a bias for each channel), and the bias; else nothing.
-std::pair<Tensor, Tensor> biased(const Tensor& x) {
-  if (!made_by(x, add_def)) return {};
-  for (const int i : {0, 1}) {
-    const Tensor added = input_of(x, i);
-    if (!made_by(added, broadcast_def)) continue;
-    const Tensor bias = input_of(added);
-    const bool repeats = std::all_of(bias.shape().begin(), bias.shape().end() - (bias.rank() > 0 ? 1 : 0),
-                                     [](const Dim& dim) { return dim == Dim(1); });
-    if (repeats) return {input_of(x, 1 - i), bias};
-  }
-  return {};
-}
-
 // How many elements each window sees, [1, pooled..., 1].
 Tensor counts(const Operand& x, const Windows& windows, bool with_padding) {
   const Tensor& value = x.tensor();
@@ -209,14 +193,6 @@ Tensor adaptive(std::string_view function, const Operand& x, const Numbers& size
 Tensor max_pool(const Operand& x, const PoolOptions& options) {
   (void)spatial_axes("max_pool", x);
   const SourceScope scope(x, "max_pool");
-  // Both grow with z, so they may come afterwards, to a smaller tensor.
-  if (made_by(x.tensor(), relu_def)) {
-    const Tensor pooled = max_pool({input_of(x.tensor()), x.location()}, options);
-    const int64_t at_zero = x.tensor().node().attributes.get<int64_t>("derivative_at_zero");
-    return relu({pooled, x.location()}, {.derivative_at_zero = static_cast<int>(at_zero)});
-  }
-  if (const auto [z, bias] = biased(x.tensor()); z.valid())
-    return Operand(max_pool_of({z, x.location()}, options), x.location()) + Operand(bias, x.location());
   return max_pool_of(x, options);
 }
 

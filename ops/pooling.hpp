@@ -36,7 +36,6 @@ struct PoolOptions {
 };
 
 /// The largest element of each window, of numbers; nan if one is nan. The gradient goes to the first of equal elements.
-/// Of relu(z) or z + bias, with a bias for each channel, the pooled z is taken first: that is the same, for less work.
 ///   max_pool(images, {.window = {2}})  // [n, 28, 28, c] -> [n, 14, 14, c]
 [[nodiscard]] GRADLOOM_API Tensor max_pool(const Operand& x, const PoolOptions& options);
 

@@ -7,12 +7,16 @@
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/iota.hpp>
 #include <gradloom/ops/pooling.hpp>
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -174,21 +178,36 @@ BOOST_AUTO_TEST_CASE(rank_one_and_three_same_padding_and_symbolic_sizes) {
   BOOST_TEST((global_max_pool(line).shape() == Shape{"n", 3}));
 }
 
-BOOST_AUTO_TEST_CASE(relu_and_a_bias_come_after_the_maximum) {
+// What is pooled stays what the result depends on, whatever made it.
+BOOST_AUTO_TEST_CASE(it_pools_what_it_is_given) {
   Graph g;
   const Tensor z = g.input("z", {2, 4, 4, 3}), b = g.input("b", {3});
-  const Tensor y = max_pool(relu(z + b, {.derivative_at_zero = 0}), {.window = {2}});
-  BOOST_TEST((y.node().op == &relu_def));
-  BOOST_TEST((y.shape() == Shape{2, 2, 2, 3}));
-  BOOST_TEST((max_pool_with_index(relu(z), {.window = {2}}).value.node().op == &max_pool_def));
-  const Tensor other = g.input("other", z.shape());
-  BOOST_TEST((max_pool(z + other, {.window = {2}}).node().op == &max_pool_def));
-  const std::map<std::string, Values> inputs = {{"z", scattered(DType::f32, {2, 4, 4, 3})},
-                                                {"b", scattered(DType::f32, {3}, 4)}};
-  const Tensor plain = max_pool_with_index(relu(z + b, {.derivative_at_zero = 0}), {.window = {2}}).value;
-  const auto values = evaluate({y, plain, gradient(sum(y), b), gradient(sum(plain), b)}, inputs);
+  const Tensor sum_of_both = z + b, r = relu(sum_of_both);
+  const Tensor y = max_pool(r, {.window = {2}});
+  const Tensor alone = g.input("alone", r.shape()), same = max_pool(alone, {.window = {2}});
+  const std::map<std::string, Values> given = {{"z", scattered(DType::f32, {2, 4, 4, 3})},
+                                               {"b", scattered(DType::f32, {3}, 4)}};
+  std::map<std::string, Values> inputs = given;
+  inputs["alone"] = evaluate({r}, given)[0];
+  const Tensor weights = cast(iota(g, y.shape(), 1, DType::i32), DType::f32);
+  const auto values = evaluate({y, same, gradient(sum(y * weights), r), gradient(sum(same * weights), alone),
+                                gradient(sum(max_pool(sum_of_both, {.window = {2}})), sum_of_both)},
+                               inputs);
   BOOST_TEST((values[0].bytes == values[1].bytes));
   BOOST_TEST((values[2].bytes == values[3].bytes));
+  const std::vector<float> through_sum = values[4].as<float>();
+  BOOST_TEST(std::count(through_sum.begin(), through_sum.end(), 1.0F) == y.shape().element_count().value());
+
+  // Of equal elements the first one, relu's zeros included.
+  const Tensor tie = g.input("tie", {1, 1, 2, 1});
+  BOOST_TEST((evaluate({gradient(sum(max_pool(relu(tie), {.window = {1, 2}})), tie)},
+                       {{"tie", Values::of<float>({1, 1, 2, 1}, {-1, 0})}})[0]
+                  .as<float>() == std::vector<float>{0, 0}));
+  // Sums of integers wrap around before the maximum is taken.
+  const Tensor small = g.input("small", {1, 1, 2, 1}, DType::u8);
+  BOOST_TEST((evaluate({max_pool(small + constant(g, 10, DType::u8), {.window = {1, 2}})},
+                       {{"small", Values::of<uint8_t>({1, 1, 2, 1}, {250, 10})}})[0]
+                  .as<uint8_t>() == std::vector<uint8_t>{20}));
 }
 
 BOOST_AUTO_TEST_CASE(unpooling_puts_elements_where_they_were) {
