@@ -31,7 +31,7 @@ struct Differentiated {
   double decay = 1;
 
   /// A rate as the parameter's group has it, in the parameter's dtype.
-  [[nodiscard]] Tensor scaled(SharedScalar& rate) const;
+  [[nodiscard]] Tensor scaled(SharedScalar& shared) const;
   /// The gradient with that of weight_decay / 2 |p|^2 added, as the group has it.
   [[nodiscard]] Tensor decayed(double weight_decay) const;
 };
