@@ -8,7 +8,7 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-constexpr int64_t lowest_product = 4;
+constexpr int64_t lowest_product = 4;  // rows; see kNarrowestProduct
 
 template <class T>
 ProductMemory<T> memory_of(const KernelCall& call) {

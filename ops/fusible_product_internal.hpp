@@ -1,5 +1,5 @@
-// Products (matmul, convolution, ...) seen alike: as kernels that hand finished parts of their
-// result, [rows, columns], to an epilogue. Regions that follow a product with more run it through this.
+// Products (matmul, convolution, ...) seen alike: as kernels that hand finished parts of their result, [rows, columns],
+// to an epilogue. Regions that follow a product with more run it through this.
 #pragma once
 
 #include <gradloom/graph/node.hpp>
