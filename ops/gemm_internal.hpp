@@ -56,6 +56,12 @@ inline void fetch_rows(const T* b, int64_t b_row, int64_t rows, int64_t cols) {
   }
 }
 
+/// Has an earlier block packed the operand that begins at `block`?
+template <class T>
+inline bool holds(const GemmKept* kept, const T* block) {
+  return kept != nullptr && kept->block == block;
+}
+
 /// The product in the orientation given; `flipped` if that is the transpose of what was asked for.
 template <class T>
 inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
@@ -75,8 +81,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   constexpr int64_t many = 192, page = 4096;
   const auto far_apart = [&](int64_t row) { return 2 * row * bytes >= page; };
   // What others share is packed whole, all chunks of k one after the other, unless it is there already.
-  const bool has_a = g.kept_a != nullptr && g.kept_a->block == g.a,
-             has_b = g.kept_b != nullptr && g.kept_b->block == g.b;
+  const bool has_a = holds(g.kept_a, g.a), has_b = holds(g.kept_b, g.b);
   // A that is contiguous along k is read in long runs: packing it pays where other blocks have it, too.
   const bool packs_a = has_a || must_pack_a ||
                        (g.n >= 4 * kPanel<T> && (big || (g.a_col == 1 ? g.kept_a != nullptr && far_apart(g.a_row)
@@ -179,14 +184,6 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   }
 }
 
-/// The operand of this block that an earlier block has packed; null if none has.
-template <class T>
-inline const GemmKept* already_packed(const GemmArgs<T>& g) {
-  if (g.kept_a != nullptr && g.kept_a->block == g.a) return g.kept_a;
-  if (g.kept_b != nullptr && g.kept_b->block == g.b) return g.kept_b;
-  return nullptr;
-}
-
 /// The epilogue of an empty sum.
 template <class T>
 inline void pass_on_zeros(const GemmArgs<T>& g) {
@@ -220,8 +217,10 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   // Tiny products are over before the better orientation is found.
   const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n > 3 * kLanes<T>) || g.m * g.n * g.k < 2048);
   bool flipped = false;
-  if (const GemmKept* const kept = already_packed(g); kept != nullptr) {
-    flipped = kept->flipped;
+  if (holds(g.kept_a, g.a)) {
+    flipped = g.kept_a->flipped;
+  } else if (holds(g.kept_b, g.b)) {
+    flipped = g.kept_b->flipped;
   } else if (!natural) {
     flipped = estimated_cycles(transposed(g)) < estimated_cycles(g);
   }

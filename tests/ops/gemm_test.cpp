@@ -440,8 +440,8 @@ BOOST_AUTO_TEST_CASE(grids_cover_every_element_once) {
   BOOST_TEST((tiny.rows == 1 && tiny.cols == 1));
 }
 
-// After the first block, which packs it if it is packed at all, the operand itself is spoilt if it was: then the others
-// must have used the packed one, in the form in which it is.
+// Once a block has packed the shared operand, the operand itself is spoilt: the blocks that follow must use what is
+// packed, in the form in which it is.
 BOOST_AUTO_TEST_CASE(blocks_that_share_a_packed_operand_have_the_bits_of_the_whole) {
   std::mt19937 random(12);
   std::uniform_int_distribution<int64_t> shared_size(33, 200), other_size(40, 700), depth(50, 700);
