@@ -2,6 +2,7 @@
 #include <gradloom/runtime/settle_internal.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <queue>
 #include <utility>
@@ -62,6 +63,12 @@ NodeOrder::NodeOrder(Edges edges) : edges_(std::move(edges)) {
       mine[static_cast<size_t>(next) / 64] |= uint64_t{1} << (next % 64);
     }
   }
+}
+
+int64_t NodeOrder::descendant_count(int node) const {
+  int64_t count = 0;
+  for (size_t word = 0; word < words_; ++word) count += std::popcount(descendants(node)[word]);
+  return count;
 }
 
 void share_in_place(const Graph& graph, const std::vector<KernelPlan>& kernels, const NodeOrder& order,

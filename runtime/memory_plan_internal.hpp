@@ -34,6 +34,8 @@ class NodeOrder {
   [[nodiscard]] const std::vector<int>& sequence() const { return sequence_; }
   [[nodiscard]] const std::vector<int>& before(int node) const { return edges_.before_[static_cast<size_t>(node)]; }
   /// Is it certain that `second` starts only after `first` has ended?
+  /// How many nodes must come after it.
+  [[nodiscard]] int64_t descendant_count(int node) const;
   [[nodiscard]] bool precedes(int first, int second) const {
     const size_t word = static_cast<size_t>(second) / 64;
     return (descendants_[static_cast<size_t>(first) * words_ + word] >> (second % 64) & 1) != 0;

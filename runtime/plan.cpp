@@ -32,6 +32,7 @@ class Planner {
     record_accesses();
     connect();
     place_updates();
+    bound_lifetimes();
     const NodeOrder order(order_);
     share_in_place(graph(), plan_.kernels, order, storage_of_, plan_.storages);
     plan_.arena_bytes = place_in_arena(order, plan_.storages);
@@ -193,6 +194,52 @@ class Planner {
     for (int id = 0; id < graph().node_count(); ++id) {
       if (runs(id) && may_throw(id)) order_.add(id, writer);
     }
+  }
+
+  // Whoever touches a large value has done so before nodes that come much later in the sequence begin: else a gradient
+  // of the weights, which nothing waits for, could come last of all, and all that it reads would be kept until then.
+  void bound_lifetimes() {
+    constexpr size_t large = size_t{256} << 10;
+    constexpr int64_t window = 128;  // chunks: two each for 64 threads, if none depended on another
+    constexpr int candidates = 8;
+    const NodeOrder order(order_);
+    std::vector<int> running;
+    for (const int id : order.sequence()) {
+      if (runs(id)) running.push_back(id);
+    }
+    const auto chunks_of = [&](int id) {
+      int64_t most = 0;
+      for (const KernelStep& step : plan_.kernels[static_cast<size_t>(id)].steps) most = std::max(most, step.chunks);
+      return most;
+    };
+    size_t later = 0;
+    int64_t chunks = 0;  // of running[i] ... running[later - 1]
+    for (size_t i = 0; i < running.size(); ++i) {
+      while (later < running.size() && chunks < window) chunks += chunks_of(running[later++]);
+      if (later + candidates > running.size()) break;
+      // That of the next few that most others wait for: what follows it is what comes later, side by side or not.
+      const auto first = running.begin() + static_cast<int64_t>(later);
+      const int next = *std::max_element(first, first + candidates, [&](int a, int b) {
+        return order.descendant_count(a) < order.descendant_count(b);
+      });
+      if (touches(running[i], large) && !order.precedes(running[i], next)) order_.add(running[i], next);
+      chunks -= chunks_of(running[i]);
+    }
+  }
+
+  // Does a node read or write something in the arena of so many bytes?
+  bool touches(int id, size_t bytes) const {
+    const Node& node = graph().node(id);
+    const auto is_large = [&](int storage) {
+      const Storage& at = plan_.storages[static_cast<size_t>(storage)];
+      return at.kind == Storage::Kind::arena && at.bytes >= bytes;
+    };
+    for (int i = 0; i < node.output_count(); ++i) {
+      if (is_large(storage_of_.at({id, i}))) return true;
+    }
+    if (const auto shared = shared_of_.find(id); shared != shared_of_.end() && is_large(shared->second)) return true;
+    return std::any_of(node.inputs.begin(), node.inputs.end(),
+                       [&](const Value& value) { return is_large(storage(value)); });
   }
 
   Address address_of(int storage) const { return plan_.storages[static_cast<size_t>(storage)].address; }
