@@ -66,7 +66,7 @@ class Sweep {
     if (y.is_number()) fail("y is a number or an empty Tensor", "gradients needs a Tensor");
     graph_ = &y_.graph();
     location_ = graph_->user_line(location_);
-    if (!is_float(y_.dtype())) {
+    if (!is_float(computed_as(y_.dtype()))) {
       fail(fmt::format("y \"{}\" is {}", y_.name(), to_string(y_.node().outputs[output_index(y_)])),
            "only float tensors have gradients");
     }
@@ -96,7 +96,7 @@ class Sweep {
       if (results[i].valid()) continue;
       if (cut_paths == CutPaths::refuse) refuse_cut_path(x);
       const SourceScope scope(*graph_, x.node(), "grad");
-      results[i] = full(*graph_, x.shape(), 0, x.dtype());
+      results[i] = full(*graph_, x.shape(), 0, computed_as(x.dtype()));
     }
     return results;
   }
@@ -119,7 +119,7 @@ class Sweep {
       fail(fmt::format("x {} \"{}\" belongs to another graph than y \"{}\"", i, x.name(), y_.name()),
            "a gradient is taken within one graph");
     }
-    if (!is_float(x.dtype())) {
+    if (!is_float(computed_as(x.dtype()))) {
       fail(fmt::format("x {} \"{}\" is {}", i, x.name(), to_string(x.node().outputs[output_index(x)])),
            "only float tensors have gradients");
     }
@@ -127,14 +127,14 @@ class Sweep {
 
   Tensor seed(const Tensor& cotangent) const {
     const SourceScope scope(*graph_, y_.node(), "grad");
-    if (!cotangent.valid()) return full(*graph_, y_.shape(), 1, y_.dtype());
+    if (!cotangent.valid()) return full(*graph_, y_.shape(), 1, computed_as(y_.dtype()));
     if (&cotangent.graph() != graph_) {
       fail(fmt::format("the cotangent \"{}\" belongs to another graph than y \"{}\"", cotangent.name(), y_.name()),
            "a gradient is taken within one graph");
     }
     const TensorType& given = cotangent.node().outputs[output_index(cotangent)];
     const TensorType& needed = y_.node().outputs[output_index(y_)];
-    if (given.dtype != needed.dtype || !may_be_equal(given.shape, needed.shape)) {
+    if (given.dtype != computed_as(needed.dtype) || !may_be_equal(given.shape, needed.shape)) {
       fail(fmt::format("the cotangent \"{}\" is {}, y \"{}\" is {}", cotangent.name(), to_string(given), y_.name(),
                        to_string(needed)),
            "the cotangent has the shape and dtype of y");
@@ -195,7 +195,7 @@ class Sweep {
     if (!gradient.valid()) fault(node, fmt::format("returned an empty Tensor for {}", who));
     if (&gradient.graph() != graph_) fault(node, fmt::format("returned a Tensor of another graph for {}", who));
     const TensorType& given = gradient.node().outputs[output_index(gradient)];
-    if (given.dtype != needed.dtype || !may_be_equal(given.shape, needed.shape)) {
+    if (given.dtype != computed_as(needed.dtype) || !may_be_equal(given.shape, needed.shape)) {
       fault(node, fmt::format("returned {} for {}, which is {}", to_string(given), who, to_string(needed)));
     }
     return broadcast(gradient, needed.shape);  // no node unless the shapes are written differently

@@ -4,7 +4,7 @@
 namespace gradloom::inline v0 {
 
 namespace {
-constexpr std::string_view names[dtype_count] = {"boolean", "u8", "i32", "i64", "f32", "f64"};
+constexpr std::string_view names[dtype_count] = {"boolean", "u8", "i32", "i64", "bf16", "f32", "f64"};
 }
 
 std::string_view to_string(DType dtype) { return names[static_cast<size_t>(dtype)]; }
@@ -14,7 +14,7 @@ DType parse_dtype(std::string_view name) {
     if (names[i] == name) return static_cast<DType>(i);
   }
   throw Error({.problem = "unknown dtype \"" + std::string(name) + "\"",
-               .rule = "the dtypes are boolean, u8, i32, i64, f32, f64"});
+               .rule = "the dtypes are boolean, u8, i32, i64, bf16, f32, f64"});
 }
 
 }  // namespace gradloom::inline v0

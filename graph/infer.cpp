@@ -61,6 +61,11 @@ Inferred infer(const Graph& graph, const Node& node) {
   if (node.op->variadic ? given < named : given != named) {
     context.fail(fmt::format("{} inputs given, {}{} needed", given, node.op->variadic ? "at least " : "", named));
   }
+  // A pointwise op says itself which dtypes it has loops for.
+  for (int i = 0; i < given && !node.op->properties.moves && node.op->pointwise == nullptr; ++i) {
+    if (context.dtype(i) == DType::bf16)
+      context.fail(fmt::format("{} is bf16, which is for storage: it must be cast to f32", operand_name(*node.op, i)));
+  }
   inferred.outputs = node.op->shape(context);
   return inferred;
 }

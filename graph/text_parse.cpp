@@ -185,7 +185,8 @@ class Parser {
     const size_t begin = begin_of_next();
     const std::string_view name = in_.word("a dtype");
     if (const auto known = known_dtype(name)) return *known;
-    in_.fail(begin, fmt::format("there is no dtype \"{}\"", name), "the dtypes are boolean, u8, i32, i64, f32, f64");
+    in_.fail(begin, fmt::format("there is no dtype \"{}\"", name),
+             "the dtypes are boolean, u8, i32, i64, bf16, f32, f64");
   }
 
   TensorType type() {
@@ -237,9 +238,10 @@ class Parser {
         if (!parsed.bytes.empty()) in_.expect(',');
         const size_t begin = begin_of_next();
         const std::string_view text = element();
-        const auto parsed_element = parse_element<decltype(zero)>(text);
-        if (!parsed_element) in_.fail(begin, fmt::format("\"{}\" is no {}", text, to_string(parsed.dtype)));
-        const auto* bytes = reinterpret_cast<const std::byte*>(&*parsed_element);
+        const auto number = parse_element<NumberOf<decltype(zero)>>(text);
+        if (!number) in_.fail(begin, fmt::format("\"{}\" is no {}", text, to_string(parsed.dtype)));
+        const auto parsed_element = static_cast<decltype(zero)>(*number);
+        const auto* bytes = reinterpret_cast<const std::byte*>(&parsed_element);
         parsed.bytes.insert(parsed.bytes.end(), bytes, bytes + sizeof(zero));
       }
     });

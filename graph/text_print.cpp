@@ -36,7 +36,7 @@ std::string print(const Literal& literal, size_t most_elements) {
     for (size_t i = 0; i < std::min(count, most_elements); ++i) {
       std::memcpy(&zero, literal.bytes.data() + i * sizeof(zero), sizeof(zero));
       if (i > 0) text += ", ";
-      text += print_element(zero);
+      text += print_element(static_cast<NumberOf<decltype(zero)>>(zero));
     }
     if (count > most_elements) text += fmt::format(", and {} more", count - most_elements);
   });

@@ -18,7 +18,7 @@ constexpr std::string_view metadata_key = "__metadata__";
 constexpr std::string_view format_version = "1";
 
 // In the order of DType.
-constexpr std::string_view dtype_names[dtype_count] = {"BOOL", "U8", "I32", "I64", "F32", "F64"};
+constexpr std::string_view dtype_names[dtype_count] = {"BOOL", "U8", "I32", "I64", "BF16", "F32", "F64"};
 
 // What is wrong with the header: one place adds the path.
 struct Damage {

@@ -49,7 +49,7 @@ Tensor softmax_focal(const Operand& logits, const Tensor& labels, const SoftmaxF
   check_class_weight(name, logits, options.class_weight);
 
   const Tensor all = log_softmax(logits.tensor());
-  const bool dense = is_float(labels.dtype());
+  const bool dense = is_float(computed_as(labels.dtype()));
   // Only of the labelled class where there is one: a class that was ruled out by a logit of -inf has no gradient to
   // give.
   const Tensor log_p = dense ? all : at_labels(all, labels);

@@ -67,7 +67,7 @@ void check_labels(std::string_view loss, const Operand& scores, std::string_view
   if (!x.dim(-1).known()) fail(fmt::format("the number of classes, {}, is not known", x.dim(-1).to_string()));
   if (labels.dtype() == DType::boolean) fail("the labels are booleans");
 
-  const int axes = is_float(labels.dtype()) ? x.rank() : x.rank() - 1;
+  const int axes = is_float(computed_as(labels.dtype())) ? x.rank() : x.rank() - 1;
   bool fits = labels.rank() == axes;
   for (int axis = 0; fits && axis < axes; ++axis) fits = may_be_equal(labels.dim(axis), x.dim(axis));
   if (!fits) {
@@ -77,7 +77,7 @@ void check_labels(std::string_view loss, const Operand& scores, std::string_view
 
 Tensor at_labels(const Tensor& values, const Tensor& labels) {
   const ReduceOptions over_classes{.axes = {-1}};
-  if (is_float(labels.dtype())) return sum(labels * values, over_classes);
+  if (is_float(computed_as(labels.dtype()))) return sum(labels * values, over_classes);
   // one_hot takes no bytes. Others go to it as they are, so that it names them in its complaint about a wrong one.
   const Tensor indices = labels.dtype() == DType::u8 ? cast(labels, DType::i32) : labels;
   // Chosen by a mask, not by a product: a class that was ruled out by a logit of -inf must not give 0 * -inf.

@@ -55,6 +55,12 @@ std::vector<Differentiated> differentiate(std::string_view optimizer, const Oper
       refuse(optimizer, loss, fmt::format("\"{}\" is not a parameter", parameter.name()), {{"parameters", parameter}},
              rule);
     }
+    if (parameter.dtype() == DType::bf16 && is_trainable(parameter.node())) {
+      refuse(optimizer, loss,
+             fmt::format("\"{}\" is bf16, whose 8 bits most updates are too small for", parameter.name()),
+             {{"parameters", parameter}},
+             "an optimiser needs parameters of f32 or f64; cast(parameter, DType::bf16) is stored");
+    }
   }
   std::erase_if(parameters, [](const Tensor& parameter) { return !is_trainable(parameter.node()); });
   if (parameters.empty()) {

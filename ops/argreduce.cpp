@@ -10,7 +10,7 @@ using ArgReduceLoop = void (*)(const ReduceParams& form, const void* input, int6
 
 /// By the dtype (as a number) of the input.
 struct ArgReduceKernels {
-  ArgReduceLoop loops[6];
+  ArgReduceLoop loops[dtype_count] = {};
 };
 
 }  // namespace gradloom::inline v0
@@ -62,7 +62,7 @@ void arg_reduce(const ReduceParams& form, const void* input, int64_t* output, in
 
 template <class Op>
 constexpr ArgReduceKernels kernels{{arg_reduce<Op, uint8_t>, arg_reduce<Op, uint8_t>, arg_reduce<Op, int32_t>,
-                                    arg_reduce<Op, int64_t>, arg_reduce<Op, float>, arg_reduce<Op, double>}};
+                                    arg_reduce<Op, int64_t>, nullptr, arg_reduce<Op, float>, arg_reduce<Op, double>}};
 
 }  // namespace
 
@@ -75,6 +75,7 @@ const ArgReduceKernels argmin_kernels = kernels<Min>;
 #else
 
 #include <gradloom/ops/argreduce.hpp>
+#include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/reduce_plan_internal.hpp>
 #include <gradloom/ops/reduce_shape_internal.hpp>
 #include <gradloom/ops/sample.hpp>
@@ -132,7 +133,7 @@ KernelPlan plan(const KernelRequest& request, const ArgReduceKernels& kernels) {
 
 Tensor arg_reduce(const OpDef& op, const Operand& x, const ArgReduceOptions& options) {
   const SourceScope scope(x, op.name);
-  const Tensor inputs[] = {x.tensor()};
+  const Tensor inputs[] = {as_computed(x)};
   return x.tensor().graph().add(
       op, inputs, {{"axes", normal_axes({options.axis}, x.tensor().rank())}, {"keepdims", options.keepdims}},
       x.location());

@@ -62,6 +62,7 @@ const OpDef broadcast_def{
     .shape = shape,
     .vjp = vjp,
     .plan = plan,
+    .properties = {.moves = true},
     .simplify = simplify,
     .samples = samples};
 

@@ -8,7 +8,9 @@ namespace {
 
 template <class To, class From>
 To convert(From x) {
-  if constexpr (std::is_same_v<To, bool>) {
+  if constexpr (std::is_same_v<From, BFloat16>) {
+    return convert<To>(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, bool>) {
     return x != From{0};
   } else if constexpr (is_float_v<From> && std::is_integral_v<To>) {
     // The limits as From: the lower one is exact, the upper one rounds up to a power of two for wide integers, hence
@@ -32,6 +34,34 @@ void convert_loop(const void* const* inputs, void* output, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] = convert<To>(x[i]);
 }
 
+template <>
+void convert_loop<BFloat16, float>(const void* const* inputs, void* output, int64_t n) {
+  const float* const x = static_cast<const float*>(inputs[0]);
+  BFloat16* const y = static_cast<BFloat16*>(output);
+  int64_t i = 0;
+  for (; i + lanes<float> <= n; i += lanes<float>) store_bf16(y + i, round_to_bf16(load(x + i)));
+  for (; i < n; ++i) y[i] = BFloat16(x[i]);
+}
+
+template <>
+void convert_loop<float, BFloat16>(const void* const* inputs, void* output, int64_t n) {
+  const BFloat16* const x = static_cast<const BFloat16*>(inputs[0]);
+  float* const y = static_cast<float*>(output);
+  int64_t i = 0;
+  for (; i + lanes<float> <= n; i += lanes<float>) store(y + i, load_bf16(x + i));
+  for (; i < n; ++i) y[i] = x[i];
+}
+
+// In fused programs of f32, where bf16 is in registers as f32.
+struct RoundToBf16 {
+  static constexpr bool cheap = true;
+  Batch<float> operator()(Batch<float> x) const { return round_to_bf16(x); }
+};
+struct Same {
+  static constexpr bool cheap = true;
+  Batch<float> operator()(Batch<float> x) const { return x; }
+};
+
 // In fused programs, between numbers of the program's lane type and its masks.
 struct OneIf {
   template <class M>
@@ -48,14 +78,18 @@ struct NotZero {
 };
 
 template <class To, class... From>
-constexpr PointwiseKernels conversions_to(Types<From...>) {
+constexpr PointwiseKernels conversions_to(Types<From...>) {  // of bf16, too
   PointwiseKernels kernels;
   ((kernels.loops[dtype_index<From>] = convert_loop<To, Scalar<From>>), ...);
+  kernels.loops[dtype_index<BFloat16>] = convert_loop<To, BFloat16>;
   if constexpr (std::is_same_v<To, bool>) {
     kernels.fused[0] = {&op_handlers_of<float, NotZero>, false};
     kernels.fused[1] = {&op_handlers_of<double, NotZero>, false};
   } else if constexpr (std::is_same_v<To, float>) {
     kernels.fused[0] = {&mask_handlers_of<float, OneIf>, true};
+    kernels.fused_bf16 = {&op_handlers_of<float, Same>, false};
+  } else if constexpr (std::is_same_v<To, BFloat16>) {
+    kernels.fused[0] = {&op_handlers_of<float, RoundToBf16>, false};
   } else if constexpr (std::is_same_v<To, double>) {
     kernels.fused[1] = {&mask_handlers_of<double, OneIf>, true};
   }
@@ -64,12 +98,13 @@ constexpr PointwiseKernels conversions_to(Types<From...>) {
 
 }  // namespace
 
-extern const PointwiseKernels to_boolean_kernels, to_u8_kernels, to_i32_kernels, to_i64_kernels, to_f32_kernels,
-    to_f64_kernels;
+extern const PointwiseKernels to_boolean_kernels, to_u8_kernels, to_i32_kernels, to_i64_kernels, to_bf16_kernels,
+    to_f32_kernels, to_f64_kernels;
 const PointwiseKernels to_boolean_kernels = conversions_to<bool>(all_types);
 const PointwiseKernels to_u8_kernels = conversions_to<uint8_t>(all_types);
 const PointwiseKernels to_i32_kernels = conversions_to<int32_t>(all_types);
 const PointwiseKernels to_i64_kernels = conversions_to<int64_t>(all_types);
+const PointwiseKernels to_bf16_kernels = conversions_to<BFloat16>(all_types);
 const PointwiseKernels to_f32_kernels = conversions_to<float>(all_types);
 const PointwiseKernels to_f64_kernels = conversions_to<double>(all_types);
 
@@ -86,6 +121,7 @@ GRADLOOM_POINTWISE(to_boolean, , )
 GRADLOOM_POINTWISE(to_u8, , )
 GRADLOOM_POINTWISE(to_i32, , )
 GRADLOOM_POINTWISE(to_i64, , )
+GRADLOOM_POINTWISE(to_bf16, , )
 GRADLOOM_POINTWISE(to_f32, , )
 GRADLOOM_POINTWISE(to_f64, , )
 
@@ -99,19 +135,21 @@ std::vector<TensorType> shape(const ShapeContext& context) {
 }
 
 Gradients vjp(const Vjp& v) {
-  if (!is_float(v.input(0).dtype())) return {Gradient::none()};
-  return {cast(v.cotangent(), v.input(0).dtype())};
+  const DType dtype = computed_as(v.input(0).dtype());
+  if (!is_float(dtype)) return {Gradient::none()};
+  return {cast(v.cotangent(), dtype)};
 }
 
 const OpDef& cast_to(DType dtype) {
-  constexpr const OpDef* targets[dtype_count] = {&to_boolean_def, &to_u8_def,  &to_i32_def,
-                                                 &to_i64_def,     &to_f32_def, &to_f64_def};
+  constexpr const OpDef* targets[dtype_count] = {&to_boolean_def, &to_u8_def,  &to_i32_def, &to_i64_def,
+                                                 &to_bf16_def,    &to_f32_def, &to_f64_def};
   return *targets[static_cast<size_t>(dtype)];
 }
 
 /// Does every value of dtype `from` exist in `to`?
 bool holds(DType to, DType from) {
   if (from <= DType::u8) return from <= to;
+  if (from == DType::bf16) return to >= DType::bf16;
   return from == to || (from == DType::i32 && (to == DType::i64 || to == DType::f64)) ||
          (from == DType::f32 && to == DType::f64);
 }
@@ -168,6 +206,15 @@ const OpDef to_i64_def{.name = "to_i64",
                        .reference = [](const double* x) { return x[0]; },
                        .simplify = simplify,
                        .samples = samples};
+const OpDef to_bf16_def{.name = "to_bf16",
+                        .inputs = {"x"},
+                        .rule = rule,
+                        .shape = shape<DType::bf16>,
+                        .vjp = vjp,
+                        .pointwise = &to_bf16_table,
+                        .reference = [](const double* x) { return x[0]; },
+                        .simplify = simplify,
+                        .samples = samples};
 const OpDef to_f32_def{.name = "to_f32",
                        .inputs = {"x"},
                        .rule = rule,
@@ -196,6 +243,11 @@ Tensor cast(const Operand& x, DType dtype) {
 Tensor as_float(const Operand& x) {
   const SourceScope scope(x, "cast");
   return is_float(x.tensor().dtype()) ? x.tensor() : cast(x, DType::f32);
+}
+
+Tensor as_computed(const Operand& x) {
+  const SourceScope scope(x, "cast");
+  return cast(x, computed_as(x.tensor().dtype()));
 }
 
 }  // namespace gradloom::inline v0

@@ -129,6 +129,7 @@ const OpDef concat_def{.name = "concat",
                        .shape = shape,
                        .vjp = vjp,
                        .plan = plan,
+                       .properties = {.moves = true},
                        .samples = samples};
 
 Tensor concat(const std::vector<Tensor>& tensors, int axis, SourceLocation location) {

@@ -10,7 +10,10 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-Tensor numbers(const Operand& x) { return is_float(x.tensor().dtype()) ? x.tensor() : cast(x, DType::i64); }
+Tensor numbers(const Operand& x) {
+  const Tensor value = as_computed(x);
+  return is_float(value.dtype()) ? value : cast(value, DType::i64);
+}
 
 }  // namespace
 

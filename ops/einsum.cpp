@@ -203,7 +203,7 @@ class Einsum {
   Named prepared(size_t i) const {
     DType dtype = tensors_[0].dtype();
     for (const Tensor& tensor : tensors_) dtype = promote(dtype, tensor.dtype());
-    if (dtype == DType::boolean || dtype == DType::u8) dtype = DType::i64;
+    dtype = dtype == DType::boolean || dtype == DType::u8 ? DType::i64 : computed_as(dtype);
     Named named{cast(operands_[i].tensor, dtype), operands_[i].labels};
     for (size_t axis = 0; axis < named.labels.size();) {
       const Label label = named.labels[axis];

@@ -14,7 +14,7 @@ namespace gradloom::inline v0 {
   if (dtype == DType::boolean) return value == 0 || value == 1;
   return with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
-    if constexpr (std::is_floating_point_v<T>) {
+    if constexpr (std::is_floating_point_v<NumberOf<T>>) {
       return true;
     } else {
       const double low = static_cast<double>(std::numeric_limits<T>::min());

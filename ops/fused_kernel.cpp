@@ -63,6 +63,15 @@ struct LoadMask {
   Batch<T> operator()(Batch<T>, int64_t i) const { return lanes_of<T>(load_mask<T>(from + place[i])); }
 };
 
+template <bool Rows>
+struct LoadBf16 {
+  static constexpr int cells = 1;
+  const BFloat16* from;
+  Place<float, Rows> place;
+  LoadBf16(const FusedCell* cell, int64_t at) : from(begin_of<BFloat16, Rows>(cell, at)), place(cell, at) {}
+  Batch<float> operator()(Batch<float>, int64_t i) const { return load_bf16(from + place[i]); }
+};
+
 template <class T, bool Rows>
 struct Store {
   static constexpr int cells = 1;
@@ -94,6 +103,18 @@ struct StoreMask {
   StoreMask(const FusedCell* cell, int64_t at) : to(begin_of<bool, Rows>(cell, at)), place(cell, at) {}
   Batch<T> operator()(Batch<T> x, int64_t i) const {
     store<T>(to + place[i], mask_of<T>(x));
+    return x;
+  }
+};
+
+template <bool Rows>
+struct StoreBf16 {
+  static constexpr int cells = 1;
+  BFloat16* to;
+  Place<float, Rows> place;
+  StoreBf16(const FusedCell* cell, int64_t at) : to(begin_of<BFloat16, Rows>(cell, at)), place(cell, at) {}
+  Batch<float> operator()(Batch<float> x, int64_t i) const {
+    store_bf16(to + place[i], x);
     return x;
   }
 };
@@ -197,9 +218,27 @@ FusedHandler erased() {
   return reinterpret_cast<FusedHandler>(handle<T, Step>);
 }
 
+FusedHandler bf16_step_of(FusedStep step) noexcept {
+  switch (step) {
+    case FusedStep::load_bf16:
+      return erased<float, LoadBf16<false>>();
+    case FusedStep::load_bf16_rows:
+      return erased<float, LoadBf16<true>>();
+    case FusedStep::store_bf16:
+      return erased<float, StoreBf16<false>>();
+    default:
+      return erased<float, StoreBf16<true>>();
+  }
+}
+
 template <class T>
 FusedHandler step_of(FusedStep step) noexcept {
   switch (step) {
+    case FusedStep::load_bf16:
+    case FusedStep::load_bf16_rows:
+    case FusedStep::store_bf16:
+    case FusedStep::store_bf16_rows:
+      return bf16_step_of(step);
     case FusedStep::load:
       return erased<T, Load<T, false>>();
     case FusedStep::load_stream:

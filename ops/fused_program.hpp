@@ -24,7 +24,8 @@ struct FusedCell {
 };
 
 /// Handlers that belong to no op. `*_rows` ones move a block of `rows_per_block` rows, `stride` elements apart; the
-/// others contiguous elements. Masks lie in memory as the bytes 0 and 1, but in scratch as lanes, all ones or zeros.
+/// others contiguous elements. Masks lie in memory as the bytes 0 and 1, but in scratch as lanes, all ones or zeros;
+/// bf16 lies in memory as such, but in registers and scratch as f32.
 enum class FusedStep : uint8_t {
   load,
   load_stream,   ///< and fetches what is `stride` elements further
@@ -32,10 +33,14 @@ enum class FusedStep : uint8_t {
   load_mask,
   load_rows,
   load_mask_rows,
+  load_bf16,  ///< in programs of f32
+  load_bf16_rows,
   store,
   store_mask,
   store_rows,
   store_mask_rows,
+  store_bf16,
+  store_bf16_rows,
   store_uniform,    ///< what is the same in all lanes: one vector of it
   store_streaming,  ///< past the caches; `base` is aligned to a vector
   add_to,           ///< what is in memory, of the lane type

@@ -85,7 +85,7 @@ const OpDef gather_def{.name = "gather",
                        .shape = shape,
                        .vjp = vjp,
                        .plan = plan,
-                       .properties = {.may_throw = true},
+                       .properties = {.may_throw = true, .moves = true},
                        .samples = samples};
 
 Tensor gather(const Operand& x, const Tensor& indices, int axis) {

@@ -1,10 +1,12 @@
-// Loads and stores of SIMD vectors: whole ones, the first n lanes, and masks as the bytes 0 and 1 of a boolean array.
+// Loads and stores of SIMD vectors: whole ones, the first n lanes, bf16 as f32, and masks as the bytes 0 and 1 of a
+// boolean array.
 //
 // Masks by hand, because xsimd 8.1 goes through memory lane by lane. Parts by masked instructions where there are any:
 // a small network is all tails. A part's other lanes repeat its last element, a value the function is meant for, so
 // that they take no slow path.
 #pragma once
 
+#include <gradloom/graph/bfloat16.hpp>
 #include <gradloom/ops/kernel_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -91,6 +93,45 @@ inline void store_part(T* to, Batch<T> value, int64_t n) {
   alignas(16) T padded[lanes<T>];
   value.store_aligned(padded);
   for (int64_t i = 0; i < n; ++i) to[i] = padded[i];
+#endif
+}
+
+/// As many elements of bf16 as there are lanes of f32.
+inline Batch<float> load_bf16(const BFloat16* from) {
+#if defined(__AVX512BW__)
+  const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+#elif defined(__AVX2__)
+  const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+#else
+  const __m128i half = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(half), 16));
+#endif
+}
+
+/// The nearest values of bf16, as BFloat16's constructor rounds: the lower halves are 0.
+inline Batch<float> round_to_bf16(Batch<float> x) {
+  using Bits = xsimd::batch<uint32_t, Arch>;
+  const Bits bits = xsimd::bitwise_cast<Bits>(x);
+  const Bits rounded = bits + (Bits(0x7fff) + ((bits >> 16) & Bits(1)));
+  const Batch<float> number = xsimd::bitwise_cast<Batch<float>>(rounded & Bits(0xffff0000));
+  const Batch<float> quiet = xsimd::bitwise_cast<Batch<float>>((bits | Bits(0x400000)) & Bits(0xffff0000));
+  return xsimd::select(x == x, number, quiet);
+}
+
+/// Stores values that round_to_bf16 gave.
+inline void store_bf16(BFloat16* to, Batch<float> x) {
+#if defined(__AVX512BW__)
+  const __m512i upper = _mm512_srli_epi32(_mm512_castps_si512(x), 16);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(upper));
+#elif defined(__AVX2__)
+  const __m256i upper = _mm256_srli_epi32(_mm256_castps_si256(x), 16);
+  const __m128i packed = _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256(upper, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), packed);
+#else
+  const __m128i upper = _mm_srli_epi32(_mm_castps_si128(x), 16);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi32(upper, upper));
 #endif
 }
 

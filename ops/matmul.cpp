@@ -332,7 +332,7 @@ Tensor matmul(const Operand& a, const Operand& b, const MatmulOptions& options) 
   Attributes attributes{{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}};
   if (b.is_number()) return a.tensor().graph().add(matmul_def, operands, attributes, a.location());  // complains
 
-  const DType dtype = promote(operands[0].dtype(), operands[1].dtype());
+  const DType dtype = computed_as(promote(operands[0].dtype(), operands[1].dtype()));
   for (Tensor& operand : operands) operand = cast(operand, dtype);
   // A vector is a matrix of one row on the left, of one column on the right; that axis is not in the result.
   const bool a_is_vector = operands[0].rank() == 1, b_is_vector = operands[1].rank() == 1;

@@ -1,5 +1,6 @@
 // max_pool and its gradient, max_unpool: both are told where the maxima are. What differentiates max_unpool is
 // take_along_axis, so there are gradients of every order.
+#include <gradloom/graph/dtype.hpp>
 #include <gradloom/ops/pool_table_internal.hpp>
 
 namespace gradloom::inline v0 {
@@ -12,8 +13,8 @@ using MaxUnpoolLoop = void (*)(const PoolTable& table, const void* y, const int3
 
 /// By the dtype (as a number) of the elements.
 struct MaxPoolKernels {
-  MaxPoolLoop pool[6] = {};
-  MaxUnpoolLoop unpool[6] = {};
+  MaxPoolLoop pool[dtype_count] = {};
+  MaxUnpoolLoop unpool[dtype_count] = {};
 };
 
 }  // namespace gradloom::inline v0

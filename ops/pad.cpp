@@ -135,6 +135,7 @@ KernelPlan plan(const KernelRequest& request) {
   const size_t bytes = size_of(request.output().dtype);
   const int64_t pieces = chunk_count(count, grain);
   plan.steps = {{bytes == 1   ? pad_rows<uint8_t>
+                 : bytes == 2 ? pad_rows<uint16_t>
                  : bytes == 4 ? pad_rows<uint32_t>
                               : pad_rows<uint64_t>,
                  pieces < params->rows ? pieces : params->rows}};
@@ -191,6 +192,7 @@ const OpDef pad_def{
     .shape = shape,
     .vjp = vjp,
     .plan = plan,
+    .properties = {.moves = true},
     .samples = samples};
 
 Tensor pad(const Operand& x, const PadOptions& options) {

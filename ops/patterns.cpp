@@ -35,6 +35,8 @@ std::optional<double> only_value(const Literal& literal) {
       return only_value<int32_t>(literal.bytes);
     case DType::i64:
       return only_value<int64_t>(literal.bytes);
+    case DType::bf16:
+      return only_value<BFloat16>(literal.bytes);
     case DType::f32:
       return only_value<float>(literal.bytes);
     case DType::f64:

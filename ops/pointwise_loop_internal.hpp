@@ -30,12 +30,7 @@ inline constexpr Types<float, double, int32_t, int64_t, uint8_t, bool> all_types
 inline constexpr Types<int32_t, int64_t, uint8_t> integers;
 
 template <class T>
-inline constexpr int dtype_index = std::is_same_v<T, bool>      ? 0
-                                   : std::is_same_v<T, uint8_t> ? 1
-                                   : std::is_same_v<T, int32_t> ? 2
-                                   : std::is_same_v<T, int64_t> ? 3
-                                   : std::is_same_v<T, float>   ? 4
-                                                                : 5;
+inline constexpr int dtype_index = static_cast<int>(dtype_of<T>);
 
 /// What an element is read as by a loop that the compiler vectorises.
 template <class T>

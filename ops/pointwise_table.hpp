@@ -2,6 +2,8 @@
 // sides, so it includes nothing heavy.
 #pragma once
 
+#include <gradloom/graph/dtype.hpp>
+
 #include <cstdint>
 
 namespace gradloom::inline v0 {
@@ -17,9 +19,10 @@ struct FusedHandlers {
 
 /// The kernels of one op for one instruction set.
 struct PointwiseKernels {
-  PointwiseLoop loops[6] = {};  ///< by the dtype (as a number) of the op's last input; null if not supported
+  PointwiseLoop loops[dtype_count] = {};  ///< by the dtype (as a number) of the op's last input; null if not supported
   bool cheap = false;           ///< its work is an instruction or a few: as cheap to do again as to store and load
   FusedHandlers fused[2] = {};  ///< in programs of f32 and of f64; without them a program calls the loop
+  FusedHandlers fused_bf16{};   ///< in programs of f32, of an input that is bf16
 };
 
 /// One set of loops per instruction set, in the order of Isa.

@@ -59,6 +59,8 @@ namespace {
 std::vector<TensorType> shape(const ShapeContext& context) {
   const double p = context.attributes().get<double>("p");
   if (!(p >= 0 && p <= 1)) context.fail(fmt::format("{} is no probability", p));
+  if (context.attributes().get<DType>("dtype") == DType::bf16)
+    context.fail("bf16 is for storage: draw f32 and cast it");
   return random_shape(context);
 }
 

@@ -51,7 +51,7 @@ void normal_f64(const RandomPart& part) {
 }  // namespace
 
 extern const RandomKernels random_normal_kernels;
-const RandomKernels random_normal_kernels{{nullptr, nullptr, nullptr, nullptr, normal_f32, normal_f64}};
+const RandomKernels random_normal_kernels{{nullptr, nullptr, nullptr, nullptr, nullptr, normal_f32, normal_f64}};
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
 

@@ -1,6 +1,8 @@
 // What random kernels, compiled per instruction set, and the definitions of their ops agree on.
 #pragma once
 
+#include <gradloom/graph/dtype.hpp>
+
 #include <cstdint>
 
 namespace gradloom::inline v0 {
@@ -18,7 +20,7 @@ using RandomLoop = void (*)(const RandomPart& part);
 
 /// By dtype; null if not supported.
 struct RandomKernels {
-  RandomLoop loops[6] = {};
+  RandomLoop loops[dtype_count] = {};
 };
 
 }  // namespace gradloom::inline v0

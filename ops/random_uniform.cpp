@@ -41,7 +41,7 @@ void uniform_f64(const RandomPart& part) {
 }  // namespace
 
 extern const RandomKernels random_uniform_kernels;
-const RandomKernels random_uniform_kernels{{nullptr, nullptr, nullptr, nullptr, uniform_f32, uniform_f64}};
+const RandomKernels random_uniform_kernels{{nullptr, nullptr, nullptr, nullptr, nullptr, uniform_f32, uniform_f64}};
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
 

@@ -38,7 +38,8 @@ std::vector<TensorType> comparing_shape(const ShapeContext& context) {
 
 Tensor accumulate(const OpDef& op, const Operand& x, const ReduceOptions& options) {
   const SourceScope scope(x, op.name);
-  return reduce(op, is_float(x.tensor().dtype()) ? x : Operand(cast(x, DType::i64), x.location()), options);
+  const Tensor value = as_computed(x);
+  return reduce(op, Operand(is_float(value.dtype()) ? value : cast(value, DType::i64), x.location()), options);
 }
 
 Tensor compare(const OpDef& op, const Operand& x, const ReduceOptions& options) {

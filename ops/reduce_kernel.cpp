@@ -6,15 +6,20 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 namespace {
 
-// In the order of DType: boolean, u8, i32, i64, f32, f64. Integers are summed as unsigned ones, which wrap around.
+// In the order of DType: boolean, u8, i32, i64, bf16, f32, f64. Integers are summed as unsigned ones, which wrap
+// around.
 template <class Op>
 constexpr ReduceKernels accumulating{
-    {{}, {}, {}, Reduction<Op, uint64_t>::loops(), Reduction<Op, float>::loops(), Reduction<Op, double>::loops()}};
+    {{}, {}, {}, Reduction<Op, uint64_t>::loops(), {}, Reduction<Op, float>::loops(), Reduction<Op, double>::loops()}};
 // As bytes 0 and 1, booleans have the right maximum and minimum.
 template <class Op>
-constexpr ReduceKernels comparing{{Reduction<Op, uint8_t>::loops(), Reduction<Op, uint8_t>::loops(),
-                                   Reduction<Op, int32_t>::loops(), Reduction<Op, int64_t>::loops(),
-                                   Reduction<Op, float>::loops(), Reduction<Op, double>::loops()}};
+constexpr ReduceKernels comparing{{Reduction<Op, uint8_t>::loops(),
+                                   Reduction<Op, uint8_t>::loops(),
+                                   Reduction<Op, int32_t>::loops(),
+                                   Reduction<Op, int64_t>::loops(),
+                                   {},
+                                   Reduction<Op, float>::loops(),
+                                   Reduction<Op, double>::loops()}};
 
 }  // namespace
 

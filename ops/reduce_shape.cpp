@@ -1,3 +1,4 @@
+#include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/reduce_shape_internal.hpp>
@@ -67,8 +68,8 @@ void require_elements(const ShapeContext& context) {
 
 Tensor reduce(const OpDef& op, const Operand& x, const ReduceOptions& options) {
   const std::vector<int64_t> axes = normal_axes(options.axes, x.tensor().rank());
-  if (axes.empty()) return x.tensor();
-  const Tensor inputs[] = {x.tensor()};
+  const Tensor inputs[] = {as_computed(x)};
+  if (axes.empty()) return inputs[0];
   return x.tensor().graph().add(op, inputs, {{"axes", axes}, {"keepdims", options.keepdims}}, x.location());
 }
 

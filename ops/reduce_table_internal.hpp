@@ -2,6 +2,8 @@
 // includes nothing heavy.
 #pragma once
 
+#include <gradloom/graph/dtype.hpp>
+
 #include <cstdint>
 
 namespace gradloom::inline v0 {
@@ -50,7 +52,7 @@ struct ReduceLoops {
 
 /// The loops of one reduction for one instruction set, by the dtype (as a number) of the input.
 struct ReduceKernels {
-  ReduceLoops loops[6] = {};
+  ReduceLoops loops[dtype_count] = {};
 };
 
 namespace baseline {

@@ -48,7 +48,7 @@ namespace {
 
 // Integers are whole already.
 Tensor rounded(const OpDef& op, const Operand& x) {
-  if (!x.is_number() && !is_float(x.tensor().dtype())) return x.tensor();
+  if (!x.is_number() && !is_float(computed_as(x.tensor().dtype()))) return x.tensor();
   return pointwise(op, {x});
 }
 

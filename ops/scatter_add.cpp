@@ -1,12 +1,14 @@
 // scatter_add: slices added where indices say. Its gradient is gather. Each element of the result belongs to one chunk,
 // which adds what falls on it in the order of the indices: the same bits at any number of threads.
+#include <gradloom/graph/dtype.hpp>
+
 #include <cstdint>
 
 namespace gradloom::inline v0 {
 
-/// to[i] += from[i] for i < n, by dtype; null for boolean.
+/// to[i] += from[i] for i < n, by dtype; null for boolean and bf16.
 struct ScatterAddKernels {
-  void (*add[6])(void* to, const void* from, int64_t n) = {};
+  void (*add[dtype_count])(void* to, const void* from, int64_t n) = {};
 };
 
 }  // namespace gradloom::inline v0

@@ -107,6 +107,7 @@ const OpDef slice_def{.name = "slice",
                       .shape = shape,
                       .vjp = vjp,
                       .plan = plan,
+                      .properties = {.moves = true},
                       .simplify = simplify,
                       .samples = samples};
 

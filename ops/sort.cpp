@@ -144,7 +144,7 @@ KernelPlan plan(const KernelRequest& request) {
     size_t entry;
   };
   const Chosen chosen = with_type(request.input(0).dtype, [](auto zero) -> Chosen {
-    using T = decltype(zero);
+    using T = NumberOf<decltype(zero)>;
     return {sort_lines<T>, sizeof(Entry<decltype(key_of(T{}))>)};
   });
   plan.steps.push_back({chosen.kernel, std::min(lines, chunk_count(lines * n, grain))});

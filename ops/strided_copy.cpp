@@ -163,6 +163,7 @@ std::vector<Axis> joined_axes(const std::vector<int64_t>& sizes, const std::vect
 template <bool transposes>
 Kernel copy_of(size_t element_size) {
   return element_size == 1   ? copy<uint8_t, transposes>
+         : element_size == 2 ? copy<uint16_t, transposes>
          : element_size == 4 ? copy<uint32_t, transposes>
                              : copy<uint64_t, transposes>;
 }

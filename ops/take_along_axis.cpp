@@ -121,7 +121,10 @@ KernelPlan plan_take(const KernelRequest& request) {
   KernelPlan plan = plan_along(request, request.input_sizes(0), "x");
   const int64_t count = request.output().shape.element_count().value();
   const size_t bytes = size_of(request.output().dtype);
-  const Kernel kernel = bytes == 1 ? take<uint8_t> : bytes == 4 ? take<uint32_t> : take<uint64_t>;
+  const Kernel kernel = bytes == 1   ? take<uint8_t>
+                        : bytes == 2 ? take<uint16_t>
+                        : bytes == 4 ? take<uint32_t>
+                                     : take<uint64_t>;
   if (count > 0) plan.steps.push_back({kernel, chunk_count(count, grain)});
   return plan;
 }
@@ -133,7 +136,7 @@ KernelPlan plan_add(const KernelRequest& request) {
   const int64_t outer = AxisView(to, request.attributes().get<int64_t>("axis")).outer;
   // Integers wrap around, as unsigned ones do; narrow ones are added as int and cut.
   const Kernel kernel = with_type(request.output().dtype, [](auto zero) -> Kernel {
-    using T = decltype(zero);
+    using T = NumberOf<decltype(zero)>;
     if constexpr (std::is_integral_v<T>) {
       return add<std::make_unsigned_t<T>>;
     } else {
@@ -165,7 +168,7 @@ const OpDef take_along_axis_def{
     .shape = take_shape,
     .vjp = take_vjp,
     .plan = plan_take,
-    .properties = {.may_throw = true},
+    .properties = {.may_throw = true, .moves = true},
     .samples = take_samples};
 
 const OpDef add_along_axis_def{

@@ -88,6 +88,7 @@ const OpDef transpose_def{.name = "transpose",
                           .shape = shape,
                           .vjp = vjp,
                           .plan = plan,
+                          .properties = {.moves = true},
                           .simplify = simplify,
                           .samples = samples};
 

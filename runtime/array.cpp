@@ -304,6 +304,8 @@ void Array::assign(const Array& other) const {
     const std::byte* const b = from + row.b * static_cast<int64_t>(bytes);
     if (bytes == 1) {
       copy_row<1>(a, b, row);
+    } else if (bytes == 2) {
+      copy_row<2>(a, b, row);
     } else if (bytes == 4) {
       copy_row<4>(a, b, row);
     } else {

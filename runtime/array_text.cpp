@@ -17,8 +17,8 @@ std::string element_text(DType dtype, const std::byte* at) {
   if (dtype == DType::boolean) return *at == std::byte{0} ? "false" : "true";
   return with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
-    const T value = *reinterpret_cast<const T*>(at);
-    if constexpr (std::is_floating_point_v<T>) {
+    const NumberOf<T> value = *reinterpret_cast<const T*>(at);
+    if constexpr (std::is_floating_point_v<NumberOf<T>>) {
       return std::isnan(value) ? std::string("nan") : fmt::format("{:.6g}", value);  // without the sign of a nan
     } else {
       return fmt::format("{}", value);

@@ -33,7 +33,10 @@ void copy_elements(const void* const* from, void* to, int64_t n) {
 }
 
 PointwiseLoop copy_loop(size_t element_size) {
-  return element_size == 8 ? copy_elements<8> : element_size == 4 ? copy_elements<4> : copy_elements<1>;
+  return element_size == 8   ? copy_elements<8>
+         : element_size == 4 ? copy_elements<4>
+         : element_size == 2 ? copy_elements<2>
+                             : copy_elements<1>;
 }
 
 }  // namespace
@@ -147,13 +150,17 @@ void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::
   segment_blocks_.clear();
 }
 
-bool FusedBuilder::runs_in_registers(const Node& node) const {
+// Those that run a node in registers; null if it is a call.
+const FusedHandlers* FusedBuilder::handlers_of(const Node& node) const {
   const PointwiseKernels* const kernels = node.op->pointwise->isa[static_cast<int>(isa_)];
-  if (kernels == nullptr) return false;
-  const FusedHandlers& fused = kernels->fused[lane_ == DType::f32 ? 0 : 1];
-  if (fused.handlers == nullptr || !is_lane_type(node.outputs[0].dtype)) return false;
   const DType last = dtype_of(node.inputs.back().node);
-  if (last != (fused.of_masks ? DType::boolean : lane_)) return false;
+  if (kernels == nullptr || !is_lane_type(last)) return nullptr;
+  const FusedHandlers& fused = last == DType::bf16 ? kernels->fused_bf16 : kernels->fused[lane_ == DType::f32 ? 0 : 1];
+  return fused.handlers != nullptr && fused.of_masks == (last == DType::boolean) ? &fused : nullptr;
+}
+
+bool FusedBuilder::runs_in_registers(const Node& node) const {
+  if (handlers_of(node) == nullptr || !is_lane_type(node.outputs[0].dtype)) return false;
   return std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](const Value& value) { return is_lane_type(dtype_of(value.node)); });
 }
@@ -208,7 +215,7 @@ void FusedBuilder::emit_in_registers(const Node& node) {
   consume(value);
   spill_if_needed();
 
-  const FusedHandlers& fused = node.op->pointwise->isa[static_cast<int>(isa_)]->fused[lane_ == DType::f32 ? 0 : 1];
+  const FusedHandlers& fused = *handlers_of(node);
   bool first = true;
   int uniform = 0, bit = 1;
   for (int i = 0; i < count; ++i) {
@@ -296,7 +303,7 @@ void FusedBuilder::consume(int node) {
 void FusedBuilder::load(int node) {
   spill_if_needed();
   const Home& from = home(node);
-  const bool mask = dtype_of(node) == DType::boolean;
+  const DType dtype = dtype_of(node);
   if (from.lanes != none) {
     const FusedPlace& place = program_.place(from.lanes);
     emit_step(place.uniform       ? FusedStep::load_uniform
@@ -308,8 +315,9 @@ void FusedBuilder::load(int node) {
     assert(from.natural != none);
     read_whole(from.natural);
     const bool rows = rows_ && program_.place(from.natural).kind != FusedPlace::Kind::block;
-    emit_step(mask ? (rows ? FusedStep::load_mask_rows : FusedStep::load_mask)
-                   : (rows ? FusedStep::load_rows : FusedStep::load),
+    emit_step(dtype == DType::boolean ? (rows ? FusedStep::load_mask_rows : FusedStep::load_mask)
+              : dtype == DType::bf16  ? (rows ? FusedStep::load_bf16_rows : FusedStep::load_bf16)
+                                      : (rows ? FusedStep::load_rows : FusedStep::load),
               from.natural);
   }
   in_registers_ = node;
@@ -343,17 +351,18 @@ void FusedBuilder::make_natural(int node) {
     at.natural = at.lanes;
     return;
   }
-  assert(dtype_of(node) == DType::boolean && "over rows, values of other dtypes are no operands");
+  assert(is_lane_type(dtype_of(node)) && "over rows, values of other dtypes are no operands");
   if (in_registers_ != node) load(node);
   at.natural = take_block();
-  emit_step(FusedStep::store_mask, at.natural);
+  emit_step(dtype_of(node) == DType::boolean ? FusedStep::store_mask : FusedStep::store_bf16, at.natural);
 }
 
 void FusedBuilder::store_registers(int place, bool as_lanes) {
-  const bool mask = dtype_of(in_registers_) == DType::boolean && !as_lanes;
+  const DType dtype = as_lanes ? lane_ : dtype_of(in_registers_);
   const bool rows = rows_ && program_.place(place).kind != FusedPlace::Kind::block;
-  emit_step(mask ? (rows ? FusedStep::store_mask_rows : FusedStep::store_mask)
-                 : (rows ? FusedStep::store_rows : FusedStep::store),
+  emit_step(dtype == DType::boolean ? (rows ? FusedStep::store_mask_rows : FusedStep::store_mask)
+            : dtype == DType::bf16  ? (rows ? FusedStep::store_bf16_rows : FusedStep::store_bf16)
+                                    : (rows ? FusedStep::store_rows : FusedStep::store),
             place);
 }
 

@@ -95,12 +95,17 @@ class FusedBuilder {
  private:
   static constexpr int none = -1;
 
-  /// Where a value is in memory: as handlers want it (numbers of the lane type, masks as lanes), and as loops do.
+  /// Where a value is in memory: as handlers want it (numbers of the lane type, masks and bf16 as lanes), and as loops
+  /// do.
   struct Home {
     int lanes = none, natural = none;
   };
 
-  bool is_lane_type(DType dtype) const { return dtype == lane_ || dtype == DType::boolean; }
+  /// Numbers of the lane type are the same in registers and in memory; masks and, as f32, bf16 are not.
+  bool is_lane_type(DType dtype) const {
+    return dtype == lane_ || dtype == DType::boolean || (dtype == DType::bf16 && lane_ == DType::f32);
+  }
+  const FusedHandlers* handlers_of(const Node& node) const;
   bool runs_in_registers(const Node& node) const;
   const PointwiseKernels& kernels_of(const Node& node) const;
   DType dtype_of(int node) const { return body_.node(node).outputs[0].dtype; }

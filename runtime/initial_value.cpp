@@ -72,6 +72,9 @@ Array initial_value(const Slot& parameter, const Initializer& initializer, uint6
     case DType::i64:
       store<int64_t>(drawn, value);
       break;
+    case DType::bf16:
+      store<BFloat16>(drawn, value);
+      break;
     case DType::f32:
       store<float>(drawn, value);
       break;

@@ -20,7 +20,8 @@ const OpDef copy_def{.name = "copy",
                            const std::vector<int64_t> sizes = request.output_sizes();
                            return plan_strided_copy(sizes, row_major_strides(sizes), 0,
                                                     size_of(request.output().dtype));
-                         }};
+                         },
+                     .properties = {.moves = true}};
 
 }  // namespace
 

@@ -34,7 +34,8 @@ const OpDef region_def{.name = "region",
                        .rule = "a region's operands fit its body",
                        .shape = shape,
                        .no_gradient = "regions are made after differentiation",
-                       .plan = plan};
+                       .plan = plan,
+                       .properties = {.moves = true}};
 
 const Subgraph& body_of(const Node& region) { return *region.attributes.get<std::shared_ptr<const Subgraph>>("body"); }
 

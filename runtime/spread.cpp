@@ -82,6 +82,8 @@ void Spread::write(const void* input, void* to, int64_t begin, int64_t count) co
   switch (element_size) {
     case 1:
       return write_elements<uint8_t>(*this, input, to, begin, count);
+    case 2:
+      return write_elements<uint16_t>(*this, input, to, begin, count);
     case 4:
       return write_elements<uint32_t>(*this, input, to, begin, count);
     default:
@@ -104,6 +106,8 @@ void fill_elements(void* to, const void* element, int64_t count, size_t element_
   switch (element_size) {
     case 1:
       return fill<uint8_t>(to, element, count);
+    case 2:
+      return fill<uint16_t>(to, element, count);
     case 4:
       return fill<uint32_t>(to, element, count);
     default:

@@ -30,13 +30,13 @@ inline void check_vjp_of_linear(const Tensor& y, std::map<std::string, Values> i
   const Node& node = y.node();
   const Tensor x = graph.tensor(node.inputs[0].node, node.inputs[0].output);
   const std::string name = "u" + std::to_string(graph.node_count());
-  const Tensor u = graph.input(name, y.shape(), y.dtype());
+  const Tensor u = graph.input(name, y.shape(), computed_as(y.dtype()));
   BOOST_REQUIRE(node.op->vjp != nullptr);
   const Gradients gradients = node.op->vjp(Vjp(graph, node, {u}));
   const Tensor gradient = gradients.at(0).tensor();
   BOOST_TEST((gradient.shape() == x.shape()));
-  BOOST_TEST((gradient.dtype() == x.dtype()));
-  inputs[name] = scattered(y.dtype(), y.shape().sizes(), order + 5);
+  BOOST_TEST((gradient.dtype() == computed_as(x.dtype())));
+  inputs[name] = scattered(computed_as(y.dtype()), y.shape().sizes(), order + 5);
   const auto values = evaluate({x, gradient, y, u}, inputs);
   const auto dot = [](const Values& a, const Values& b) {
     double sum = 0;

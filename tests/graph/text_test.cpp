@@ -176,7 +176,7 @@ BOOST_AUTO_TEST_CASE(mistakes_are_errors_with_line_and_column) {
   BOOST_TEST(message(with_x("  %1 = neg(%0.1) : f32[2]\n")) == "text:3:12: there is no %0.1 yet");
   BOOST_TEST(message(with_x("  %1 = neg(%0) : f32[3]\n")) == "text:3:18: neg gives f32[2] here");
   BOOST_TEST(message(with_x("  %1 = neg(%0) : f16[2]\n")) ==
-             "text:3:18: there is no dtype \"f16\"\n  the dtypes are boolean, u8, i32, i64, f32, f64");
+             "text:3:18: there is no dtype \"f16\"\n  the dtypes are boolean, u8, i32, i64, bf16, f32, f64");
   BOOST_TEST(
       message(with_x("  %1 = neg(%0) : f32[2*]\n")) ==
       "text:3:22: \"2*\" is no dimension\n  a dimension is an integer, a name such as batch, or + - * / of them");

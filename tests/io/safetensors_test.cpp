@@ -23,6 +23,7 @@ State example() {
   state.set("i32", Array::scalar(int32_t{-4}));
   state.set("i64", Array::from({INT64_MIN, INT64_MAX}));
   state.set("dense_1/weight", Array::from({1.5f, -0.0f, std::numeric_limits<float>::quiet_NaN()}));
+  state.set("bf16", Array::from({BFloat16(1.5F), BFloat16(-3e38F), BFloat16(0x1p-133F)}));
   state.set("f64", Array::from({0.1, std::numeric_limits<double>::denorm_min()}));
   state.set("nothing", Array({0, 5}));
   state.set("größe \"\n", Array({2}));
@@ -156,8 +157,8 @@ BOOST_AUTO_TEST_CASE(damaged_files_are_errors) {
   BOOST_TEST(message(R"({"":1})", 0) == at + "it has a tensor without a name");
   BOOST_TEST(message(R"({"x":{}})", 0) == at + "\"x\" has no \"dtype\"");
   BOOST_TEST(message(R"({"x":{"dtype":3}})", 0) == at + "\"x\" has no \"dtype\"");
-  BOOST_TEST(message("{" + tensor("BF16", "[1]", "[0,2]") + "}", 2) ==
-             at + "\"x\" has the dtype BF16\n  Gradloom reads BOOL, U8, I32, I64, F32, F64");
+  BOOST_TEST(message("{" + tensor("F16", "[1]", "[0,2]") + "}", 2) ==
+             at + "\"x\" has the dtype F16\n  Gradloom reads BOOL, U8, I32, I64, BF16, F32, F64");
   BOOST_TEST(message(R"({"x":{"dtype":"U8"}})", 0) == at + "\"x\" has no list \"shape\"");
   BOOST_TEST(message("{" + tensor("U8", "3", "[0,3]") + "}", 3) == at + "\"x\" has no list \"shape\"");
   BOOST_TEST(message(R"({"x":{"dtype":"U8","shape":[1]}})", 1) == at + "\"x\" has no list \"data_offsets\"");

@@ -60,6 +60,7 @@ Bounds integer_bounds(DType dtype) {
 double representable(DType dtype, double x) {
   if (dtype == DType::f64) return x;
   if (dtype == DType::f32) return static_cast<float>(x);
+  if (dtype == DType::bf16) return static_cast<float>(BFloat16(x));
   const Bounds bounds = integer_bounds(dtype);
   return std::clamp(std::floor(x), bounds.lowest, bounds.highest);
 }
@@ -71,7 +72,7 @@ Columns random_columns(const Loop& loop, const Sample& sample, size_t count) {
   Columns columns;
   for (size_t i = 0; i < loop.inputs.size(); ++i) {
     const SampleInput& range = sample.inputs[i];
-    const bool whole = !is_float(loop.inputs[i]);
+    const bool whole = !is_float(computed_as(loop.inputs[i]));
     const double low = whole ? std::ceil(range.low) : range.low;
     const double high = whole ? std::floor(range.high) + 1 : range.high;  // floor() follows: each integer is as likely
     std::vector<double>& column = columns.emplace_back();
@@ -117,6 +118,11 @@ std::vector<double> special_floats() {
 std::vector<double> special_values(DType dtype) {
   if (dtype == DType::f32) return special_floats<float>();
   if (dtype == DType::f64) return special_floats<double>();
+  if (dtype == DType::bf16) {
+    std::vector<double> values = special_floats<float>();
+    for (double& value : values) value = representable(dtype, value);
+    return values;
+  }
   const auto [lowest, highest] = integer_bounds(dtype);
   if (dtype == DType::boolean || dtype == DType::u8) return {lowest, highest, 1, 0, highest, 1};
   return {0, 1, -1, 2, -2, 3, -3, 7, lowest, highest};
@@ -179,13 +185,19 @@ Values apply(const Loop& loop, std::vector<Values> inputs, size_t offset, size_t
 double error_of(const Loop& loop, double got, double expected) {
   if (loop.output == DType::f32) return ulp_error(static_cast<float>(got), expected);
   if (loop.output == DType::f64) return ulp_error(got, expected);
+  if (loop.output == DType::bf16) {
+    const auto rounded = static_cast<float>(BFloat16(expected));
+    const bool right =
+        std::isnan(rounded) ? std::isnan(got) : got == rounded && std::signbit(got) == std::signbit(rounded);
+    return right ? 0 : std::numeric_limits<double>::infinity();
+  }
   const auto judge = [&](auto zero) {
     using T = decltype(zero);
     using Limits = std::numeric_limits<T>;
     T whole{};
-    if (is_float(loop.dtype) && std::fabs(expected) >= 0x1p53) {
+    if (is_float(computed_as(loop.dtype)) && std::fabs(expected) >= 0x1p53) {
       whole = expected < 0 ? Limits::lowest() : Limits::max();
-    } else if (is_float(loop.dtype) && !std::isnan(expected)) {
+    } else if (is_float(computed_as(loop.dtype)) && !std::isnan(expected)) {
       whole = static_cast<T>(
           std::clamp(expected, static_cast<double>(Limits::lowest()), static_cast<double>(Limits::max())));
     } else if (std::isfinite(expected)) {
