@@ -154,6 +154,8 @@ int main(int argc, char** argv) {
   app.add_option("--without", options.training.compile.without_passes, "passes to leave out, such as fuse");
   bool exact = false;
   app.add_flag("--exact", exact, "without fast_convolution");
+  bool bf16 = false;
+  app.add_flag("--bf16", bf16, "what is kept for long is stored as bf16");
   app.add_flag("--hash", options.training.hash, "after the losses, print a hash of all outputs and of the State");
   app.add_option("--data", options.training.data, "the folder of Fashion-MNIST");
   app.add_option("--trace", options.trace, "write a trace of three steps to this file instead, for chrome://tracing");
@@ -162,6 +164,7 @@ int main(int argc, char** argv) {
   // Else malloc keeps what the start values were made in, and the peak of memory would count it as the step's.
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
   options.training.compile.fast_convolution = !exact;
+  if (bf16) options.training.compile.storage = gl::DType::bf16;
   if (list) print_names();
   if (header) peers::print_header();
   if (list || header) return 0;

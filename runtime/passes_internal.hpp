@@ -45,5 +45,7 @@ struct PassOptions {
 [[nodiscard]] Module recompute(const Module& module);
 /// Pointwise nodes that share an iteration space become one region, broadcasts of its operands included.
 [[nodiscard]] Module fuse(const Module& module);
+/// What is kept of f32 for long is stored as bf16.
+[[nodiscard]] Module narrow(const Module& module);
 
 }  // namespace gradloom::inline v0

@@ -104,6 +104,7 @@ ProgramData::ProgramData(const CompileOptions& options)
     : isa_(options.isa.empty() ? default_isa() : parse_isa(options.isa)),
       optimize_(options.optimize),
       fast_convolution_(options.fast_convolution),
+      narrow_(options.storage == DType::bf16),
       fixed_weights_(options.constants != nullptr && options.mode == Mode::inference),
       without_passes_(options.without_passes),
       most_specializations_(static_cast<size_t>(std::max(options.specializations, 1))),
@@ -111,6 +112,11 @@ ProgramData::ProgramData(const CompileOptions& options)
   if (isa_ > supported_isas().back()) {
     throw Error(
         fmt::format("this CPU has no {}; the best it has is {}", to_string(isa_), to_string(supported_isas().back())));
+  }
+  if (options.storage != DType::f32 && options.storage != DType::bf16) {
+    throw Error({.problem = fmt::format("storage is {}", to_string(options.storage)),
+                 .op = "compile",
+                 .rule = "what is kept of f32 for long is stored as f32 or bf16"});
   }
   module_ = snapshot(options);
   const Graph& user_graph = options.outputs.empty() ? options.updates[0].value.graph() : options.outputs[0].graph();
@@ -242,7 +248,19 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
     pass("recompute", [&] { return recompute(module); });
     pass("fuse", [&] { return fuse(module); });
   }
+  std::optional<Plan> narrowed;
+  std::string narrowed_text;
+  if (narrow_ && optimize_ == Optimize::all) {
+    Module narrow_module = narrow(module);
+    narrowed_text = text_of(narrow_module);
+    narrowed = make_plan(std::move(narrow_module), isa_);
+  }
   made->plan = make_plan(std::move(module), isa_);
+  // In a small network, or one whose kernels all want f32, copies may take more than is saved.
+  if (narrowed && narrowed->arena_bytes < made->plan.arena_bytes) {
+    made->plan = *std::move(narrowed);
+    log += "---- narrow\n" + narrowed_text;
+  }
   made->plan.log = std::move(log);
   made->plan.bindings = bindings;
   for (const DeclaredInput& input : inputs_) made->input_sizes.push_back(input.type.shape.bind(bindings).sizes());

@@ -53,6 +53,12 @@ struct CompileOptions {
   /// Convolutions of f32 may run by algorithms with fewer multiplications and a larger rounding error, see
   /// docs/design/convolution.md.
   bool fast_convolution = true;
+  /// bf16: what a run keeps of f32 for long, such as the activations that the gradients need, takes half the memory: it
+  /// is rounded to bf16 where it is stored, and computed with as f32. Parameters, updates, inputs and outputs stay what
+  /// they are, and products still add in f32. The loss needs no scaling, for bf16 has the range of f32. explain() shows
+  /// what is rounded: where `to_bf16` stands. f32 or bf16; nothing is rounded with Optimize::none, or where the arena
+  /// would not be smaller.
+  DType storage = DType::f32;
   /// In training, the side updates (running statistics) that need no other inputs than the outputs and updates do.
   bool side_updates = true;
   /// Names of passes to leave out, as explain() prints them: for tests.

@@ -77,6 +77,7 @@ class ProgramData {
   bool updates_ = false;
   Optimize optimize_;
   bool fast_convolution_;
+  bool narrow_;         // store bf16
   bool fixed_weights_;  // constants were baked in, for inference
   std::vector<std::string> without_passes_;
   size_t most_specializations_;
