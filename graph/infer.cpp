@@ -62,7 +62,7 @@ Inferred infer(const Graph& graph, const Node& node) {
     context.fail(fmt::format("{} inputs given, {}{} needed", given, node.op->variadic ? "at least " : "", named));
   }
   // A pointwise op says itself which dtypes it has loops for.
-  for (int i = 0; i < given && !node.op->properties.moves && node.op->pointwise == nullptr; ++i) {
+  for (int i = 0; i < given && !node.op->properties.takes_bf16 && node.op->pointwise == nullptr; ++i) {
     if (context.dtype(i) == DType::bf16)
       context.fail(fmt::format("{} is bf16, which is for storage: it must be cast to f32", operand_name(*node.op, i)));
   }

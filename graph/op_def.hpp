@@ -63,7 +63,7 @@ struct OpProperties {
   bool per_run = false;      ///< depends on the State's step or seed: never folded
   bool by_mode = false;      ///< is input 0 in training and input 1 in inference: a pass picks
   bool alias = false;        ///< output 0 is input 0's bytes under another shape: no kernel runs
-  bool moves = false;        ///< takes elements of any dtype, bf16 too, to new places, and does not look at them
+  bool takes_bf16 = false;   ///< moves elements without looking at them, or reads bf16 as f32
   bool runs_bodies = false;  ///< its Subgraph attributes are run: passes and plans go into them
 };
 

@@ -62,7 +62,7 @@ const OpDef broadcast_def{
     .shape = shape,
     .vjp = vjp,
     .plan = plan,
-    .properties = {.moves = true},
+    .properties = {.takes_bf16 = true},
     .simplify = simplify,
     .samples = samples};
 

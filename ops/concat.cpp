@@ -129,7 +129,7 @@ const OpDef concat_def{.name = "concat",
                        .shape = shape,
                        .vjp = vjp,
                        .plan = plan,
-                       .properties = {.moves = true},
+                       .properties = {.takes_bf16 = true},
                        .samples = samples};
 
 Tensor concat(const std::vector<Tensor>& tensors, int axis, SourceLocation location) {

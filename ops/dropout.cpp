@@ -38,7 +38,7 @@ const OpDef by_mode_def{.name = "by_mode",
                         .rule = "by_mode needs two tensors of one shape and dtype",
                         .shape = shape,
                         .vjp = vjp,
-                        .properties = {.by_mode = true, .alias = true, .moves = true},
+                        .properties = {.by_mode = true, .alias = true, .takes_bf16 = true},
                         .samples = [] {
                           return std::vector<Sample>{{.inputs = {{{3, 5}}, {{3, 5}}}}};
                         }};

@@ -85,7 +85,7 @@ const OpDef gather_def{.name = "gather",
                        .shape = shape,
                        .vjp = vjp,
                        .plan = plan,
-                       .properties = {.may_throw = true, .moves = true},
+                       .properties = {.may_throw = true, .takes_bf16 = true},
                        .samples = samples};
 
 Tensor gather(const Operand& x, const Tensor& indices, int axis) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradloom/ops/gemm_lanes_internal.hpp>
+#include <gradloom/ops/load_store_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
@@ -18,13 +19,13 @@ inline constexpr int64_t kTileRows = 4, kTileVectors = 2;  // one register more 
 
 /// One chunk of k of one tile. Elements of A lie at a[row * a_stride + p] or a[row + p * a_stride], those of B at
 /// b[p * b_row + column], those of the result at c[row * c_row + column], those of `old`, what it is added to,
-/// likewise.
-template <class T>
+/// likewise. B may be bf16 where T is float.
+template <class T, class TB = T>
 struct Tile {
   int64_t k;
   const T* a;
   int64_t a_stride;
-  const T* b;
+  const TB* b;
   int64_t b_row;
   T* c;
   int64_t c_row;
@@ -37,12 +38,19 @@ struct Tile {
 /// Where consecutive elements of A lie: along a row of A (k), or along a column (also the packed form).
 enum class ALayout { along_k, along_rows };
 
-template <class T, int Rows, int Vectors, ALayout Layout, bool Masked>
-void compute_tile(const Tile<T>& t) noexcept {
+/// A vector of B. What is bf16 is packed, so there are whole ones only.
+template <class T>
+inline Batch<T> load_b(const T* from) {
+  return Batch<T>::load_unaligned(from);
+}
+inline Batch<float> load_b(const BFloat16* from) { return load_bf16(from); }
+
+template <class T, int Rows, int Vectors, ALayout Layout, bool Masked, class TB = T>
+void compute_tile(const Tile<T, TB>& t) noexcept {
   constexpr int64_t lanes = kLanes<T>;
   const LaneMask<T> mask(t.last_lanes);
   const T* a = t.a;
-  const T* b = t.b;
+  const TB* b = t.b;
   const int64_t a_stride = t.a_stride, b_row = t.b_row;
   // C is not needed before the whole chunk is summed: time enough to fetch it.
   const T* const needed = t.old != nullptr ? t.old : t.c;
@@ -63,7 +71,11 @@ void compute_tile(const Tile<T>& t) noexcept {
     Batch<T> bv[Vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < Vectors; ++j) {
-      bv[j] = Masked && j == Vectors - 1 ? load_lanes(b + j * lanes, mask) : Batch<T>::load_unaligned(b + j * lanes);
+      if constexpr (Masked && std::is_same_v<T, TB>) {
+        bv[j] = j == Vectors - 1 ? load_lanes(b + j * lanes, mask) : load_b(b + j * lanes);
+      } else {
+        bv[j] = load_b(b + j * lanes);
+      }
     }
     b += b_row;
 #pragma GCC unroll 16
@@ -99,18 +111,19 @@ void compute_tile(const Tile<T>& t) noexcept {
   }
 }
 
-template <class T>
-using TileKernel = void (*)(const Tile<T>&) noexcept;
+template <class T, class TB = T>
+using TileKernel = void (*)(const Tile<T, TB>&) noexcept;
 
 /// All tiles up to the largest.
-template <class T>
+template <class T, class TB = T>
 struct TileTable {
-  TileKernel<T> kernels[2][2][kTileRows][kTileVectors];  // [layout][masked][rows - 1][vectors - 1]
+  TileKernel<T, TB> kernels[2][2][kTileRows][kTileVectors];  // [layout][masked][rows - 1][vectors - 1]
 
   template <ALayout Layout, bool Masked, int Rows, int Vectors = 1>
   constexpr void fill() {
     constexpr int layout = static_cast<int>(Layout);
-    kernels[layout][Masked][Rows - 1][Vectors - 1] = compute_tile < T, Rows, Vectors, Layout, Masked || kMaskIsFree > ;
+    kernels[layout][Masked][Rows - 1][Vectors - 1] = compute_tile < T, Rows, Vectors, Layout, Masked || kMaskIsFree,
+                                                TB > ;
     if constexpr (Vectors < kTileVectors) {
       fill<Layout, Masked, Rows, Vectors + 1>();
     } else if constexpr (Rows < kTileRows) {
@@ -121,12 +134,14 @@ struct TileTable {
   constexpr TileTable() : kernels{} {
     fill<ALayout::along_k, false, 1>();
     fill<ALayout::along_k, true, 1>();
-    fill<ALayout::along_rows, false, 1>();
-    fill<ALayout::along_rows, true, 1>();
+    if constexpr (std::is_same_v<T, TB>) {
+      fill<ALayout::along_rows, false, 1>();
+      fill<ALayout::along_rows, true, 1>();
+    }
   }
 };
 
-template <class T>
-inline constexpr TileTable<T> kTiles{};
+template <class T, class TB = T>
+inline constexpr TileTable<T, TB> kTiles{};
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -5,6 +5,7 @@
 // set.
 #pragma once
 
+#include <gradloom/graph/bfloat16.hpp>
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/kernel.hpp>
 
@@ -27,14 +28,16 @@ struct PackedGemm {
   /// Packs columns `begin` to `end` of B; `begin` is a multiple of kPackedUnit, and so is `end`, unless it is n. `to`
   /// is where all of B begins, aligned to 64 bytes.
   void (*pack)(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t begin, int64_t end, T* to) noexcept;
-  /// A product like that of GemmKernels, with its bits, where `args.b` is the panel of the block's first column;
-  /// b_row and b_col are not used. k is that of all of B.
-  void (*multiply)(const GemmArgs<T>& args) noexcept;
+  /// A product like that of GemmKernels, with its bits, where `b` is the panel of the block's first column and the rows
+  /// of A are contiguous; b, b_row, b_col and a_col of `args` are not used. k is that of all of B.
+  void (*multiply)(const GemmArgs<T>& args, const T* b) noexcept;
+  /// The same where B was rounded to bf16 after it was packed; null for f64.
+  void (*multiply_bf16)(const GemmArgs<T>& args, const BFloat16* b) noexcept;
 };
 
 /// Where the panel begins that begins with that column, a multiple of kPackedUnit.
-template <class T>
-[[nodiscard]] constexpr const T* packed_panel(const T* packed, int64_t k, int64_t column) noexcept {
+template <class TB>
+[[nodiscard]] constexpr const TB* packed_panel(const TB* packed, int64_t k, int64_t column) noexcept {
   return packed + column * k;
 }
 

@@ -16,15 +16,16 @@ inline void pack_columns(const T* b, int64_t b_row, int64_t b_col, int64_t k, in
   }
 }
 
-template <class T>
-inline void multiply_packed(const GemmArgs<T>& g) noexcept {
+/// A, of which rows are contiguous, times packed B.
+template <class T, class TB>
+inline void multiply_packed(const GemmArgs<T>& g, const TB* b) noexcept {
   constexpr int64_t lanes = kLanes<T>;
   const Parts chunks(g.k, kGemmChunk), tiles(g.m, kTileRows);
   Strip<T> strip(g, false);
-  const TileKernel<T>(*const kernels)[kTileRows][kTileVectors] =
-      kTiles<T>.kernels[static_cast<int>(g.a_col == 1 ? ALayout::along_k : ALayout::along_rows)];
-  Tile<T> tile;
-  tile.a_stride = g.a_col == 1 ? g.a_row : g.a_col;
+  const TileKernel<T, TB>(*const kernels)[kTileRows][kTileVectors] =
+      kTiles<T, TB>.kernels[static_cast<int>(ALayout::along_k)];
+  Tile<T, TB> tile;
+  tile.a_stride = g.a_row;
   for (int64_t pc = 0; pc < chunks.count; ++pc) {
     const int64_t k0 = chunks.begin_of(pc);
     const bool final = pc == chunks.count - 1, all_by_strip = final && g.epilogue != nullptr;
@@ -37,15 +38,15 @@ inline void multiply_packed(const GemmArgs<T>& g) noexcept {
       const bool adds = pc > 0 && !(kMaskIsSlow && by_strip);  // else the strip does
       if (by_strip && jr % panels_together == 0) strip.begin(0, col, panels_together);
       tile.b_row = vectors * lanes;
-      tile.b = g.b + col * g.k + k0 * tile.b_row;
+      tile.b = b + col * g.k + k0 * tile.b_row;
       tile.last_lanes = by_strip && !adds ? lanes : cols - (vectors - 1) * lanes;
       tile.stored_lanes = by_strip ? lanes : tile.last_lanes;
       tile.c_row = by_strip ? strip.stride() : g.c_row;
       tile.old_row = g.c_row;
-      const TileKernel<T>(*const by_rows)[kTileVectors] = kernels[tile.last_lanes < lanes];
+      const TileKernel<T, TB>(*const by_rows)[kTileVectors] = kernels[tile.last_lanes < lanes];
       for (int64_t ir = 0; ir < tiles.count; ++ir) {
         const int64_t row = tiles.begin_of(ir), rows = tiles.size_of(ir);
-        tile.a = g.a + row * g.a_row + k0 * g.a_col;
+        tile.a = g.a + row * g.a_row + k0;
         T* const c = by_strip && !adds ? nullptr : g.c + row * g.c_row + col;
         tile.c = by_strip ? strip.at(row, col) : c;
         tile.old = adds ? c : nullptr;

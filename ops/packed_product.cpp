@@ -86,7 +86,8 @@ std::vector<TensorType> product_shape(const ShapeContext& context) {
 template <class T>
 class PackedProduct final : public FusibleProduct<T> {
  public:
-  PackedProduct(int64_t m, int64_t n, int64_t k, const PackedGemm<T>& kernels) : k_(k), kernels_(kernels) {
+  PackedProduct(int64_t m, int64_t n, int64_t k, DType weights, const PackedGemm<T>& kernels)
+      : k_(k), weights_(weights), kernels_(kernels) {
     this->rows = m;
     this->columns = n;
     if (m == 0 || n == 0) return;
@@ -108,7 +109,7 @@ class PackedProduct final : public FusibleProduct<T> {
                      .a = memory.a + block.row * k_,
                      .a_row = k_,
                      .a_col = 1,
-                     .b = packed_panel(memory.b, k_, block.col),
+                     .b = nullptr,
                      .b_row = 0,
                      .b_col = 0,
                      .c = memory.result == nullptr ? nullptr : memory.result + block.row * this->columns + block.col,
@@ -117,12 +118,18 @@ class PackedProduct final : public FusibleProduct<T> {
     args.epilogue = memory.epilogue;
     args.row_offset = block.row;
     args.col_offset = block.col;
-    kernels_.multiply(args);
+    if (weights_ == DType::bf16) {
+      kernels_.multiply_bf16(args, packed_panel(reinterpret_cast<const BFloat16*>(memory.b), k_, block.col));
+    } else {
+      kernels_.multiply(args, packed_panel(memory.b, k_, block.col));
+    }
   }
 
   [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override {
     const Block block = block_of(chunk);
-    return {k_ * ((block.col == 0 ? block.rows : 0) + (block.row == 0 ? block.cols : 0)), block.rows * block.cols};
+    const int64_t weights = block.row == 0 ? k_ * block.cols : 0;
+    return {(block.col == 0 ? k_ * block.rows : 0) + (weights_ == DType::bf16 ? weights / 2 : weights),
+            block.rows * block.cols};
   }
 
  private:
@@ -145,6 +152,7 @@ class PackedProduct final : public FusibleProduct<T> {
   }
 
   int64_t k_ = 0, row_blocks_ = 1, col_blocks_ = 1;
+  DType weights_;
   const PackedGemm<T>& kernels_;
 };
 
@@ -152,7 +160,7 @@ template <class T>
 std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request) {
   const Shape& a = request.input(0).shape;
   return std::make_shared<PackedProduct<T>>(rows_of(a), request.attributes().get<int64_t>("columns"), a[-1].value(),
-                                            packed_gemm<T>(request.isa()));
+                                            request.input(1).dtype, packed_gemm<T>(request.isa()));
 }
 
 constexpr ProductTable product_table{.f32 = packed_product<float>, .f64 = packed_product<double>};
@@ -168,15 +176,17 @@ const OpDef pack_weights_def = {.name = "pack_weights",
                                 .no_gradient = "it is made after differentiation",
                                 .plan = plan_packing};
 
-const OpDef packed_matmul_def = {.name = "packed_matmul",
-                                 .inputs = {"lhs", "packed"},
-                                 .rule = "packed_matmul needs lhs [..., m, k] and packed weights [k, n]",
-                                 .shape = product_shape,
-                                 .no_gradient = "it is made after differentiation",
-                                 .product = &product_table,
-                                 .plan = plan_product};
+const OpDef packed_matmul_def = {
+    .name = "packed_matmul",
+    .inputs = {"lhs", "packed"},
+    .rule = "packed_matmul needs lhs [..., m, k] and packed weights [k, n], the same or bf16",
+    .shape = product_shape,
+    .no_gradient = "it is made after differentiation",
+    .product = &product_table,
+    .plan = plan_product,
+    .properties = {.takes_bf16 = true}};
 
-bool suits_packing(const Graph& graph, const Node& node) {
+bool suits_packing(const Graph& graph, const Node& node, bool as_bf16) {
   if (node.op != &matmul_def || !is_float(node.outputs[0].dtype) || node.attributes.get<bool>("transpose_a"))
     return false;
   const auto shape = [&](size_t i) -> const Shape& {
@@ -184,10 +194,16 @@ bool suits_packing(const Graph& graph, const Node& node) {
     return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape;
   };
   if (shape(1).rank() != 2 || !shape(0).known() || !shape(1).known()) return false;
-  // Few rows are vectors, which read the weights once, in the order in which they lie; many make up for packing.
-  constexpr int64_t least_rows = 2 * kGemmVectors, most_rows = 512, least_columns = 16, least_depth = 16;
+  // One row reads the weights once, in the order in which they lie, which only half the bytes from memory can beat. A
+  // few rows would run through all of k for a few columns at a time, which takes twice as long as panels in their
+  // order, and several times as long from memory; where the weights lie along k they are summed in lanes, in another
+  // order.
+  constexpr int64_t most_rows = 512, least_columns = 16, least_depth = 16;
+  constexpr int64_t from_memory = int64_t{1} << 20;  // elements
   const int64_t m = rows_of(shape(0)), n = node.outputs[0].shape[-1].value(), k = shape(0)[-1].value();
-  return m >= least_rows && m <= most_rows && n >= least_columns && k >= least_depth;
+  const bool in_lanes = node.attributes.get<bool>("transpose_b") && m <= kGemmVectors;
+  const bool suits = as_bf16 && n * k >= from_memory ? m >= 1 : m >= 2 && !in_lanes;
+  return suits && m <= most_rows && n >= least_columns && k >= least_depth;
 }
 
 Tensor pack_weights(Graph& graph, const Node& matmul, const Tensor& weights) {

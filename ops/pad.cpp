@@ -192,7 +192,7 @@ const OpDef pad_def{
     .shape = shape,
     .vjp = vjp,
     .plan = plan,
-    .properties = {.moves = true},
+    .properties = {.takes_bf16 = true},
     .samples = samples};
 
 Tensor pad(const Operand& x, const PadOptions& options) {

@@ -73,7 +73,7 @@ const OpDef reshape_def{.name = "reshape",
                         .rule = "reshape keeps the number of elements; one size may be -1, to be inferred",
                         .shape = shape,
                         .vjp = vjp,
-                        .properties = {.alias = true, .moves = true},
+                        .properties = {.alias = true, .takes_bf16 = true},
                         .simplify = simplify,
                         .samples = samples};
 

@@ -107,7 +107,7 @@ const OpDef slice_def{.name = "slice",
                       .shape = shape,
                       .vjp = vjp,
                       .plan = plan,
-                      .properties = {.moves = true},
+                      .properties = {.takes_bf16 = true},
                       .simplify = simplify,
                       .samples = samples};
 

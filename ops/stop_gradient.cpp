@@ -14,7 +14,7 @@ const OpDef stop_gradient_def{
     .rule = "stop_gradient needs one tensor",
     .shape = [](const ShapeContext& context) { return std::vector<TensorType>{context.input(0)}; },
     .vjp = [](const Vjp&) -> Gradients { return {Gradient::none()}; },
-    .properties = {.alias = true, .moves = true},
+    .properties = {.alias = true, .takes_bf16 = true},
     .simplify = [](Graph&, const Node&, std::span<const Tensor> inputs) { return inputs[0]; },
     .samples =
         [] {

@@ -168,7 +168,7 @@ const OpDef take_along_axis_def{
     .shape = take_shape,
     .vjp = take_vjp,
     .plan = plan_take,
-    .properties = {.may_throw = true, .moves = true},
+    .properties = {.may_throw = true, .takes_bf16 = true},
     .samples = take_samples};
 
 const OpDef add_along_axis_def{

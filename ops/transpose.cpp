@@ -88,7 +88,7 @@ const OpDef transpose_def{.name = "transpose",
                           .shape = shape,
                           .vjp = vjp,
                           .plan = plan,
-                          .properties = {.moves = true},
+                          .properties = {.takes_bf16 = true},
                           .simplify = simplify,
                           .samples = samples};
 

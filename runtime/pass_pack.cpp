@@ -96,7 +96,8 @@ class Packer final : public Rewriter {
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
-    if (suits_packing(from_, node) && is_constant(from_.node(node.inputs[1].node))) {
+    const bool narrow = options_.narrow && node.outputs[0].dtype == DType::f32;
+    if (suits_packing(from_, node, narrow) && is_constant(from_.node(node.inputs[1].node))) {
       return {packed_matmul(graph(), node, inputs[0], packed_constant(node, inputs[1]))};
     }
     if (is_scan(node)) {
@@ -120,11 +121,25 @@ class Packer final : public Rewriter {
     const void* const from[] = {literal_of(weights.node()).bytes.data()};
     void* const to[] = {aligned.data()};
     run_plan(plan_node({graph(), made.node(), options_.isa}), from, to, {});
-    std::memcpy(literal.bytes.data(), aligned.data(), literal.bytes.size());
+    if (options_.narrow && literal.dtype == DType::f32) {
+      round_to_bf16(literal, static_cast<const float*>(aligned.data()));
+    } else {
+      std::memcpy(literal.bytes.data(), aligned.data(), literal.bytes.size());
+    }
     Node constant = made.node();
     constant.op = &constant_def;
     return known->second =
                graph().add_copy(constant, {}, {{"literal", std::make_shared<const Literal>(std::move(literal))}});
+  }
+
+  static void round_to_bf16(Literal& literal, const float* from) {
+    const size_t count = literal.bytes.size() / sizeof(float);
+    literal.dtype = DType::bf16;
+    literal.bytes.resize(count * sizeof(BFloat16));
+    for (size_t i = 0; i < count; ++i) {
+      const BFloat16 rounded(from[i]);
+      std::memcpy(&literal.bytes[i * sizeof(BFloat16)], &rounded, sizeof(BFloat16));
+    }
   }
 
   const Graph& from_;

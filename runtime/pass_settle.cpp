@@ -21,7 +21,7 @@ const OpDef copy_def{.name = "copy",
                            return plan_strided_copy(sizes, row_major_strides(sizes), 0,
                                                     size_of(request.output().dtype));
                          },
-                     .properties = {.moves = true}};
+                     .properties = {.takes_bf16 = true}};
 
 }  // namespace
 

@@ -16,6 +16,7 @@ struct PassOptions {
   Mode mode = Mode::training;
   Isa isa = Isa::baseline;
   const State* constants = nullptr;
+  bool narrow = false;  ///< constant weights of f32 are stored as bf16
 };
 
 /// What the options ask for, copied out of the user's graph, with the graph's side updates in training mode.

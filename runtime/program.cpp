@@ -233,7 +233,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
       module = apply();
       add_to_log(name);
     };
-    const PassOptions options{.isa = isa_};
+    const PassOptions options{.isa = isa_, .narrow = narrow_};
     const bool loops = runs_bodies(module.graph);
     if (loops) pass("prune", [&] { return prune(module); });
     pass("stabilize", [&] { return stabilize(module); });

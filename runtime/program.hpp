@@ -53,11 +53,11 @@ struct CompileOptions {
   /// Convolutions of f32 may run by algorithms with fewer multiplications and a larger rounding error, see
   /// docs/design/convolution.md.
   bool fast_convolution = true;
-  /// bf16: what a run keeps of f32 for long, such as the activations that the gradients need, takes half the memory: it
-  /// is rounded to bf16 where it is stored, and computed with as f32. Parameters, updates, inputs and outputs stay what
-  /// they are, and products still add in f32. The loss needs no scaling, for bf16 has the range of f32. explain() shows
-  /// what is rounded: where `to_bf16` stands. f32 or bf16; nothing is rounded with Optimize::none, or where the arena
-  /// would not be smaller.
+  /// f32, or bf16: then what a run keeps for long, such as the activations that the gradients need, takes half the
+  /// memory. It is rounded to bf16 where it is stored, and computed with as f32; explain() shows where (`to_bf16`), and
+  /// nothing is if the arena would not be smaller. So are the matrices among `constants` whose products have up to 512
+  /// rows. Parameters, updates, inputs and outputs stay what they are, and products still add in f32. The loss needs no
+  /// scaling, for bf16 has the range of f32. Optimize::none rounds nothing.
   DType storage = DType::f32;
   /// In training, the side updates (running statistics) that need no other inputs than the outputs and updates do.
   bool side_updates = true;

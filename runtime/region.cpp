@@ -35,7 +35,7 @@ const OpDef region_def{.name = "region",
                        .shape = shape,
                        .no_gradient = "regions are made after differentiation",
                        .plan = plan,
-                       .properties = {.moves = true}};
+                       .properties = {.takes_bf16 = true}};
 
 const Subgraph& body_of(const Node& region) { return *region.attributes.get<std::shared_ptr<const Subgraph>>("body"); }
 

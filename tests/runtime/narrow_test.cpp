@@ -4,6 +4,7 @@
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/nn/gradloom.hpp>
 #include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/packed_gemm_internal.hpp>
 #include <gradloom/ops/philox.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -235,6 +236,44 @@ BOOST_AUTO_TEST_CASE(a_network_learns_as_with_f32) {
   const float wide = last_loss(DType::f32), narrow = last_loss(DType::bf16);
   BOOST_TEST(wide < 0.05F);
   BOOST_TEST(narrow < 0.05F);
+}
+
+BOOST_AUTO_TEST_CASE(constant_weights_are_stored_as_bf16) {
+  // One row of large weights, rows that fill a tile or not, columns that fill a panel or not; k in one chunk and in
+  // two.
+  struct Sizes {
+    int64_t m, k, n;
+  };
+  for (const auto& [m, k, n] : {Sizes{1, 1030, 1027}, {8, 16, 16}, {13, 700, 50}, {64, 100, 130}, {512, 33, 17}}) {
+    BOOST_TEST_CONTEXT(m << " " << k << " " << n) {
+      Net net;
+      net.input("x", {m, k});
+      const Tensor x = net.g.input("x", {m, k}), w = net.g.parameter("w", {k, n}, nn::glorot());
+      const Tensor b = net.g.parameter("b", {n}, nn::normal(1));
+      const Tensor y = tanh(matmul(x, w) + b);
+      State state;
+      (void)compile({.outputs = {y}}).run(state, net.inputs);
+      State rounded = state;
+      const Array weights = state.get("w").clone();
+      for (float& value : weights.data<float>()) value = BFloat16(value);
+      rounded.set("w", weights);
+      const auto compiled = [&](const State& constants, DType storage, std::string_view isa) {
+        return compile(
+            {.outputs = {y}, .mode = Mode::inference, .isa = isa, .constants = &constants, .storage = storage});
+      };
+      for (const Isa isa : supported_isas()) {
+        const auto expected = compiled(rounded, DType::f32, to_string(isa)).run(state, net.inputs);
+        for (const int threads : {1, 2, 3}) {
+          const Program program = compiled(state, DType::bf16, to_string(isa));
+          const auto got = program.run(Executor{{.threads = threads}}, state, net.inputs);
+          // One row takes another path, and so another order, in f32.
+          BOOST_TEST((m == 1 ? all_close(got[0], expected[0], 1e-5, 1e-5) : same_bits(got[0], expected[0])));
+          BOOST_TEST(program.explain().find("bf16[" + std::to_string(packed_elements(k, n)) + "]") !=
+                     std::string::npos);
+        }
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(other_storage_is_refused) {
