@@ -12,6 +12,7 @@
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/ops/sigmoid.hpp>
 
+#include <initializer_list>
 #include <utility>
 
 namespace bench {
@@ -57,13 +58,13 @@ Case mlp_wide(gl::CompileOptions options) {
 Case mlp_custom_act(gl::CompileOptions options) { return mlp_of_activation(std::move(options), made_up); }
 
 // The weights do not change any more: they are part of the Program.
-Case mlp_mnist_b1(gl::CompileOptions options) {
+Case mlp_in_use(gl::CompileOptions options, int64_t rows, int64_t inputs, std::initializer_list<int64_t> layers) {
   gl::Graph g;
-  Tensor y = g.input("x", {1, 784});
+  Tensor y = g.input("x", {rows, inputs});
   double flops = 0;
-  for (const int64_t units : {512, 256, 10}) {
+  for (const int64_t units : layers) {
     if (flops > 0) y = relu(y);
-    flops += 2.0 * static_cast<double>(y.dim(1).value() * units);
+    flops += 2.0 * static_cast<double>(rows * y.dim(1).value() * units);
     y = nn::dense(y, units);
   }
   gl::State weights;
@@ -73,10 +74,18 @@ Case mlp_mnist_b1(gl::CompileOptions options) {
   options.mode = gl::Mode::inference;
   options.constants = &weights;
   c.program = gl::compile(options);
-  c.inputs.set("x", uniform({1, 784}, peers::kInputSeed));
-  c.outputs = {gl::Array({1, 10})};
+  c.inputs.set("x", uniform({rows, inputs}, peers::kInputSeed));
+  c.outputs = {gl::Array(y.shape().sizes())};
   c.flops = flops;
   return c;
+}
+
+Case mlp_mnist_b1(gl::CompileOptions options) { return mlp_in_use(std::move(options), 1, 784, {512, 256, 10}); }
+
+// 192 MiB of weights: they come from memory, once for a batch.
+template <int64_t rows>
+Case mlp_4096(gl::CompileOptions options) {
+  return mlp_in_use(std::move(options), rows, 4096, {4096, 4096, 4096});
 }
 
 // Sixteen branches that know nothing of each other: what a scheduler makes of independent small products.
@@ -95,8 +104,11 @@ Case wide_dag(gl::CompileOptions options) {
 }
 
 constexpr NamedCase cases[] = {
-    {"mlp_tiny", mlp_tiny}, {"mlp_mnist", mlp_mnist},       {"mlp_wide", mlp_wide}, {"mlp_custom_act", mlp_custom_act},
-    {"wide_dag", wide_dag}, {"mlp_mnist_b1", mlp_mnist_b1},
+    {"mlp_tiny", mlp_tiny},         {"mlp_mnist", mlp_mnist},
+    {"mlp_wide", mlp_wide},         {"mlp_custom_act", mlp_custom_act},
+    {"wide_dag", wide_dag},         {"mlp_mnist_b1", mlp_mnist_b1},
+    {"mlp_4096_b1", mlp_4096<1>},   {"mlp_4096_b4", mlp_4096<4>},
+    {"mlp_4096_b16", mlp_4096<16>},
 };
 
 }  // namespace
