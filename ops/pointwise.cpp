@@ -37,8 +37,8 @@ class Operands {
       any = true;
     }
     if (!any) dtype = DType::f32;
-    const bool is_cast = op_.pointwise != nullptr && op_.pointwise->isa[0]->loops[static_cast<size_t>(DType::bf16)];
-    if (!is_cast) dtype = computed_as(dtype);
+    const bool takes_bf16 = op_.pointwise != nullptr && op_.pointwise->isa[0]->loops[static_cast<size_t>(DType::bf16)];
+    if (!takes_bf16) dtype = computed_as(dtype);
     for (size_t i = first(); i < operands_.size(); ++i) {
       if (operands_[i]->is_number() && operands_[i]->fractional() && !is_float(dtype)) dtype = DType::f32;
     }

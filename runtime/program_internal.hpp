@@ -33,6 +33,11 @@ struct Specialization {
   mutable std::vector<KernelStats> traced{};
 };
 
+/// "f32[2, 3]".
+[[nodiscard]] std::string type_of(const Array& array);
+/// What a Module computes, updates last.
+[[nodiscard]] std::string text_of(const Module& module);
+
 class ProgramData {
  public:
   explicit ProgramData(const CompileOptions& options);

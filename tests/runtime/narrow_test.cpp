@@ -185,6 +185,11 @@ BOOST_AUTO_TEST_CASE(outputs_updates_and_unoptimised_programs_stay_f32) {
   CompileOptions options = net.options(DType::bf16);
   options.optimize = Optimize::none;
   const auto plain = compile(options).run(state, net.inputs);
+  options.optimize = Optimize::all;
+  options.without_passes = {"narrow"};
+  BOOST_TEST(compile(options).explain(std::vector{net.batch()}).find("to_bf16") == std::string::npos);
+  options.without_passes.clear();
+  options.optimize = Optimize::none;
   options.storage = DType::f32;
   const auto expected = compile(options).run(state, net.inputs);
   for (size_t i = 0; i < plain.size(); ++i) {
