@@ -137,7 +137,8 @@ class Sweep {
     if (given.dtype != computed_as(needed.dtype) || !may_be_equal(given.shape, needed.shape)) {
       fail(fmt::format("the cotangent \"{}\" is {}, y \"{}\" is {}", cotangent.name(), to_string(given), y_.name(),
                        to_string(needed)),
-           "the cotangent has the shape and dtype of y");
+           needed.dtype == DType::bf16 ? "the cotangent has the shape of y, and is f32 where y is bf16"
+                                       : "the cotangent has the shape and dtype of y");
     }
     return broadcast(cotangent, needed.shape);
   }

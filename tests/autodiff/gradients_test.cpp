@@ -233,6 +233,10 @@ BOOST_AUTO_TEST_CASE(mistakes_of_the_user_are_errors) {
   BOOST_TEST(named_message_of([&] { (void)gradient(x, x, g.input("v", {3})); }) ==
              "<here>: gradients: the cotangent \"v\" is f32[3], y \"x\" is f32[2]\n"
              "  the cotangent has the shape and dtype of y");
+  const Tensor half = g.input("half", {2}, DType::bf16);
+  BOOST_TEST(named_message_of([&] { (void)gradient(half, half, half); }) ==
+             "<here>: gradients: the cotangent \"half\" is bf16[2], y \"half\" is bf16[2]\n"
+             "  the cotangent has the shape of y, and is f32 where y is bf16");
 }
 
 BOOST_AUTO_TEST_CASE(a_gradient_that_is_not_implemented_is_an_error_only_on_a_path_to_x) {
