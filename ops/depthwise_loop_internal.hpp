@@ -362,6 +362,7 @@ inline void run_depthwise_block(const WindowBlock<T>& block, void* memory) {
         continue;
       }
       const int64_t width = round_up(columns, kLanes<T>);
+      request_part(block, row, count, column, columns);
       run_depthwise_part(block, rows, work, row, count, column, columns, work.strip, width);
       work.find_results(s, row, count);
       pass_on_strip(block, work, row, count, column, columns, width);

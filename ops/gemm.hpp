@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace gradloom::inline v0 {
 
@@ -14,10 +15,16 @@ inline constexpr int64_t kGemmVectors = 4;
 /// longer), each summed on its own.
 inline constexpr int64_t kGemmChunk = 512;
 
+/// A matrix of the shape of C that an epilogue reads or writes: where element (0, 0) is, and how far the others are.
+struct GemmStream {
+  const std::byte* begin;
+  int64_t row_bytes, element_bytes;
+};
+
 /// What is done with finished parts of C while they are in the cache, instead of storing them.
 ///
 /// The parts cover every element once; for each column they come in rising rows, within one call of a kernel. They are
-/// at most 16 KiB and begin at multiples of 4 rows and of 2 vectors of columns (AVX-512: of 1, its tiles being 3 wide).
+/// at most 16 KiB and begin at multiples of 4 rows and of 2 vectors of columns (AVX-512: of 1).
 template <class T>
 struct GemmEpilogue {
   /// Element (i, j) of C, row <= i < row + rows and col <= j < col + cols, is at tile[(i - row) * stride + (j - col)].
@@ -25,6 +32,7 @@ struct GemmEpilogue {
   /// row may be read and overwritten (lanes from `cols` on hold anything).
   void (*run)(void* context, T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) noexcept;
   void* context = nullptr;
+  std::span<const GemmStream> streams = {};  ///< their parts are asked for while those of C are computed
 };
 
 /// A packed block of an operand that several blocks of a product share, if they are computed one after the other.

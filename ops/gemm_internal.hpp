@@ -18,6 +18,8 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 template <class T>
 inline constexpr int64_t kRowBlock = 1024 / static_cast<int64_t>(sizeof(T));
 inline constexpr int64_t kColBlock = 2048;
+template <class T>
+inline constexpr int64_t kPanel = kTallVectors* kLanes<T>;
 /// Blocks of rows begin at multiples of this; where the rows are columns of the C that was asked for, an epilogue wants
 /// its parts to begin at a multiple of two vectors.
 inline constexpr int64_t kRowUnit = 32;
@@ -47,15 +49,6 @@ struct Panel {
   T* packed = nullptr;
 };
 
-/// Asks memory for rows of a panel.
-template <class T>
-inline void fetch_rows(const T* b, int64_t b_row, int64_t rows, int64_t cols) {
-  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-  for (int64_t p = 0; p < rows; ++p, b += b_row) {
-    for (int64_t j = 0; j < cols; j += line) __builtin_prefetch(b + j);
-  }
-}
-
 /// Has an earlier block packed the operand that begins at `block`?
 template <class T>
 inline bool holds(const GemmKept* kept, const T* block) {
@@ -72,13 +65,16 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
 
   const int64_t largest_chunk = chunks.size_of(0);
   const bool big = (g.m * largest_chunk + largest_chunk * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
-  const bool must_pack_a = g.a_row != 1 && g.a_col != 1;
+  // Rows a multiple of a page apart share a set of the L1 cache, which has 8 ways and more.
+  constexpr int64_t page = 4096, ways = 8;
+  const bool in_one_set = kTallRows > ways && g.a_col == 1 && g.a_row * bytes % page == 0 && g.m > ways;
+  const bool must_pack_a = (g.a_row != 1 && g.a_col != 1) || (in_one_set && g.n > lanes);
   // Packed panels are padded, so that only the tile has to be cut, once and not for each k.
   const bool must_pack_b = g.b_col != 1 || (kMaskIsSlow && g.n % lanes != 0);
   // In place, the lines that a tile reads of A (if contiguous along the rows) or of B lie a whole row apart. Once there
   // are more than half an L1 cache of them, none survives until the next tile; and where a page has less than three of
   // them, they share a few sets, or no prefetcher follows from page to page.
-  constexpr int64_t many = 192, page = 4096;
+  constexpr int64_t many = 192;
   const auto far_apart = [&](int64_t row) { return 2 * row * bytes >= page; };
   // What others share is packed whole, all chunks of k one after the other, unless it is there already.
   const bool has_a = holds(g.kept_a, g.a), has_b = holds(g.kept_b, g.b);
@@ -87,7 +83,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
                        (g.n >= 4 * kPanel<T> && (big || (g.a_col == 1 ? g.kept_a != nullptr && far_apart(g.a_row)
                                                                       : largest_chunk >= many || far_apart(g.a_col))));
   const bool packs_b =
-      has_b || must_pack_b || (g.m >= 8 * kTileRows && (big || largest_chunk > 2 * many || far_apart(g.b_row)));
+      has_b || must_pack_b || (g.m >= 8 * kTallRows && (big || largest_chunk > 2 * many || far_apart(g.b_row)));
   GemmKept* const kept_a = packs_a && row_blocks.count == 1 ? g.kept_a : nullptr;
   GemmKept* const kept_b = packs_b && col_blocks.count == 1 ? g.kept_b : nullptr;
   for (GemmKept* const kept : {kept_a, kept_b}) {
@@ -103,23 +99,25 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   // A row of B is a line or two of a panel, and the next row far away: each panel is packed between the tiles of the
   // one before, which leave memory the time that it takes.
   const bool packs_ahead = packs_b && !has_b && g.b_col == 1;
-  Strip<T> strip(g, flipped);
-  const TileKernel<T>(*const kernels)[kTileRows][kTileVectors] =
-      kTiles<T>.kernels[static_cast<int>(packs_a || g.a_col != 1 ? ALayout::along_rows : ALayout::along_k)];
+  using TallStrip = Strip<T, kTallRows, kTallVectors>;
+  TallStrip strip(g, flipped);
+  Requests requests;
+  const TileKernel<T>(*const kernels)[kTallRows][kTallVectors] =
+      kTallTiles<T>.kernels[static_cast<int>(packs_a || g.a_col != 1 ? ALayout::along_rows : ALayout::along_k)];
 
   for (int64_t jc = 0; jc < col_blocks.count; ++jc) {
     const int64_t j0 = col_blocks.begin_of(jc) * kPanel<T>, j1 = j0 + col_blocks.size_of(jc) * kPanel<T>;
-    const Parts panels(((g.n < j1 ? g.n : j1) - j0 + lanes - 1) / lanes, kTileVectors);
+    const Parts panels(((g.n < j1 ? g.n : j1) - j0 + lanes - 1) / lanes, kTallVectors);
     for (int64_t pc = 0; pc < chunks.count; ++pc) {
       const int64_t k0 = chunks.begin_of(pc), k = chunks.size_of(pc);
       const bool final = pc == chunks.count - 1;
       const bool all_by_strip = g.c_col != 1 || (final && g.epilogue != nullptr);
-      const int64_t panels_together = all_by_strip ? Strip<T>::panels_for(g.m) : 1;
+      const int64_t panels_together = all_by_strip ? TallStrip::panels_for(g.m) : 1;
       T* const packed_a = kept_a == nullptr ? workspace : static_cast<T*>(kept_a->room) + g.m * k0;
       T* const packed_b = kept_b == nullptr ? for_b : static_cast<T*>(kept_b->room) + round_up(g.n, lanes) * k0;
       for (int64_t ic = 0; ic < row_blocks.count; ++ic) {
         const int64_t i0 = row_blocks.begin_of(ic) * kRowUnit, i1 = i0 + row_blocks.size_of(ic) * kRowUnit;
-        const Parts tiles((g.m < i1 ? g.m : i1) - i0, kTileRows);
+        const Parts tiles((g.m < i1 ? g.m : i1) - i0, kTallRows);
         const bool packs_now = packs_a && !has_a && (kept_a == nullptr || jc == 0);
         if (packs_now && g.a_row == 1) {
           pack_a_columns(g.a + i0 + k0 * g.a_col, g.a_col, tiles, k, packed_a);
@@ -154,7 +152,9 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
           tile.stored_lanes = by_strip ? lanes : tile.last_lanes;
           tile.c_row = by_strip ? strip.stride() : g.c_row;
           tile.old_row = g.c_row;
-          const TileKernel<T>(*const by_rows)[kTileVectors] = kernels[tile.last_lanes < lanes];
+          const bool asks = final && strip.asks();
+          tile.requests = has_next || asks ? &requests : nullptr;
+          const TileKernel<T>(*const by_rows)[kTallVectors] = kernels[tile.last_lanes < lanes];
           for (int64_t ir = 0; ir < tiles.count; ++ir) {
             const int64_t row = i0 + tiles.begin_of(ir), rows = tiles.size_of(ir);
             if (packs_a) {
@@ -168,7 +168,12 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
             tile.c = by_strip ? strip.at(row, col) : c;
             tile.old = adds ? c : nullptr;
             const int64_t from = has_next ? k * ir / tiles.count : 0, to = has_next ? k * (ir + 1) / tiles.count : 0;
-            fetch_rows(next.b + from * g.b_row, g.b_row, to - from, next.cols);
+            if (tile.requests != nullptr) {
+              requests.clear();
+              requests.add(reinterpret_cast<const std::byte*>(next.b + from * g.b_row), g.b_row * bytes, to - from,
+                           next.cols * bytes);
+              if (asks) strip.add_requests(requests, row, col, rows, cols);
+            }
             by_rows[rows - 1][vectors - 1](tile);
             if (from < to)
               pack_b(next.b + from * g.b_row, g.b_row, 1, to - from, next.cols,
@@ -187,11 +192,12 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
 /// The epilogue of an empty sum.
 template <class T>
 inline void pass_on_zeros(const GemmArgs<T>& g) {
-  alignas(64) T tile[kStripRows * kPanel<T>];
+  constexpr int64_t strip_rows = 8 * kTallRows;
+  alignas(64) T tile[strip_rows * kPanel<T>];
   for (int64_t j = 0; j < g.n; j += kPanel<T>) {
-    for (int64_t i = 0; i < g.m; i += kStripRows) {
+    for (int64_t i = 0; i < g.m; i += strip_rows) {
       for (T& x : tile) x = T{0};
-      EpilogueCall<T>(g, false)(tile, kPanel<T>, i, j, g.m - i < kStripRows ? g.m - i : kStripRows,
+      EpilogueCall<T>(g, false)(tile, kPanel<T>, i, j, g.m - i < strip_rows ? g.m - i : strip_rows,
                                 g.n - j < kPanel<T> ? g.n - j : kPanel<T>, false);
     }
   }

@@ -62,7 +62,7 @@ inline void pack_a_columns(const T* a, int64_t a_col, const Parts& tiles, int64_
     const int64_t end = k - begin < together ? k : begin + together;
     for (int64_t tile = 0; tile < tiles.count; ++tile) {
       const int64_t row = tiles.begin_of(tile), rows = tiles.size_of(tile);
-      const int64_t full = kTileRows < lanes ? 0 : (rows - 1) / lanes * lanes;
+      const int64_t full = kTallRows < lanes ? 0 : (rows - 1) / lanes * lanes;
       const LaneMask<T> mask(rows - full);
       const T* from = a + row + begin * a_col;
       T* to = out + row * k + begin * rows;

@@ -6,15 +6,9 @@
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/gemm_microkernel_internal.hpp>
 #include <gradloom/ops/gemm_parts_internal.hpp>
+#include <gradloom/ops/requests_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
-
-/// Eight tiles on top of each other (AVX2: 48 x 16 floats, 3 KiB): a multiple of two vectors, so that the parts of a
-/// product that was computed as C^T = B^T A^T begin where an epilogue wants them to.
-inline constexpr int64_t kStripRows = 8 * kTileRows;
-
-template <class T>
-inline constexpr int64_t kPanel = kTileVectors* kLanes<T>;
 
 template <class T>
 inline GemmArgs<T> transposed(GemmArgs<T> g) {  // C^T = B^T A^T
@@ -50,7 +44,8 @@ class EpilogueCall {
       g_.epilogue->run(g_.epilogue->context, tile, stride, row + g_.row_offset, col + g_.col_offset, rows, cols);
       return;
     }
-    alignas(64) T turned[kStripRows * kPanel<T>];
+    constexpr int64_t usual = kTileRows * kTileVectors, tall = kTallRows * kTallVectors;
+    alignas(64) T turned[8 * (usual > tall ? usual : tall) * kLanes<T>];
     const int64_t turned_stride = round_up(rows, kLanes<T>);
     for (int64_t i = 0; i < rows; i += kLanes<T>) {
       for_each_column(tile + i * stride, stride, rows - i < kLanes<T> ? rows - i : kLanes<T>, cols,
@@ -65,31 +60,48 @@ class EpilogueCall {
   bool flipped_;
 };
 
-/// A column of tiles in the making; a row of short ones where C has few rows.
-template <class T>
+/// A column of tiles of so many rows and vectors in the making; a row of short ones where C has few rows.
+template <class T, int64_t Rows, int64_t Vectors>
 class Strip {
  public:
-  Strip(const GemmArgs<T>& g, bool flipped) : g_(g), call_epilogue_(g, flipped) {}
+  /// Eight tiles on top of each other (AVX2: 48 x 16 floats, 3 KiB): a multiple of 16 rows, for those who add groups of
+  /// them, and of a vector (AVX2: two), so that the parts of a product that was computed as C^T = B^T A^T begin where
+  /// an epilogue wants them to.
+  static constexpr int64_t kRows = 8 * Rows, kCols = Vectors * kLanes<T>;
+
+  Strip(const GemmArgs<T>& g, bool flipped) : g_(g), call_epilogue_(g, flipped), flipped_(flipped) {}
 
   /// How many panels fit side by side if there are only `rows` rows: up to the 64 that an epilogue may get turned.
   static int64_t panels_for(int64_t rows) {
-    const int64_t fit = kStripRows / round_up(rows, kLanes<T>), most = 64 / kPanel<T>;
+    const int64_t fit = kRows / round_up(rows, kLanes<T>), most = 64 / kCols;
     return fit < 1 || most < 1 ? 1 : (fit < most ? fit : most);
   }
 
   void begin(int64_t row, int64_t col, int64_t panels) {
     row_ = row;
     col_ = col;
-    stride_ = panels * kPanel<T>;
+    stride_ = panels * kCols;
   }
   [[nodiscard]] int64_t stride() const { return stride_; }
   [[nodiscard]] T* at(int64_t row, int64_t col) { return tile_ + (row - row_) * stride_ + (col - col_); }
 
+  /// Does the epilogue walk through memory of its own that should be asked for?
+  [[nodiscard]] bool asks() const { return g_.epilogue != nullptr && !g_.epilogue->streams.empty(); }
+
+  /// What it will want for a tile.
+  void add_requests(Requests& requests, int64_t row, int64_t col, int64_t rows, int64_t cols) const {
+    if (flipped_) {
+      std::swap(row, col);
+      std::swap(rows, cols);
+    }
+    requests.add(*g_.epilogue, row + g_.row_offset, col + g_.col_offset, rows, cols);
+  }
+
   /// Passes the rows before `row_end` on: as many as make a full strip, or all if no more are to come.
   void pass_on(int64_t row_end, int64_t col_end, bool final, bool add, bool all) {
     const int64_t filled = row_end - row_, cols = col_end - col_;
-    if (filled == 0 || (filled < kStripRows && !all)) return;
-    const int64_t rows = filled < kStripRows ? filled : kStripRows;
+    if (filled == 0 || (filled < kRows && !all)) return;
+    const int64_t rows = filled < kRows ? filled : kRows;
     if (final && g_.epilogue != nullptr) {
       call_epilogue_(tile_, stride_, row_, col_, rows, cols, add);
     } else {
@@ -128,8 +140,9 @@ class Strip {
 
   const GemmArgs<T>& g_;
   EpilogueCall<T> call_epilogue_;
+  const bool flipped_;
   int64_t row_ = 0, col_ = 0, stride_ = 0;
-  alignas(64) T tile_[(kStripRows + kTileRows) * kPanel<T>];
+  alignas(64) T tile_[(kRows + Rows) * kCols];
 };
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -7,6 +7,7 @@
 
 #include <gradloom/ops/gemm_pack_internal.hpp>
 #include <gradloom/ops/gemm_parts_internal.hpp>
+#include <gradloom/ops/requests_internal.hpp>
 #include <gradloom/ops/window_tile_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -239,6 +240,15 @@ inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& wor
   for (int64_t i = 0; s.run_count == 0 && i < rows * width; ++i) work.strip[i] = T{0};
 }
 
+/// Asks memory for what an epilogue will want.
+template <class Block>
+inline void request_part(const Block& block, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  if (block.epilogue == nullptr || block.epilogue->streams.empty()) return;
+  Requests requests;
+  requests.add(*block.epilogue, row, column, rows, columns);
+  requests.make_all();
+}
+
 /// Hands a part of the result on: columns from `column`, of the positions that the workspace holds.
 template <class T>
 inline void pass_on_strip(const WindowBlock<T>& block, const WindowWorkspace<T>& work, int64_t row, int64_t rows,
@@ -267,10 +277,11 @@ inline void run_window_block(const WindowBlock<T>& block, void* memory) {
     work.find_rows(s, block.data, row, rows);
     for (int64_t i = block.panel; i < block.panel + block.panels; ++i) {
       const int64_t group = i / panels.parts.count, panel = i % panels.parts.count, width = panels.width(panel);
+      const int64_t column = group * s.group_columns() + panels.begin(panel), columns = panels.columns(panel, s);
+      request_part(block, row, rows, column, columns);
       sum_window_panel(s, work, block.packed + panels.packed(group, panel, s.depth()), group * s.group_channels(), rows,
                        width);
-      pass_on_strip(block, work, row, rows, group * s.group_columns() + panels.begin(panel), panels.columns(panel, s),
-                    width);
+      pass_on_strip(block, work, row, rows, column, columns, width);
     }
   }
 }

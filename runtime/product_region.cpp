@@ -9,7 +9,9 @@
 #include <gradloom/runtime/region_internal.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <span>
 
 namespace gradloom::inline v0 {
 
@@ -39,6 +41,8 @@ struct ProductRegion {
   std::vector<RowOperand> operands;
   ColumnSums sums;  // their places are those of the values: outputs, or strips of scratch
   int64_t read_per_element = 0, written_per_element = 0;  // bytes, besides the product's operands
+  /// Are they more than the caches hold? What is there anyhow costs more to ask for than it gains.
+  bool asks_for_streams = false;
   /// Where the product keeps partial sums: in an output's memory, or in shared memory.
   int partial_output = -1;
   int64_t partial_offset = -1;
@@ -66,13 +70,31 @@ class Epilogue {
         rows_per_block_(region.program.kernels->rows_per_block),
         width_(region.program.kernels->block / rows_per_block_) {
     frame_.bind();
+    if (region.asks_for_streams) {
+      for (const int place : region.program.input_streams) add_stream(place, call.inputs);
+      for (const int place : region.program.output_streams) add_stream(place, call.outputs);
+    }
   }
 
+  /// What the product calls and prepares for.
+  [[nodiscard]] GemmEpilogue<T> hook() { return {run, this, std::span(streams_).first(stream_count_)}; }
+
+ private:
   static void run(void* self, T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) noexcept {
     static_cast<Epilogue*>(self)->run_part(tile, stride, row, col, rows, cols);
   }
 
- private:
+  template <class Pointers>
+  void add_stream(int place, const Pointers& memory) {
+    const FusedPlace& p = region_.program.place(place);
+    const auto* const begin = static_cast<const std::byte*>(memory[p.index]);
+    const auto end = streams_.begin() + static_cast<std::ptrdiff_t>(stream_count_);
+    const auto is_known = [&](const GemmStream& stream) { return stream.begin == begin; };  // written in place
+    if (end == streams_.end() || std::any_of(streams_.begin(), end, is_known)) return;
+    const auto size = static_cast<int64_t>(p.element_size);
+    streams_[stream_count_++] = {begin, region_.columns * size, size};
+  }
+
   void run_part(T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) {
     for (int64_t j = 0; j < cols; j += width_) {
       const int64_t columns = std::min(width_, cols - j);
@@ -85,51 +107,6 @@ class Epilogue {
       }
     }
     for (const ColumnSum& sum : region_.sums.sums) add_rows(sum, {tile, stride, row, col, 0}, rows, cols);
-    prefetch_next(row, col, rows, cols);
-  }
-
-  struct Position {
-    int64_t row = 0, col = 0;
-    Position operator+(const Position& other) const { return {row + other.row, col + other.col}; }
-    Position operator-(const Position& other) const { return {row - other.row, col - other.col}; }
-    bool operator==(const Position&) const = default;
-  };
-
-  /// Where the next part will be: parts come in series at equal distances, and so do the series.
-  Position next_part(const Position& here) {
-    if (count_ > 1 && here != last_ + step_) {  // a new series
-      series_length_ = count_;
-      series_step_ = here - first_;
-      first_ = here;
-      count_ = 0;
-    } else if (count_ == 1 && series_length_ == 0) {
-      step_ = here - last_;
-    }
-    last_ = here;
-    return ++count_ == series_length_ ? first_ + series_step_ : here + step_;
-  }
-
-  // What the next part reads, and where it writes, is far away, line by line; the product that is computed first leaves
-  // it the time to come.
-  void prefetch_next(int64_t row, int64_t col, int64_t rows, int64_t cols) {
-    const Position here{row, col}, next = next_part(here);
-    rows_ = std::max(rows_, rows);
-    cols_ = std::max(cols_, cols);
-    if (next == here || next.row < 0 || next.col < 0) return;
-    for (const int place : region_.program.input_streams) prefetch<false>(place, next);
-    for (const int place : region_.program.output_streams) prefetch<true>(place, next);
-  }
-
-  template <bool Writes>
-  void prefetch(int place, const Position& part) const {
-    constexpr int64_t line = 64;
-    const auto size = static_cast<int64_t>(region_.program.place(place).element_size);
-    const int64_t rows = std::min(rows_, region_.rows - part.row), cols = std::min(cols_, region_.columns - part.col);
-    const Memory from = memory(place, {nullptr, 0, part.row, part.col, 0}, 0);
-    for (int64_t i = 0; i < rows; ++i) {
-      const std::byte* const begin = from.begin + i * from.stride * size;
-      for (int64_t at = 0; at < cols * size; at += line) __builtin_prefetch(begin + at, Writes ? 1 : 0);
-    }
   }
 
   struct Part {
@@ -228,12 +205,9 @@ class Epilogue {
   std::byte* const scratch_;
   FusedFrame frame_;
   const int64_t rows_per_block_, width_;
-  Position first_, last_;        // of the series of parts, and of all
-  Position step_, series_step_;  // from one part to the next, from one series to the next
-  int64_t count_ = 0;            // parts of the series so far
-  int64_t series_length_ = 0;    // 0: not known yet
-  int64_t rows_ = 0, cols_ = 0;  // of the largest part
-  int64_t filled_ = -1;          // the column that the operands' blocks begin with
+  std::array<GemmStream, 8> streams_;  // what comes on top of that is not asked for
+  size_t stream_count_ = 0;
+  int64_t filled_ = -1;  // the column that the operands' blocks begin with
 };
 
 template <class T>
@@ -255,7 +229,7 @@ template <class T>
 void finish_product(const KernelCall& call) {
   const auto& region = *static_cast<const ProductRegion<T>*>(call.params);
   Epilogue<T> epilogue(region, call);
-  const GemmEpilogue<T> hook{Epilogue<T>::run, &epilogue};
+  const GemmEpilogue<T> hook = epilogue.hook();
   region.count_traffic(call);
   ProductMemory<T> memory = memory_of(region, call);
   memory.epilogue = &hook;
@@ -343,6 +317,9 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   plan.remark = region->product->remark;
   region->columns = region->product->columns;
   region->rows = region->product->rows;
+  region->asks_for_streams =
+      region->rows * region->columns * (region->read_per_element + region->written_per_element) >=
+      static_cast<int64_t>(streaming_bytes);
   region->tile = tile;
   region->places = places;
   region->operands = std::move(operands);
