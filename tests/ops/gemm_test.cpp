@@ -485,6 +485,33 @@ BOOST_AUTO_TEST_CASE(blocks_that_share_a_packed_operand_have_the_bits_of_the_who
   BOOST_TEST(packed > 400);  // of at most 400 for each dtype and instruction set
 }
 
+// Rows so far apart share a set of the first cache, where a tile may have more of them than that has ways.
+BOOST_AUTO_TEST_CASE(rows_a_page_apart_have_the_bits_of_close_ones) {
+  std::mt19937 random(13);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    constexpr int64_t page = 4096 / static_cast<int64_t>(sizeof(T));
+    for (const int64_t rows : {1, 9, 30}) {
+      for (const int64_t cols : {5, 40, 100}) {
+        Matrix<T> wide(rows, page, Layout::row_major), close(rows, 70, Layout::row_major);
+        Matrix<T> b(70, cols, Layout::row_major), c(rows, cols, Layout::row_major), expected = c;
+        wide.fill(random);
+        b.fill(random);
+        for (int64_t i = 0; i < rows; ++i) {
+          for (int64_t p = 0; p < close.cols; ++p) close.at(i, p) = wide.at(i, p);
+        }
+        run(isa, args_of(close, b, expected));
+        gl::GemmArgs<T> args = args_of(close, b, c);
+        args.a = wide.data();
+        args.a_row = wide.row;
+        run(isa, args);
+        BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T) << " rows " << rows << " columns " << cols) {
+          check_bits(c, expected);
+        }
+      }
+    }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(products_cut_along_k_have_the_bits_of_whole_ones) {
   std::mt19937 random(10);
   for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
