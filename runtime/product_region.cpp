@@ -317,9 +317,9 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   plan.remark = region->product->remark;
   region->columns = region->product->columns;
   region->rows = region->product->rows;
-  region->asks_for_streams =
-      region->rows * region->columns * (region->read_per_element + region->written_per_element) >=
-      static_cast<int64_t>(streaming_bytes);
+  // What is written is mostly what was read, in place.
+  const int64_t per_element = std::max(region->read_per_element, region->written_per_element);
+  region->asks_for_streams = region->rows * region->columns * per_element >= static_cast<int64_t>(streaming_bytes);
   region->tile = tile;
   region->places = places;
   region->operands = std::move(operands);
