@@ -19,7 +19,9 @@ template <class T>
 inline constexpr int64_t kRowBlock = 1024 / static_cast<int64_t>(sizeof(T));
 inline constexpr int64_t kColBlock = 2048;
 template <class T>
-inline constexpr int64_t kPanel = kTallVectors* kLanes<T>;
+using TallStrip = Strip<T, kTallRows, kTallVectors>;
+template <class T>
+inline constexpr int64_t kPanel = TallStrip<T>::kCols;
 /// Blocks of rows begin at multiples of this; where the rows are columns of the C that was asked for, an epilogue wants
 /// its parts to begin at a multiple of two vectors.
 inline constexpr int64_t kRowUnit = 32;
@@ -99,8 +101,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   // A row of B is a line or two of a panel, and the next row far away: each panel is packed between the tiles of the
   // one before, which leave memory the time that it takes.
   const bool packs_ahead = packs_b && !has_b && g.b_col == 1;
-  using TallStrip = Strip<T, kTallRows, kTallVectors>;
-  TallStrip strip(g, flipped);
+  TallStrip<T> strip(g, flipped);
   Requests requests;
   const TileKernel<T>(*const kernels)[kTallRows][kTallVectors] =
       kTallTiles<T>.kernels[static_cast<int>(packs_a || g.a_col != 1 ? ALayout::along_rows : ALayout::along_k)];
@@ -112,7 +113,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
       const int64_t k0 = chunks.begin_of(pc), k = chunks.size_of(pc);
       const bool final = pc == chunks.count - 1;
       const bool all_by_strip = g.c_col != 1 || (final && g.epilogue != nullptr);
-      const int64_t panels_together = all_by_strip ? TallStrip::panels_for(g.m) : 1;
+      const int64_t panels_together = all_by_strip ? TallStrip<T>::panels_for(g.m) : 1;
       T* const packed_a = kept_a == nullptr ? workspace : static_cast<T*>(kept_a->room) + g.m * k0;
       T* const packed_b = kept_b == nullptr ? for_b : static_cast<T*>(kept_b->room) + round_up(g.n, lanes) * k0;
       for (int64_t ic = 0; ic < row_blocks.count; ++ic) {
@@ -192,7 +193,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
 /// The epilogue of an empty sum.
 template <class T>
 inline void pass_on_zeros(const GemmArgs<T>& g) {
-  constexpr int64_t strip_rows = 8 * kTallRows;
+  constexpr int64_t strip_rows = TallStrip<T>::kRows;
   alignas(64) T tile[strip_rows * kPanel<T>];
   for (int64_t j = 0; j < g.n; j += kPanel<T>) {
     for (int64_t i = 0; i < g.m; i += strip_rows) {

@@ -16,6 +16,9 @@ inline GemmArgs<T> transposed(GemmArgs<T> g) {  // C^T = B^T A^T
           g.c_col, g.c_row, g.epilogue, g.row_offset, g.col_offset, g.sums_in_lanes, g.kept_b, g.kept_a};
 }
 
+/// Tiles on top of each other in a strip.
+inline constexpr int64_t kStripTiles = 8;
+
 /// Adds what is stored of C to a tile.
 template <class T>
 inline void add_stored(T* tile, int64_t stride, int64_t rows, int64_t cols, const T* c, int64_t c_row, int64_t c_col) {
@@ -45,7 +48,7 @@ class EpilogueCall {
       return;
     }
     constexpr int64_t usual = kTileRows * kTileVectors, tall = kTallRows * kTallVectors;
-    alignas(64) T turned[8 * (usual > tall ? usual : tall) * kLanes<T>];
+    alignas(64) T turned[kStripTiles * (usual > tall ? usual : tall) * kLanes<T>];
     const int64_t turned_stride = round_up(rows, kLanes<T>);
     for (int64_t i = 0; i < rows; i += kLanes<T>) {
       for_each_column(tile + i * stride, stride, rows - i < kLanes<T> ? rows - i : kLanes<T>, cols,
@@ -53,6 +56,14 @@ class EpilogueCall {
     }
     if (add) add_stored(turned, turned_stride, cols, rows, c, g_.c_col, g_.c_row);
     g_.epilogue->run(g_.epilogue->context, turned, turned_stride, col + g_.row_offset, row + g_.col_offset, cols, rows);
+  }
+
+  void add_requests(Requests& requests, int64_t row, int64_t col, int64_t rows, int64_t cols) const {
+    if (flipped_) {
+      requests.add(*g_.epilogue, col + g_.row_offset, row + g_.col_offset, cols, rows);
+    } else {
+      requests.add(*g_.epilogue, row + g_.row_offset, col + g_.col_offset, rows, cols);
+    }
   }
 
  private:
@@ -67,9 +78,9 @@ class Strip {
   /// Eight tiles on top of each other (AVX2: 48 x 16 floats, 3 KiB): a multiple of 16 rows, for those who add groups of
   /// them, and of a vector (AVX2: two), so that the parts of a product that was computed as C^T = B^T A^T begin where
   /// an epilogue wants them to.
-  static constexpr int64_t kRows = 8 * Rows, kCols = Vectors * kLanes<T>;
+  static constexpr int64_t kRows = kStripTiles * Rows, kCols = Vectors * kLanes<T>;
 
-  Strip(const GemmArgs<T>& g, bool flipped) : g_(g), call_epilogue_(g, flipped), flipped_(flipped) {}
+  Strip(const GemmArgs<T>& g, bool flipped) : g_(g), call_epilogue_(g, flipped) {}
 
   /// How many panels fit side by side if there are only `rows` rows: up to the 64 that an epilogue may get turned.
   static int64_t panels_for(int64_t rows) {
@@ -90,11 +101,7 @@ class Strip {
 
   /// What it will want for a tile.
   void add_requests(Requests& requests, int64_t row, int64_t col, int64_t rows, int64_t cols) const {
-    if (flipped_) {
-      std::swap(row, col);
-      std::swap(rows, cols);
-    }
-    requests.add(*g_.epilogue, row + g_.row_offset, col + g_.col_offset, rows, cols);
+    call_epilogue_.add_requests(requests, row, col, rows, cols);
   }
 
   /// Passes the rows before `row_end` on: as many as make a full strip, or all if no more are to come.
@@ -140,7 +147,6 @@ class Strip {
 
   const GemmArgs<T>& g_;
   EpilogueCall<T> call_epilogue_;
-  const bool flipped_;
   int64_t row_ = 0, col_ = 0, stride_ = 0;
   alignas(64) T tile_[(kRows + Rows) * kCols];
 };

@@ -8,7 +8,9 @@
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 template <class T>
-inline constexpr int64_t kPackedPanel = kTileVectors* kLanes<T>;
+using PackedStrip = Strip<T, kTileRows, kTileVectors>;
+template <class T>
+inline constexpr int64_t kPackedPanel = PackedStrip<T>::kCols;
 
 template <class T>
 inline void pack_columns(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t begin, int64_t end,
@@ -24,8 +26,7 @@ template <class T, class TB>
 inline void multiply_packed(const GemmArgs<T>& g, const TB* b) noexcept {
   constexpr int64_t lanes = kLanes<T>;
   const Parts chunks(g.k, kGemmChunk), tiles(g.m, kTileRows);
-  using TileStrip = Strip<T, kTileRows, kTileVectors>;
-  TileStrip strip(g, false);
+  PackedStrip<T> strip(g, false);
   Requests requests;
   const TileKernel<T, TB>(*const kernels)[kTileRows][kTileVectors] =
       kTiles<T, TB>.kernels[static_cast<int>(ALayout::along_k)];
@@ -34,7 +35,7 @@ inline void multiply_packed(const GemmArgs<T>& g, const TB* b) noexcept {
   for (int64_t pc = 0; pc < chunks.count; ++pc) {
     const int64_t k0 = chunks.begin_of(pc);
     const bool final = pc == chunks.count - 1, all_by_strip = final && g.epilogue != nullptr;
-    const int64_t panels_together = all_by_strip ? TileStrip::panels_for(g.m) : 1;
+    const int64_t panels_together = all_by_strip ? PackedStrip<T>::panels_for(g.m) : 1;
     tile.k = chunks.size_of(pc);
     for (int64_t col = 0, jr = 0; col < g.n; col += kPackedPanel<T>, ++jr) {
       const int64_t cols = g.n - col < kPackedPanel<T> ? g.n - col : kPackedPanel<T>,

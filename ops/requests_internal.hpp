@@ -60,7 +60,7 @@ class Requests {
 
  private:
   static constexpr int64_t kLine = 64, kLeastStep = 16;
-  static constexpr int kMost = 10;
+  static constexpr int kMost = 10;  // those of a panel, and of the streams of an epilogue
   struct Range {
     const std::byte* begin;
     int64_t stride, rows, bytes;

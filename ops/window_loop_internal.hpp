@@ -240,7 +240,7 @@ inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& wor
   for (int64_t i = 0; s.run_count == 0 && i < rows * width; ++i) work.strip[i] = T{0};
 }
 
-/// Asks memory for what an epilogue will want.
+/// Asks memory for what an epilogue will want, all at once: rows of a convolution's result mostly follow each other.
 template <class Block>
 inline void request_part(const Block& block, int64_t row, int64_t rows, int64_t column, int64_t columns) {
   if (block.epilogue == nullptr || block.epilogue->streams.empty()) return;
