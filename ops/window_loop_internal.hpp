@@ -10,6 +10,8 @@
 #include <gradloom/ops/requests_internal.hpp>
 #include <gradloom/ops/window_tile_internal.hpp>
 
+#include <utility>
+
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 /// Positions of a block: a multiple of the 16 rows whose sum an epilogue takes together, and of the rows of a tile.
@@ -217,10 +219,45 @@ struct WindowWorkspace {
   }
 };
 
+/// Data that the next block of positions reads and this one does not, if the caches do not hold it anyway: the tiles of
+/// this block ask for it little by little. Windows of neighbours follow each other, so it is one run of memory.
+class NextData {
+ public:
+  template <class T>
+  NextData(const WindowBlock<T>& block, const WindowTap& farthest, int64_t next) {
+    constexpr int64_t size = static_cast<int64_t>(sizeof(T)), second_cache = (int64_t{1} << 20) / size, line = 64;
+    const WindowShape& s = *block.shape;
+    const int64_t left = block.row + block.rows - next, rows = left < kWindowRows ? left : kWindowRows;
+    const int64_t all = s.batch * s.data_image;
+    if (rows <= 0 || s.copies_windows || s.run_count == 0 || all <= second_cache) return;
+    const auto reach = [&](int64_t position) {
+      const int64_t end = PositionWalk(s, position).data() + tap_offset(s, farthest) + s.channels;
+      return end < 0 ? 0 : (end < all ? end : all);
+    };
+    const int64_t begin = reach(next - 1), end = reach(next + rows - 1);
+    if (end - begin > second_cache / 2) return;
+    constexpr int64_t tiles = (kWindowRows + kTileRows - 1) / kTileRows;
+    const int64_t runs = tiles * s.run_count * block.panels;
+    next_ = reinterpret_cast<const std::byte*>(block.data + begin);
+    end_ = reinterpret_cast<const std::byte*>(block.data + end);
+    of_run_ = round_up(((end - begin) * size + runs - 1) / runs, line);
+  }
+  /// The part of a tile of so many runs.
+  WantedMemory take(int64_t runs) {
+    const int64_t bytes = of_run_ * runs;
+    if (end_ - next_ < bytes) return {};
+    return {std::exchange(next_, next_ + bytes), of_run_};
+  }
+
+ private:
+  const std::byte *next_ = nullptr, *end_ = nullptr;
+  int64_t of_run_ = 0;  // bytes
+};
+
 /// Sums one panel of a block of positions into the strip.
 template <class T>
 inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& work, const T* b, int64_t channel,
-                             int64_t rows, int64_t width) {
+                             int64_t rows, int64_t width, NextData& next) {
   const Parts tiles(rows, kTileRows);
   bool adds = false;
   for (int64_t begin = 0; begin < s.run_count;) {
@@ -231,6 +268,7 @@ inline void sum_window_panel(const WindowShape& s, const WindowWorkspace<T>& wor
     for (int64_t t = 0; t < tiles.count; ++t) {
       tile.rows = work.rows + tiles.begin_of(t);
       tile.c = work.strip + tiles.begin_of(t) * width;
+      tile.wanted = next.take(tile.run_count);
       kWindowTiles<T>.window[tiles.size_of(t) - 1][width / kLanes<T> - 1](tile);
     }
     b += depth * width;
@@ -275,12 +313,13 @@ inline void run_window_block(const WindowBlock<T>& block, void* memory) {
   for (int64_t row = block.row; row < block.row + block.rows; row += kWindowRows) {
     const int64_t left = block.row + block.rows - row, rows = left < kWindowRows ? left : kWindowRows;
     work.find_rows(s, block.data, row, rows);
+    NextData next(block, work.range[1], row + rows);
     for (int64_t i = block.panel; i < block.panel + block.panels; ++i) {
       const int64_t group = i / panels.parts.count, panel = i % panels.parts.count, width = panels.width(panel);
       const int64_t column = group * s.group_columns() + panels.begin(panel), columns = panels.columns(panel, s);
       request_part(block, row, rows, column, columns);
       sum_window_panel(s, work, block.packed + panels.packed(group, panel, s.depth()), group * s.group_channels(), rows,
-                       width);
+                       width, next);
       pass_on_strip(block, work, row, rows, column, columns, width);
     }
   }

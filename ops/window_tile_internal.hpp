@@ -73,6 +73,17 @@ struct TileSums {
   }
 };
 
+/// Memory that a later tile reads: each run of this one asks for as many bytes, from `begin` on.
+struct WantedMemory {
+  const std::byte* begin = nullptr;
+  int64_t bytes_of_run = 0;
+
+  [[gnu::always_inline]] void ask(int64_t run) const {
+    constexpr int64_t line = 64;
+    for (int64_t at = 0; at < bytes_of_run; at += line) __builtin_prefetch(begin + run * bytes_of_run + at, 0, 2);
+  }
+};
+
 /// Rows of a tile that are rows of data, each behind a pointer of its own for every tap.
 template <class T>
 struct WindowTile {
@@ -85,6 +96,7 @@ struct WindowTile {
   T* c;
   int64_t c_row;
   bool adds;
+  WantedMemory wanted = {};
 };
 
 template <class T, int Rows, int Vectors>
@@ -94,6 +106,7 @@ void window_tile(const WindowTile<T>& t) noexcept {
   for (int64_t r = 0; r < t.run_count; ++r) {
     const WindowRun& run = t.runs[r];
     const T* const* const rows = t.rows + run.tap * t.tap_stride;
+    t.wanted.ask(r);
     const T* a[Rows];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) a[i] = rows[i] + t.channel + run.channel;
