@@ -5,6 +5,7 @@
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/kernel.hpp>
+#include <gradloom/ops/reduce_table_internal.hpp>
 #include <gradloom/ops/window_product_internal.hpp>
 
 #include <array>
@@ -42,10 +43,29 @@ struct OwnedWindowShape {
 [[nodiscard]] std::vector<std::shared_ptr<const OwnedWindowShape>> data_gradient_products(
     const ConvolutionSizes& sizes);
 
-/// Is the node, whose sizes are known, a convolution or a gradient of data that Winograd's algorithm makes faster? It
-/// then gets the attribute "algorithm" = "winograd".
+/// Is the node, whose sizes are known, one that Winograd's algorithm makes faster? It then gets the attribute
+/// "algorithm" = "winograd".
 [[nodiscard]] bool suits_winograd(const KernelRequest& request);
 [[nodiscard]] std::shared_ptr<FusibleProduct<float>> winograd_product(const KernelRequest& request);
+[[nodiscard]] KernelPlan plan_winograd_weight_gradient(const KernelRequest& request);
+
+/// A gradient of weights as a sum over `depths` parts of the positions, each in its place in shared memory.
+struct WeightGradientParts {
+  int64_t size = 0;    // elements of the gradient
+  int64_t depths = 1;  // a power of two
+  size_t element_size = 0;
+  ReduceCombine combine = nullptr;
+
+  /// As many depths as `most` and memory allow.
+  void choose_depths(int64_t most);
+  /// Where a depth goes.
+  template <class T>
+  [[nodiscard]] T* result_of(int64_t depth, const KernelCall& call) const {
+    return depths == 1 ? static_cast<T*>(call.outputs[0]) : static_cast<T*>(call.shared) + depth * size;
+  }
+  /// Appends the step that adds the depths in a tree, if there are several. These parts must live as long as the plan.
+  void add_combination(const KernelRequest& request, KernelPlan& plan);
+};
 
 /// OpDef::product of the convolution and of the gradient of its data.
 extern const ProductTable convolution_table, convolution_data_gradient_table;

@@ -3,7 +3,6 @@
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/ops/constant_weights_internal.hpp>
 #include <gradloom/ops/convolution_internal.hpp>
-#include <gradloom/ops/reduce_table_internal.hpp>
 
 #include <fmt/format.h>
 
@@ -335,14 +334,12 @@ std::vector<int64_t> kernel_of(const std::vector<int64_t>& weights) { return {we
 // ---- the gradient of the weights
 
 template <class T>
-struct WeightGradientParams {
+struct WeightGradientParams : WeightGradientParts {
   const WindowKernels<T>* kernels;
   std::shared_ptr<const OwnedWindowShape> product;
   WindowGradientShape shape;
   int64_t rows = 0, chunks = 0;  // of the result; of positions
-  int64_t row_parts = 1, depths = 1;
-  ReduceCombine combine = nullptr;  // adds the depths in a tree
-  [[nodiscard]] int64_t size() const { return rows * shape.window.columns; }
+  int64_t row_parts = 1;
 };
 
 template <class T>
@@ -351,32 +348,21 @@ void run_weight_gradient(const KernelCall& call) {
   const int64_t depth = call.chunk / params.row_parts, part = call.chunk % params.row_parts;
   const int64_t row = chunk_begin(params.rows, params.row_parts, part);
   const int64_t chunk = chunk_begin(params.chunks, params.depths, depth);
-  T* const result =
-      params.depths == 1 ? static_cast<T*>(call.outputs[0]) : static_cast<T*>(call.shared) + depth * params.size();
   const WindowShape& s = params.shape.window;
   const int64_t chunks = chunk_begin(params.chunks, params.depths, depth + 1) - chunk;
   const int64_t read = part != 0 ? 0 : s.batch * s.data_image + s.positions() * s.columns;
   constexpr int64_t size = sizeof(T);
   call.count(read * chunks / std::max<int64_t>(1, params.chunks) * size,
-             params.depths == 1 ? params.size() / params.row_parts * size : 0);
+             params.depths == 1 ? params.size / params.row_parts * size : 0);
   params.kernels->gradient({.shape = &params.shape,
                             .data = static_cast<const T*>(call.inputs[0]),
                             .gradient = static_cast<const T*>(call.inputs[1]),
-                            .result = result,
+                            .result = params.template result_of<T>(depth, call),
                             .row = row,
                             .rows = chunk_begin(params.rows, params.row_parts, part + 1) - row,
                             .chunk = chunk,
                             .chunks = chunks},
                            call.scratch);
-}
-
-template <class T>
-void combine_weight_gradient(const KernelCall& call) {
-  const auto& params = *static_cast<const WeightGradientParams<T>*>(call.params);
-  const int64_t begin = chunk_begin(params.size(), call.chunks, call.chunk),
-                end = chunk_begin(params.size(), call.chunks, call.chunk + 1);
-  params.combine({.width = params.size(), .parts = params.depths}, call.shared, call.outputs[0], begin, end);
-  call.count(0, (end - begin) * static_cast<int64_t>(sizeof(T)));
 }
 
 template <class T>
@@ -388,7 +374,9 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   params->shape.window = params->product->shape;
   const WindowShape& s = params->shape.window;
   params->rows = s.depth();
-  if (params->size() == 0) return plan;
+  params->size = params->rows * s.columns;
+  params->element_size = sizeof(T);
+  if (params->size == 0) return plan;
   const int64_t row = s.axes[kWindowAxes - 1].count;
   // The gradient of a chunk is packed: no more than a part of an L2 cache. Whole rows of positions, if they are short.
   constexpr int64_t copied = 128, packed = int64_t{32} * 1024, least = 64;
@@ -399,22 +387,13 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
                                                               : most / row * row;
   params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);
 
-  constexpr int64_t most_partial_bytes = int64_t{2} << 20, least_rows_of_part = 48;
+  constexpr int64_t least_rows_of_part = 48;
   const int64_t wanted = wanted_chunks(work_of(s));
-  while (2 * params->depths <= std::min(wanted, params->chunks) &&
-         2 * params->depths * params->size() * static_cast<int64_t>(sizeof(T)) <= most_partial_bytes) {
-    params->depths *= 2;
-  }
+  params->choose_depths(std::min(wanted, params->chunks));
   params->row_parts = std::clamp<int64_t>(params->rows / least_rows_of_part, 1, wanted / params->depths);
   plan.scratch_bytes = params->kernels->gradient_workspace_bytes(params->shape);
   plan.steps = {{run_weight_gradient<T>, params->row_parts * params->depths}};
-  if (params->depths > 1) {
-    plan.shared_bytes = static_cast<size_t>(params->depths * params->size()) * sizeof(T);
-    params->combine = request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels)
-                          .loops[static_cast<size_t>(request.output().dtype)]
-                          .combine;
-    plan.steps.push_back({combine_weight_gradient<T>, chunk_count(params->size(), 8192)});
-  }
+  params->add_combination(request, plan);
   plan.nanoseconds = nanoseconds_of(work_of(s));
   plan.remark = algorithm_of(s);
   plan.params = std::move(params);
@@ -458,6 +437,27 @@ WeightChannels channels(const Node& node, const std::vector<int64_t>& sizes) {
 
 }  // namespace
 
+void WeightGradientParts::choose_depths(int64_t most) {
+  constexpr int64_t most_bytes = int64_t{2} << 20;
+  while (2 * depths <= most && 2 * depths * size * static_cast<int64_t>(element_size) <= most_bytes) depths *= 2;
+}
+
+void WeightGradientParts::add_combination(const KernelRequest& request, KernelPlan& plan) {
+  if (depths == 1) return;
+  plan.shared_bytes = static_cast<size_t>(depths * size) * element_size;
+  combine = request.pick(baseline::sum_kernels, avx2::sum_kernels, avx512::sum_kernels)
+                .loops[static_cast<size_t>(request.output().dtype)]
+                .combine;
+  const auto run = [](const KernelCall& call) {
+    const auto& parts = *static_cast<const WeightGradientParts*>(call.params);
+    const int64_t begin = chunk_begin(parts.size, call.chunks, call.chunk),
+                  end = chunk_begin(parts.size, call.chunks, call.chunk + 1);
+    parts.combine({.width = parts.size, .parts = parts.depths}, call.shared, call.outputs[0], begin, end);
+    call.count(0, (end - begin) * static_cast<int64_t>(parts.element_size));
+  };
+  plan.steps.push_back({run, chunk_count(size, 8192), this});
+}
+
 const ProductTable convolution_table{
     .f32 = product_f32, .f64 = window_products<double>, .is_in_order = is_in_order, .channels = channels<false>};
 const ProductTable convolution_data_gradient_table{.f32 = product_f32,
@@ -466,6 +466,7 @@ const ProductTable convolution_data_gradient_table{.f32 = product_f32,
                                                    .channels = channels<true>};
 
 KernelPlan plan_convolution_weight_gradient(const KernelRequest& request) {
+  if (request.attributes().has("algorithm")) return plan_winograd_weight_gradient(request);
   const ConvolutionSizes sizes = convolution_sizes(request.attributes(), request.input_sizes(0), request.input_sizes(1),
                                                    kernel_of(request.output_sizes()));
   return request.output().dtype == DType::f64 ? plan_weight_gradient<double>(request, sizes)

@@ -5,6 +5,9 @@
 // With polynomials evaluated at 0, a, -a, b, -b and infinity, a tile of 4x4 results is A'((G g G') * (B' d B))A, where
 // g are the weights, d the 6x6 elements of data that the tile sees, and * multiplies element by element: over all
 // channels that is a matrix product for each of the 36 elements.
+//
+// That is linear in g, so the gradient of the weights is its transpose, F(3x3, 4x4): G'(sum over tiles of (A dy A') *
+// (B' d B))G, where the sum over tiles is the matrix product.
 #pragma once
 
 #include <gradloom/ops/window_product_internal.hpp>
@@ -36,6 +39,16 @@ struct WinogradBlock {
   const GemmEpilogue<float>* epilogue;  // null: store
 };
 
+/// A part of the gradient of the weights: of some channels of data, from some rows of tiles.
+struct WinogradGradientBlock {
+  const WinogradShape* shape;
+  const float* data;
+  const float* gradient;  // [positions, columns]
+  float* result;          // as the weights lie
+  int64_t tile_row, tile_rows;
+  int64_t channel, channels;  // multiples of 16
+};
+
 /// The kernels of one instruction set. Floats only: in doubles nobody wants the error.
 struct WinogradKernels {
   int64_t (*panels)(const WinogradShape& shape) noexcept;
@@ -46,6 +59,9 @@ struct WinogradKernels {
   void (*run)(const WinogradBlock& block, void* workspace) noexcept;
   /// Of either; 64-byte aligned.
   size_t (*workspace_bytes)(const WinogradShape& shape) noexcept;
+
+  void (*gradient)(const WinogradGradientBlock& block, void* workspace) noexcept;
+  size_t (*gradient_workspace_bytes)(const WinogradShape& shape, int64_t channels) noexcept;
 };
 
 namespace baseline {

@@ -1,5 +1,5 @@
 // Winograd's convolution for one instruction set; compiled once per set.
-#include <gradloom/ops/winograd_loop_internal.hpp>
+#include <gradloom/ops/winograd_gradient_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
@@ -15,9 +15,14 @@ void pack(const WinogradShape& shape, const float* weights, int64_t panel, int64
 }
 void run(const WinogradBlock& block, void* workspace) noexcept { run_winograd_block(block, workspace); }
 size_t workspace_bytes(const WinogradShape& shape) noexcept { return winograd_workspace_bytes(shape); }
+void gradient(const WinogradGradientBlock& block, void* workspace) noexcept { run_winograd_gradient(block, workspace); }
+size_t gradient_workspace_bytes(const WinogradShape& shape, int64_t channels) noexcept {
+  return WinogradGradientWorkspace::bytes(shape, channels);
+}
 
 }  // namespace
 
-const WinogradKernels winograd_kernels{panels, packed_size, pack, run, workspace_bytes};
+const WinogradKernels winograd_kernels{
+    panels, packed_size, pack, run, workspace_bytes, gradient, gradient_workspace_bytes};
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -28,20 +28,26 @@ struct Points {
   v[4] = fnmadd(b, odd2, even2);
 }
 
+/// The entries of G.
+struct WeightFactors {
+  static constexpr double na = 1 / (2 * Points::a2 * (Points::a2 - Points::b2)),
+                          nb = 1 / (2 * Points::b2 * (Points::b2 - Points::a2));
+  const Batch<float> one_a = Batch<float>(static_cast<float>(na)), a = Batch<float>(static_cast<float>(na * Points::a)),
+                     a2 = Batch<float>(static_cast<float>(na * Points::a2)),
+                     one_b = Batch<float>(static_cast<float>(nb)), b = Batch<float>(static_cast<float>(nb * Points::b)),
+                     b2 = Batch<float>(static_cast<float>(nb * Points::b2));
+};
+
 /// G g: three elements to six.
 [[gnu::always_inline]] inline void transform_weights(const Batch<float> (&g)[3], Batch<float> (&u)[kWinogradSide]) {
-  constexpr double na = 1 / (2 * Points::a2 * (Points::a2 - Points::b2)),
-                   nb = 1 / (2 * Points::b2 * (Points::b2 - Points::a2));
-  const Batch<float> one_a(static_cast<float>(na)), a(static_cast<float>(na * Points::a)),
-      a2(static_cast<float>(na * Points::a2)), one_b(static_cast<float>(nb)), b(static_cast<float>(nb * Points::b)),
-      b2(static_cast<float>(nb * Points::b2));
+  const WeightFactors f;
   u[0] = g[0];
   u[5] = g[2];
-  const Batch<float> even1 = fmadd(a2, g[2], one_a * g[0]), even2 = fmadd(b2, g[2], one_b * g[0]);
-  u[1] = fmadd(a, g[1], even1);
-  u[2] = fnmadd(a, g[1], even1);
-  u[3] = fmadd(b, g[1], even2);
-  u[4] = fnmadd(b, g[1], even2);
+  const Batch<float> even1 = fmadd(f.a2, g[2], f.one_a * g[0]), even2 = fmadd(f.b2, g[2], f.one_b * g[0]);
+  u[1] = fmadd(f.a, g[1], even1);
+  u[2] = fnmadd(f.a, g[1], even1);
+  u[3] = fmadd(f.b, g[1], even2);
+  u[4] = fnmadd(f.b, g[1], even2);
 }
 
 /// A' m: six elements to four.
@@ -104,20 +110,19 @@ struct WinogradWorkspace {
   }
 };
 
-/// B' d B of the first `tiles` tiles, all channels.
-inline void transform_tiles(const WinogradShape& s, const WinogradWorkspace& work, int64_t tiles) {
+/// B' d B of some channels of `tiles` tiles, [36][tiles][channels], the 36 `element` apart.
+inline void transform_tiles(const float* const* rows, int64_t tiles, int64_t channel, int64_t channels, float* out,
+                            int64_t element) {
   constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
-  const int64_t channels = s.tiles.channels;
-  for (int64_t tile = 0; tile < tiles; ++tile) {
-    const float* const* const rows = work.window.rows + tile;
-    float* const out = work.data + tile * channels;
+  for (int64_t tile = 0; tile < tiles; ++tile, ++rows, out += channels) {
     for (int64_t c = 0; c < channels; c += lanes) {
       Batch<float> half[side][side];  // [column][row of the transformed]
 #pragma GCC unroll 6
       for (int64_t x = 0; x < side; ++x) {
         Batch<float> d[side];
 #pragma GCC unroll 6
-        for (int64_t y = 0; y < side; ++y) d[y] = Batch<float>::load_unaligned(rows[(y * side + x) * kWindowRows] + c);
+        for (int64_t y = 0; y < side; ++y)
+          d[y] = Batch<float>::load_unaligned(rows[(y * side + x) * kWindowRows] + channel + c);
         transform_data(d, half[x]);
       }
 #pragma GCC unroll 6
@@ -127,7 +132,7 @@ inline void transform_tiles(const WinogradShape& s, const WinogradWorkspace& wor
         for (int64_t x = 0; x < side; ++x) d[x] = half[x][y];
         transform_data(d, v);
 #pragma GCC unroll 6
-        for (int64_t x = 0; x < side; ++x) v[x].store_unaligned(out + (y * side + x) * work.data_element + c);
+        for (int64_t x = 0; x < side; ++x) v[x].store_unaligned(out + (y * side + x) * element + c);
       }
     }
   }
@@ -203,7 +208,7 @@ inline void run_winograd_block(const WinogradBlock& block, void* memory) {
   for (int64_t row = block.tile_row; row < end; row += together) {
     const int64_t rows = end - row < together ? end - row : together, tiles = rows * tiles_of_row;
     work.window.find_rows(s.tiles, block.data, row * tiles_of_row, tiles);
-    transform_tiles(s, work, tiles);
+    transform_tiles(work.window.rows, tiles, 0, s.tiles.channels, work.data, work.data_element);
     const int64_t first = s.first_position(row);
     // The last row of tiles of an image may reach beyond it.
     const int64_t last_y = (row + rows - 1) % s.tiles.axes[1].count * kWinogradTile;

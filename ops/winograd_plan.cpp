@@ -9,16 +9,23 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-constexpr int64_t row_unit = 16;  // an epilogue that sums columns adds groups of so many rows in a fixed order
+constexpr int64_t whole_vectors = 16;  // the channels of data are a multiple
+constexpr int64_t row_unit = 16;       // an epilogue that sums columns adds groups of so many rows in a fixed order
 
 bool all(const std::vector<int64_t>& numbers, int64_t value) {
   return std::all_of(numbers.begin(), numbers.end(), [&](int64_t number) { return number == value; });
 }
 
-/// The convolution that makes the node's result from its first input.
+/// The convolution that makes the node's result from its first input, or whose weights' gradient it is.
 std::shared_ptr<const OwnedWindowShape> product_of(const KernelRequest& request) {
-  const std::vector<int64_t> weights = request.input_sizes(1);
+  const bool of_weights = request.node().op == &convolution_weight_gradient_def;
+  const std::vector<int64_t> weights = of_weights ? request.output_sizes() : request.input_sizes(1);
   const std::vector<int64_t> kernel(weights.begin(), weights.end() - 2);
+  if (of_weights) {
+    return forward_products(
+               convolution_sizes(request.attributes(), request.input_sizes(0), request.input_sizes(1), kernel))
+        .front();
+  }
   if (request.node().op == &convolution_def) {
     return forward_products(
                convolution_sizes(request.attributes(), request.input_sizes(0), request.output_sizes(), kernel))
@@ -146,19 +153,57 @@ class WinogradProduct final : public FusibleProduct<float> {
   ProductBuffer baked_;          // the transformed weights, if they never change
 };
 
+/// The gradient of the weights: parts are ranges of rows of tiles, and of channels of data.
+struct WinogradGradient : WeightGradientParts {
+  const WinogradKernels& kernels;
+  OwnedWinogradShape owned;
+  int64_t channel_parts = 1;
+
+  WinogradGradient(const WinogradKernels& of, const WindowShape& direct) : kernels(of), owned(direct) {}
+  /// Ranges of channels begin where whole vectors do.
+  [[nodiscard]] GemmRange channels(int64_t part) const {
+    const int64_t vectors = owned.shape.tiles.channels / whole_vectors;
+    return {chunk_begin(vectors, channel_parts, part) * whole_vectors,
+            chunk_size(vectors, channel_parts, part) * whole_vectors};
+  }
+};
+
+void run_winograd_gradient(const KernelCall& call) {
+  const auto& params = *static_cast<const WinogradGradient*>(call.params);
+  const WinogradShape& s = params.owned.shape;
+  const int64_t depth = call.chunk / params.channel_parts;
+  const GemmRange channels = params.channels(call.chunk % params.channel_parts);
+  const int64_t row = chunk_begin(s.tile_rows(), params.depths, depth),
+                rows = chunk_size(s.tile_rows(), params.depths, depth);
+  const int64_t gradient = channels.begin == 0 ? s.tiles.columns : 0;  // read by all, counted once
+  constexpr int64_t size = sizeof(float);
+  call.count((s.first_position(row + rows) - s.first_position(row)) * (channels.size + gradient) * size,
+             params.depths == 1 ? params.size * channels.size / s.tiles.channels * size : 0);
+  params.kernels.gradient({.shape = &s,
+                           .data = static_cast<const float*>(call.inputs[0]),
+                           .gradient = static_cast<const float*>(call.inputs[1]),
+                           .result = params.result_of<float>(depth, call),
+                           .tile_row = row,
+                           .tile_rows = rows,
+                           .channel = channels.begin,
+                           .channels = channels.size},
+                          call.scratch);
+}
+
 }  // namespace
 
 bool suits_winograd(const KernelRequest& request) {
   const Node& node = request.node();
-  if (node.op != &convolution_def && node.op != &convolution_data_gradient_def) return false;
-  const TensorType& result = request.output();
-  if (result.dtype != DType::f32 || result.shape.rank() != 4) return false;
-  const std::vector<int64_t> weights = request.input_sizes(1), data = request.input_sizes(0),
-                             sizes = request.output_sizes();
+  const bool of_weights = node.op == &convolution_weight_gradient_def;
+  if (node.op != &convolution_def && node.op != &convolution_data_gradient_def && !of_weights) return false;
+  const std::vector<int64_t> weights = of_weights ? request.output_sizes() : request.input_sizes(1),
+                             data = request.input_sizes(0),
+                             sizes = of_weights ? request.input_sizes(1) : request.output_sizes();
+  if (request.output().dtype != DType::f32 || data.size() != 4) return false;
   const auto numbers = [&](const char* name) -> const auto& { return node.attributes.get<std::vector<int64_t>>(name); };
   if (weights[0] != 3 || weights[1] != 3 || node.attributes.get<int64_t>("groups") != 1) return false;
   if (!all(numbers("strides"), 1) || !all(numbers("dilations"), 1)) return false;
-  constexpr int64_t whole_vectors = 16, widest = 256;
+  constexpr int64_t widest = 256;
   if (data[3] == 0 || data[3] % whole_vectors != 0 || sizes[3] < whole_vectors || sizes[2] > widest) return false;
   // In multiply-adds, of which a core does 16 a cycle: the transforms of a tile take about 14 cycles for each channel
   // of data and of the result, those of the weights 4 for each pair.
@@ -167,9 +212,10 @@ bool suits_winograd(const KernelRequest& request) {
   const double tiles = images * static_cast<double>(chunk_count(sizes[1], kWinogradTile)) *
                        static_cast<double>(chunk_count(sizes[2], kWinogradTile));
   const double direct = images * static_cast<double>(sizes[1] * sizes[2]) * 9 * channels * columns;
-  const double transforms = constant_input(request, 1) != nullptr ? 0 : 16 * 4 * channels * columns;
+  const double transforms = !of_weights && constant_input(request, 1) != nullptr ? 0 : 16 * 4 * channels * columns;
   const double winograd = tiles * (36 * channels * columns + 16 * 14 * (channels + columns)) + transforms;
-  constexpr double worth = 1.3;
+  // Of the gradient of weights the products are short, and add to sums that no register holds.
+  const double worth = of_weights ? 1.6 : 1.3;
   return direct > worth * winograd;
 }
 
@@ -177,6 +223,30 @@ std::shared_ptr<FusibleProduct<float>> winograd_product(const KernelRequest& req
   return std::make_shared<WinogradProduct>(
       request.pick(baseline::winograd_kernels, avx2::winograd_kernels, avx512::winograd_kernels),
       product_of(request)->shape);
+}
+
+KernelPlan plan_winograd_weight_gradient(const KernelRequest& request) {
+  const std::shared_ptr<const OwnedWindowShape> direct = product_of(request);
+  auto params = std::make_shared<WinogradGradient>(
+      request.pick(baseline::winograd_kernels, avx2::winograd_kernels, avx512::winograd_kernels), direct->shape);
+  const WinogradShape& s = params->owned.shape;
+  const int64_t channels = s.tiles.channels, columns = s.tiles.columns, tiles = s.tiles.positions();
+  params->size = 9 * channels * columns;
+  params->element_size = sizeof(float);
+  // Each depth transforms sums back to weights, each part of the channels transforms the gradient for itself.
+  constexpr int64_t most_chunks = 32, least_tiles = 48, least_channels = 64, enough = 8;
+  params->choose_depths(std::min({most_chunks, tiles / least_tiles, s.tile_rows()}));
+  params->channel_parts = std::clamp<int64_t>(channels / least_channels, 1, chunk_count(enough, params->depths));
+
+  KernelPlan plan;
+  plan.scratch_bytes = params->kernels.gradient_workspace_bytes(s, params->channels(0).size);
+  plan.steps = {{run_winograd_gradient, params->depths * params->channel_parts}};
+  params->add_combination(request, plan);
+  const double depth = static_cast<double>(channels), width = static_cast<double>(columns);
+  plan.nanoseconds = 500 + static_cast<double>(tiles) * (36 * depth * width + 230 * (depth + width)) / 60;
+  plan.remark = "Winograd F(3x3, 4x4)";
+  plan.params = std::move(params);
+  return plan;
 }
 
 }  // namespace gradloom::inline v0

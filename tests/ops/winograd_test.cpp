@@ -12,12 +12,18 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
+#include <string>
+#include <string_view>
 
 using namespace gradloom;
 
 namespace {
+
+/// Of the outputs of Made.
+constexpr std::array kinds{", forward: ", ", data: ", ", weights: "};
 
 /// The same numbers in either dtype: uniform in [-1, 1), weights as an initialiser would draw them.
 Batch random_inputs(const Graph& graph) {
@@ -44,27 +50,30 @@ struct Layer {
   Padding padding = 1;
 };
 
-/// The convolution and the gradient of its data.
+/// The convolution and its gradients, by its data and by its weights.
 struct Made {
   Graph graph;
   std::vector<Tensor> outputs;
 
   Made(const Layer& layer, DType dtype) {
     const Tensor x = graph.input("x", {layer.batch, layer.height, layer.width, layer.in}, dtype);
-    const Tensor y = convolution(x, graph.input("w", {3, 3, layer.in, layer.out}, dtype), {.padding = layer.padding});
-    outputs = {y, gradient(y, x, graph.input("dy", y.shape(), dtype))};
+    const Tensor w = graph.input("w", {3, 3, layer.in, layer.out}, dtype);
+    const Tensor y = convolution(x, w, {.padding = layer.padding});
+    outputs = gradients(y, {x, w}, graph.input("dy", y.shape(), dtype));
+    outputs.insert(outputs.begin(), y);
   }
 };
 
-bool says_winograd(const Program& program) {
-  return program.explain().find("algorithm = \"winograd\"") != std::string::npos;
-}
+bool says(const Program& program, std::string_view text) { return program.explain().find(text) != std::string::npos; }
+bool says_winograd(const Program& program) { return says(program, "algorithm = \"winograd\""); }
+constexpr std::string_view of_weights = "Winograd F(3x3, 4x4)";
 
 std::vector<Array> run(const Made& made, Isa isa, bool fast, int threads = 2) {
   const Program program = compile({.outputs = made.outputs, .isa = to_string(isa), .fast_convolution = fast});
   State state;
   std::vector<Array> results = program.run(Executor{{.threads = threads}}, state, random_inputs(made.graph));
-  BOOST_TEST(says_winograd(program) == fast);
+  BOOST_TEST(says(program, "Winograd F(4x4, 3x3)") == fast);
+  BOOST_TEST(says(program, of_weights) == fast);
   return results;
 }
 
@@ -101,8 +110,8 @@ BOOST_AUTO_TEST_CASE(is_near_the_exact_result) {
         BOOST_TEST_CONTEXT(layer.height << "x" << layer.width << ", " << layer.in << " to " << layer.out << ", "
                                         << to_string(isa) << ", " << i) {
           BOOST_TEST_MESSAGE(layer.height << "x" << layer.width << ", " << layer.in << " to " << layer.out << ", "
-                                          << to_string(isa) << (i == 0 ? ", forward: " : ", data: ")
-                                          << error(fast[i], exact[i]) << ", direct " << error(direct[i], exact[i]));
+                                          << to_string(isa) << kinds[i] << error(fast[i], exact[i]) << ", direct "
+                                          << error(direct[i], exact[i]));
           BOOST_TEST(error(fast[i], exact[i]) < 4e-6);
           BOOST_TEST(error(direct[i], exact[i]) < 1e-6);
         }
@@ -157,6 +166,43 @@ BOOST_AUTO_TEST_CASE(is_chosen_by_shape) {
   BOOST_TEST(!chosen(layer, {}, 5));
   BOOST_TEST(!chosen({8, 32, 32, 3, 32}, {}));
   BOOST_TEST(!chosen({1, 4, 4, 256, 256}, {}));  // the weights' transform would cost more than it saves
+}
+
+BOOST_AUTO_TEST_CASE(gradients_of_weights_are_chosen_by_shape) {
+  const auto chosen = [](const Layer& layer, const ConvolutionOptions& options, int64_t kernel = 3) {
+    Graph g;
+    const Tensor x = g.input("x", {layer.batch, layer.height, layer.width, layer.in}),
+                 w = g.input("w", {kernel, kernel, layer.in / options.groups, layer.out});
+    const Tensor y = convolution(x, w, options);
+    const Program program = compile({.outputs = {gradient(y, w, g.input("dy", y.shape()))}});
+    (void)program.specialize({});
+    return says(program, of_weights);
+  };
+  const Layer layer{8, 32, 32, 32, 32};
+  BOOST_TEST(chosen(layer, {}));
+  BOOST_TEST(!chosen(layer, {.strides = {2}}));
+  BOOST_TEST(!chosen(layer, {.dilations = {2}}));
+  BOOST_TEST(!chosen(layer, {.groups = 2}));
+  BOOST_TEST(!chosen(layer, {}, 5));
+  BOOST_TEST(!chosen({8, 32, 32, 3, 32}, {}));
+  BOOST_TEST(!chosen({8, 32, 32, 32, 8}, {}));
+}
+
+// Ranges of positions, parts of the channels and a last vector of columns that is not full.
+BOOST_AUTO_TEST_CASE(gradients_of_weights_in_parts_are_near_the_exact_ones) {
+  for (const Layer& layer : {Layer{2, 60, 61, 16, 16}, Layer{1, 24, 24, 272, 64}, Layer{3, 12, 70, 144, 41, 0}}) {
+    const Made floats(layer, DType::f32), doubles(layer, DType::f64);
+    State state;
+    const Array exact = compile({.outputs = {doubles.outputs[2]}}).run(state, random_inputs(doubles.graph)).front();
+    for (const Isa isa : supported_isas()) {
+      const Program program = compile({.outputs = {floats.outputs[2]}, .isa = to_string(isa)});
+      const Array one = program.run(Executor{{.threads = 1}}, state, random_inputs(floats.graph)).front();
+      BOOST_TEST(says(program, of_weights));
+      BOOST_TEST(error(one, exact) < 4e-6, to_string(isa) << " " << layer.in << ": " << error(one, exact));
+      const Array three = program.run(Executor{{.threads = 3}}, state, random_inputs(floats.graph)).front();
+      BOOST_TEST(same_bits(one, three));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(constant_weights_are_transformed_once) {

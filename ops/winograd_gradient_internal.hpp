@@ -1,0 +1,192 @@
+// The gradient of the weights of a convolution by Winograd's algorithm: some tiles at a time, their data and gradients
+// are transformed, and for each of the 36 elements multiplied into a sum that stays in the workspace.
+#pragma once
+
+#include <gradloom/ops/winograd_loop_internal.hpp>
+
+namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
+
+/// A y: four elements to six.
+[[gnu::always_inline]] inline void transform_gradient(const Batch<float> (&y)[kWinogradTile],
+                                                      Batch<float> (&u)[kWinogradSide]) {
+  const Batch<float> a(static_cast<float>(Points::a)), a2(static_cast<float>(Points::a2)),
+      a3(static_cast<float>(Points::a * Points::a2)), b(static_cast<float>(Points::b)),
+      b2(static_cast<float>(Points::b2)), b3(static_cast<float>(Points::b * Points::b2));
+  const Batch<float> even1 = fmadd(a2, y[2], y[0]), odd1 = fmadd(a3, y[3], a * y[1]);
+  const Batch<float> even2 = fmadd(b2, y[2], y[0]), odd2 = fmadd(b3, y[3], b * y[1]);
+  u[0] = y[0];
+  u[1] = even1 + odd1;
+  u[2] = even1 - odd1;
+  u[3] = even2 + odd2;
+  u[4] = even2 - odd2;
+  u[5] = y[3];
+}
+
+/// G' m: six elements to three.
+[[gnu::always_inline]] inline void transform_sums(const Batch<float> (&m)[kWinogradSide], Batch<float> (&g)[3]) {
+  const WeightFactors f;
+  const Batch<float> sum1 = m[1] + m[2], sum2 = m[3] + m[4];
+  g[0] = fmadd(f.one_a, sum1, fmadd(f.one_b, sum2, m[0]));
+  g[1] = fmadd(f.a, m[1] - m[2], f.b * (m[3] - m[4]));
+  g[2] = fmadd(f.a2, sum1, fmadd(f.b2, sum2, m[5]));
+}
+
+/// What a part works with.
+struct WinogradGradientWorkspace {
+  WindowWorkspace<float> window;
+  int64_t channels, columns;                            // the latter in whole vectors
+  int64_t rows_together;                                // of tiles
+  int64_t data_element, gradient_element, sum_element;  // from one of the 36 to the next
+  float *data, *gradient, *sums;  // [36][tiles][channels], [36][tiles][columns], [36][channels][columns]
+
+  /// About so many tiles at a time: each product adds to its sums, so that it should be long.
+  static int64_t rows_of(const WinogradShape& s) {
+    constexpr int64_t tiles = 64;
+    static_assert(tiles <= kWindowRows);
+    return tiles < s.tiles_of_row() ? 1 : tiles / s.tiles_of_row();
+  }
+  /// An odd number of cache lines apart, as in WinogradWorkspace.
+  static int64_t apart(int64_t elements) { return round_up(elements, 32) + 16; }
+  static int64_t window_elements(const WinogradShape& s) {
+    return round_up(static_cast<int64_t>(WindowWorkspace<float>::bytes(s.tiles)) / 4, 16);
+  }
+  WinogradGradientWorkspace(const WinogradShape& s, int64_t of_channels, void* memory)
+      : window(s.tiles, memory),
+        channels(of_channels),
+        columns(round_up(s.tiles.columns, kLanes<float>)),
+        rows_together(rows_of(s)),
+        data_element(apart(rows_together * s.tiles_of_row() * channels)),
+        gradient_element(apart(rows_together * s.tiles_of_row() * columns)),
+        sum_element(apart(channels * columns)),
+        data(static_cast<float*>(memory) + window_elements(s)),
+        gradient(data + kWinogradElements * data_element),
+        sums(gradient + kWinogradElements * gradient_element) {}
+  static size_t bytes(const WinogradShape& s, int64_t channels) {
+    const int64_t tiles = rows_of(s) * s.tiles_of_row(), columns = round_up(s.tiles.columns, kLanes<float>);
+    return static_cast<size_t>(window_elements(s) +
+                               kWinogradElements *
+                                   (apart(tiles * channels) + apart(tiles * columns) + apart(channels * columns))) *
+           sizeof(float);
+  }
+};
+
+/// A dy A' of one tile, of which `height` x `width` positions lie in the image.
+template <bool Whole>
+inline void transform_gradient_tile(const WinogradShape& s, const float* from, int64_t height, int64_t width,
+                                    int64_t columns, float* out, int64_t element) {
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = kWinogradTile;
+  for (int64_t j = 0; j < columns; j += lanes) {
+    const LaneMask<float> mask(s.tiles.columns - j < lanes ? s.tiles.columns - j : lanes);
+    Batch<float> half[size][side];  // [column][row of the transformed]
+#pragma GCC unroll 4
+    for (int64_t x = 0; x < size; ++x) {
+      Batch<float> y[size];
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < size; ++i) {
+        y[i] = Whole || (i < height && x < width) ? load_lanes(from + (i * s.width + x) * s.tiles.columns + j, mask)
+                                                  : Batch<float>(0.0F);
+      }
+      transform_gradient(y, half[x]);
+    }
+#pragma GCC unroll 6
+    for (int64_t y = 0; y < side; ++y) {
+      Batch<float> row[size], u[side];
+#pragma GCC unroll 4
+      for (int64_t x = 0; x < size; ++x) row[x] = half[x][y];
+      transform_gradient(row, u);
+#pragma GCC unroll 6
+      for (int64_t x = 0; x < side; ++x) u[x].store_unaligned(out + (y * side + x) * element + j);
+    }
+  }
+}
+
+/// Those of rows of tiles.
+inline void transform_gradients(const WinogradGradientBlock& block, const WinogradGradientWorkspace& work, int64_t row,
+                                int64_t rows) {
+  const WinogradShape& s = *block.shape;
+  float* out = work.gradient;
+  for (int64_t r = row; r < row + rows; ++r) {
+    const int64_t y = r % s.tiles.axes[1].count * kWinogradTile, height = s.height - y;
+    const float* from = block.gradient + s.first_position(r) * s.tiles.columns;
+    for (int64_t width = s.width; width > 0; width -= kWinogradTile, out += work.columns) {
+      if (height >= kWinogradTile && width >= kWinogradTile) {
+        transform_gradient_tile<true>(s, from, height, width, work.columns, out, work.gradient_element);
+      } else {
+        transform_gradient_tile<false>(s, from, height, width, work.columns, out, work.gradient_element);
+      }
+      from += kWinogradTile * s.tiles.columns;
+    }
+  }
+}
+
+/// The 36 products over the tiles.
+inline void sum_tiles(const WinogradGradientWorkspace& work, int64_t tiles, bool adds) {
+  constexpr int64_t lanes = kLanes<float>;
+  const Parts rows(work.channels, kTallRows), panels(work.columns / lanes, kTallVectors);
+  const auto& kernels = kTallTiles<float>.kernels[static_cast<int>(ALayout::along_rows)][0];
+  Tile<float> tile;
+  tile.k = tiles;
+  tile.a_stride = work.channels;
+  tile.b_row = tile.c_row = tile.old_row = work.columns;
+  tile.last_lanes = tile.stored_lanes = lanes;
+  for (int64_t element = 0; element < kWinogradElements; ++element) {
+    for (int64_t p = 0; p < panels.count; ++p) {
+      const int64_t column = panels.begin_of(p) * lanes;
+      tile.b = work.gradient + element * work.gradient_element + column;
+      for (int64_t r = 0; r < rows.count; ++r) {
+        tile.a = work.data + element * work.data_element + rows.begin_of(r);
+        tile.c = work.sums + element * work.sum_element + rows.begin_of(r) * work.columns + column;
+        tile.old = adds ? tile.c : nullptr;
+        kernels[rows.size_of(r) - 1][panels.size_of(p) - 1](tile);
+      }
+    }
+  }
+}
+
+/// G' m G of the sums.
+inline void store_weights(const WinogradGradientBlock& block, const WinogradGradientWorkspace& work) {
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
+  const WinogradShape& s = *block.shape;
+  for (int64_t c = 0; c < work.channels; ++c) {
+    for (int64_t j = 0; j < s.tiles.columns; j += lanes) {
+      const float* const from = work.sums + c * work.columns + j;
+      Batch<float> half[side][3];  // [column][row of the weights]
+#pragma GCC unroll 6
+      for (int64_t x = 0; x < side; ++x) {
+        Batch<float> m[side];
+#pragma GCC unroll 6
+        for (int64_t y = 0; y < side; ++y)
+          m[y] = Batch<float>::load_unaligned(from + (y * side + x) * work.sum_element);
+        transform_sums(m, half[x]);
+      }
+      const LaneMask<float> mask(s.tiles.columns - j < lanes ? s.tiles.columns - j : lanes);
+      float* const to = block.result + (block.channel + c) * s.tiles.columns + j;
+#pragma GCC unroll 3
+      for (int64_t y = 0; y < 3; ++y) {
+        Batch<float> m[side], g[3];
+#pragma GCC unroll 6
+        for (int64_t x = 0; x < side; ++x) m[x] = half[x][y];
+        transform_sums(m, g);
+#pragma GCC unroll 3
+        for (int64_t x = 0; x < 3; ++x) store_lanes(to + s.weights[y * 3 + x], g[x], mask);
+      }
+    }
+  }
+}
+
+inline void run_winograd_gradient(const WinogradGradientBlock& block, void* memory) {
+  const WinogradShape& s = *block.shape;
+  WinogradGradientWorkspace work(s, block.channels, memory);
+  const int64_t end = block.tile_row + block.tile_rows;
+  for (int64_t row = block.tile_row; row < end; row += work.rows_together) {
+    const int64_t rows = end - row < work.rows_together ? end - row : work.rows_together;
+    const int64_t tiles = rows * s.tiles_of_row();
+    work.window.find_rows(s.tiles, block.data, row * s.tiles_of_row(), tiles);
+    transform_tiles(work.window.rows, tiles, block.channel, block.channels, work.data, work.data_element);
+    transform_gradients(block, work, row, rows);
+    sum_tiles(work, tiles, row > block.tile_row);
+  }
+  store_weights(block, work);
+}
+
+}  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA
