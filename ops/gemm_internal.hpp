@@ -51,6 +51,14 @@ struct Panel {
   T* packed = nullptr;
 };
 
+/// Rows a multiple of a page apart share a set of the L1 cache, which has 8 ways and more: a tile that reads more of
+/// them in place reads each line again and again.
+template <class T>
+inline bool rows_in_one_set(const GemmArgs<T>& g) {
+  constexpr int64_t page = 4096, ways = 8;
+  return kTallRows > ways && g.a_col == 1 && g.a_row * static_cast<int64_t>(sizeof(T)) % page == 0 && g.m > ways;
+}
+
 /// Has an earlier block packed the operand that begins at `block`?
 template <class T>
 inline bool holds(const GemmKept* kept, const T* block) {
@@ -67,16 +75,13 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
 
   const int64_t largest_chunk = chunks.size_of(0);
   const bool big = (g.m * largest_chunk + largest_chunk * g.n + g.m * g.n) * bytes > (int64_t{3} << 20);
-  // Rows a multiple of a page apart share a set of the L1 cache, which has 8 ways and more.
-  constexpr int64_t page = 4096, ways = 8;
-  const bool in_one_set = kTallRows > ways && g.a_col == 1 && g.a_row * bytes % page == 0 && g.m > ways;
-  const bool must_pack_a = (g.a_row != 1 && g.a_col != 1) || (in_one_set && g.n > lanes);
+  const bool must_pack_a = (g.a_row != 1 && g.a_col != 1) || (rows_in_one_set(g) && g.n > lanes);
   // Packed panels are padded, so that only the tile has to be cut, once and not for each k.
   const bool must_pack_b = g.b_col != 1 || (kMaskIsSlow && g.n % lanes != 0);
   // In place, the lines that a tile reads of A (if contiguous along the rows) or of B lie a whole row apart. Once there
   // are more than half an L1 cache of them, none survives until the next tile; and where a page has less than three of
   // them, they share a few sets, or no prefetcher follows from page to page.
-  constexpr int64_t many = 192;
+  constexpr int64_t many = 192, page = 4096;
   const auto far_apart = [&](int64_t row) { return 2 * row * bytes >= page; };
   // What others share is packed whole, all chunks of k one after the other, unless it is there already.
   const bool has_a = holds(g.kept_a, g.a), has_b = holds(g.kept_b, g.b);
@@ -190,6 +195,62 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   }
 }
 
+/// A product of a short sum is written faster than panels of columns, each a line or two of every row, come to and from
+/// memory: multiply_short() writes it row by row. B is packed for it, some columns at a time.
+inline constexpr int64_t kShortSum = 256;
+template <class T>
+inline constexpr int64_t kShortPacked = (int64_t{256} << 10) / static_cast<int64_t>(sizeof(T));  // elements
+template <class T>
+inline bool suits_short(const GemmArgs<T>& g) {
+  constexpr int64_t result = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));  // more than L2 holds beside B
+  return g.k <= kShortSum && g.m >= 16 * kTallRows && g.n >= 4 * kPanel<T> && g.m * g.n > result && g.a_col == 1 &&
+         g.c_col == 1 && g.epilogue == nullptr && g.kept_a == nullptr && !rows_in_one_set(g) &&
+         !(kMaskIsSlow && g.n % kLanes<T> != 0);
+}
+
+/// Products of a short sum: all panels of columns for one tile of rows after the other, so that C is written row by
+/// row.
+template <class T>
+inline void multiply_short(const GemmArgs<T>& g, T* workspace) {
+  constexpr int64_t lanes = kLanes<T>;
+  const Parts tiles(g.m, kTallRows), col_blocks((g.n + kPanel<T> - 1) / kPanel<T>, kShortPacked<T> / kPanel<T> / g.k);
+  for (int64_t jc = 0; jc < col_blocks.count; ++jc) {
+    const int64_t begin = col_blocks.begin_of(jc) * kPanel<T>, end = begin + col_blocks.size_of(jc) * kPanel<T>;
+    const int64_t cols = (g.n < end ? g.n : end) - begin;
+    const Parts panels((cols + lanes - 1) / lanes, kTallVectors);
+    for (int64_t j = 0; j < panels.count; ++j) {
+      const int64_t col = panels.begin_of(j) * lanes, width = panels.size_of(j) * lanes;
+      pack_b(g.b + (begin + col) * g.b_col, g.b_row, g.b_col, g.k, cols - col < width ? cols - col : width,
+             workspace + col * g.k);
+    }
+    for (int64_t i = 0; i < tiles.count; ++i) {
+      const int64_t row = tiles.begin_of(i), next_rows = i + 1 < tiles.count ? tiles.size_of(i + 1) : 0;
+      for (int64_t j = 0; j < panels.count; ++j) {
+        // What the next tile reads of A, a part with each panel.
+        for (int64_t r = next_rows * j / panels.count; r < next_rows * (j + 1) / panels.count; ++r) {
+          const auto* const line = reinterpret_cast<const std::byte*>(g.a + (tiles.begin_of(i + 1) + r) * g.a_row);
+          for (int64_t at = 0; at < g.k * static_cast<int64_t>(sizeof(T)); at += 64) __builtin_prefetch(line + at);
+        }
+        const int64_t col = panels.begin_of(j) * lanes, vectors = panels.size_of(j);
+        const int64_t left = cols - col - (vectors - 1) * lanes, last = left < lanes ? left : lanes;
+        const Tile<T> tile{.k = g.k,
+                           .a = g.a + row * g.a_row,
+                           .a_stride = g.a_row,
+                           .b = workspace + col * g.k,
+                           .b_row = vectors * lanes,
+                           .c = g.c + row * g.c_row + begin + col,
+                           .c_row = g.c_row,
+                           .old = nullptr,
+                           .old_row = 0,
+                           .last_lanes = lanes,
+                           .stored_lanes = last};
+        kTallTiles<T>.kernels[static_cast<int>(ALayout::along_k)][last < lanes][tiles.size_of(i) - 1][vectors - 1](
+            tile);
+      }
+    }
+  }
+}
+
 /// The epilogue of an empty sum.
 template <class T>
 inline void pass_on_zeros(const GemmArgs<T>& g) {
@@ -231,7 +292,9 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   } else if (!natural) {
     flipped = estimated_cycles(transposed(g)) < estimated_cycles(g);
   }
-  multiply(flipped ? transposed(g) : g, flipped, elements);
+  const GemmArgs<T> oriented = flipped ? transposed(g) : g;
+  if (suits_short(oriented)) return multiply_short(oriented, elements);
+  multiply(oriented, flipped, elements);
 }
 
 /// Largest need of either orientation, with both operands packed.
@@ -242,7 +305,10 @@ inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
   const int64_t cols = round_up(n < kColBlock ? n : kColBlock, kLanes<T>);
   const int64_t kept = m > kRowBlock<T> || cols < 2 * kPanel<T> ? cols : 2 * kPanel<T>;
   const int64_t blocks = round_up(rows * chunk + kLanes<T>, 64) + kept * chunk, vectors = kGemmVectors * k;
-  return static_cast<size_t>(blocks > vectors ? blocks : vectors);
+  const int64_t all_short = round_up(n, kLanes<T>) * (k < kShortSum ? k : kShortSum);
+  const int64_t of_short = m < 16 * kTallRows ? 0 : all_short < kShortPacked<T> ? all_short : kShortPacked<T>;
+  const int64_t most = blocks > vectors ? blocks : vectors;
+  return static_cast<size_t>(most > of_short ? most : of_short);
 }
 
 inline size_t gemm_workspace_bytes(int64_t m, int64_t n, int64_t k, size_t element_size) noexcept {

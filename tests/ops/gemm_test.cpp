@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -505,6 +506,33 @@ BOOST_AUTO_TEST_CASE(rows_a_page_apart_have_the_bits_of_close_ones) {
         args.a_row = wide.row;
         run(isa, args);
         BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T) << " rows " << rows << " columns " << cols) {
+          check_bits(c, expected);
+        }
+      }
+    }
+  });
+}
+
+// A large result of short sums is written row by row; a few of its rows are not.
+BOOST_AUTO_TEST_CASE(large_products_of_short_sums_have_the_bits_of_small_ones) {
+  std::mt19937 random(14);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (const auto& [m, n, k] :
+         {std::array<int64_t, 3>{1100, 256, 64}, {700, 401, 33}, {230, 2100, 100}, {520, 530, 256}}) {
+      for (const Layout of_b : {Layout::row_major, Layout::col_major}) {
+        Matrix<T> a(m, k, Layout::row_major), b(k, n, of_b), c(m, n, Layout::row_major), expected = c;
+        a.fill(random);
+        b.fill(random);
+        run(isa, args_of(a, b, c));
+        constexpr int64_t few = 100;
+        for (int64_t row = 0; row < m; row += few) {
+          gl::GemmArgs<T> args = args_of(a, b, expected);
+          args.m = std::min(few, m - row);
+          args.a += row * args.a_row;
+          args.c += row * args.c_row;
+          run(isa, args);
+        }
+        BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T) << " " << m << "x" << n << "x" << k) {
           check_bits(c, expected);
         }
       }
