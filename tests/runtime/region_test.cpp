@@ -103,6 +103,20 @@ BOOST_AUTO_TEST_CASE(elements_masks_and_numbers_of_other_dtypes) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(logic_and_comparisons_of_masks) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const int64_t n : block_sizes) {
+      BOOST_TEST_CONTEXT(to_string(dtype) << " " << n) {
+        Graph g;
+        const Tensor x = g.input("x", {n}, dtype), y = g.input("y", {n}, dtype);
+        const Tensor a = greater(x, 0), b = less(y, x);
+        check_fusion({logical_and(a, b), logical_or(a, b), logical_xor(a, b), logical_not(a), equal(a, b),
+                      not_equal(a, b), less(a, b), greater_equal(a, b), where(a, b, logical_not(b))});
+      }
+    }
+  }
+}
+
 // A loop must not write over an operand that it has not read yet: one of narrower elements.
 BOOST_AUTO_TEST_CASE(results_wider_or_narrower_than_their_operands) {
   constexpr DType targets[] = {DType::boolean, DType::u8, DType::i32, DType::i64, DType::f32, DType::f64};
