@@ -6,29 +6,38 @@
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
-/// A y: four elements to six.
-[[gnu::always_inline]] inline void transform_gradient(const Batch<float> (&y)[kWinogradTile],
-                                                      Batch<float> (&u)[kWinogradSide]) {
+/// A y: the elements of a tile to six.
+template <int Size>
+[[gnu::always_inline]] inline void transform_gradient(const Batch<float> (&y)[Size], Batch<float> (&u)[kWinogradSide]) {
   const Batch<float> a(static_cast<float>(Points::a)), a2(static_cast<float>(Points::a2)),
       a3(static_cast<float>(Points::a * Points::a2)), b(static_cast<float>(Points::b)),
       b2(static_cast<float>(Points::b2)), b3(static_cast<float>(Points::b * Points::b2));
-  const Batch<float> even1 = fmadd(a2, y[2], y[0]), odd1 = fmadd(a3, y[3], a * y[1]);
-  const Batch<float> even2 = fmadd(b2, y[2], y[0]), odd2 = fmadd(b3, y[3], b * y[1]);
+  Batch<float> even_a = y[0], even_b = y[0], odd_a = a * y[1], odd_b = b * y[1];
+  if constexpr (Size == 4) {
+    even_a = fmadd(a2, y[2], even_a);
+    even_b = fmadd(b2, y[2], even_b);
+    odd_a = fmadd(a3, y[3], odd_a);
+    odd_b = fmadd(b3, y[3], odd_b);
+  }
   u[0] = y[0];
-  u[1] = even1 + odd1;
-  u[2] = even1 - odd1;
-  u[3] = even2 + odd2;
-  u[4] = even2 - odd2;
-  u[5] = y[3];
+  u[1] = even_a + odd_a;
+  u[2] = even_a - odd_a;
+  u[3] = even_b + odd_b;
+  u[4] = even_b - odd_b;
+  u[5] = y[Size - 1];
 }
 
-/// G' m: six elements to three.
-[[gnu::always_inline]] inline void transform_sums(const Batch<float> (&m)[kWinogradSide], Batch<float> (&g)[3]) {
+/// G' m: six elements to the taps.
+template <int Taps>
+[[gnu::always_inline]] inline void transform_sums(const Batch<float> (&m)[kWinogradSide], Batch<float> (&g)[Taps]) {
   const WeightFactors f;
-  const Batch<float> sum1 = m[1] + m[2], sum2 = m[3] + m[4];
-  g[0] = fmadd(f.one_a, sum1, fmadd(f.one_b, sum2, m[0]));
-  g[1] = fmadd(f.a, m[1] - m[2], f.b * (m[3] - m[4]));
-  g[2] = fmadd(f.a2, sum1, fmadd(f.b2, sum2, m[5]));
+  const Batch<float> sum_a = m[1] + m[2], sum_b = m[3] + m[4], difference_a = m[1] - m[2], difference_b = m[3] - m[4];
+#pragma GCC unroll 5
+  for (int i = 0; i < Taps; ++i) {
+    const Batch<float>&of_a = i % 2 == 0 ? sum_a : difference_a, &of_b = i % 2 == 0 ? sum_b : difference_b;
+    g[i] = i == 0 ? fmadd(f.b[i], of_b, m[0]) : i == Taps - 1 ? fmadd(f.b[i], of_b, m[5]) : f.b[i] * of_b;
+    g[i] = fmadd(f.a[i], of_a, g[i]);
+  }
 }
 
 /// What a part works with.
@@ -71,10 +80,10 @@ struct WinogradGradientWorkspace {
 };
 
 /// A dy A' of one tile, of which `height` x `width` positions lie in the image.
-template <bool Whole>
+template <int Size, bool Whole>
 inline void transform_gradient_tile(const WinogradShape& s, const float* from, int64_t height, int64_t width,
                                     int64_t columns, float* out, int64_t element) {
-  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = kWinogradTile;
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = Size;
   for (int64_t j = 0; j < columns; j += lanes) {
     const LaneMask<float> mask(s.tiles.columns - j < lanes ? s.tiles.columns - j : lanes);
     Batch<float> half[size][side];  // [column][row of the transformed]
@@ -101,20 +110,21 @@ inline void transform_gradient_tile(const WinogradShape& s, const float* from, i
 }
 
 /// Those of rows of tiles.
+template <int Size>
 inline void transform_gradients(const WinogradGradientBlock& block, const WinogradGradientWorkspace& work, int64_t row,
                                 int64_t rows) {
   const WinogradShape& s = *block.shape;
   float* out = work.gradient;
   for (int64_t r = row; r < row + rows; ++r) {
-    const int64_t y = r % s.tiles.axes[1].count * kWinogradTile, height = s.height - y;
+    const int64_t y = r % s.tiles.axes[1].count * Size, height = s.height - y;
     const float* from = block.gradient + s.first_position(r) * s.tiles.columns;
-    for (int64_t width = s.width; width > 0; width -= kWinogradTile, out += work.columns) {
-      if (height >= kWinogradTile && width >= kWinogradTile) {
-        transform_gradient_tile<true>(s, from, height, width, work.columns, out, work.gradient_element);
+    for (int64_t width = s.width; width > 0; width -= Size, out += work.columns) {
+      if (height >= Size && width >= Size) {
+        transform_gradient_tile<Size, true>(s, from, height, width, work.columns, out, work.gradient_element);
       } else {
-        transform_gradient_tile<false>(s, from, height, width, work.columns, out, work.gradient_element);
+        transform_gradient_tile<Size, false>(s, from, height, width, work.columns, out, work.gradient_element);
       }
-      from += kWinogradTile * s.tiles.columns;
+      from += Size * s.tiles.columns;
     }
   }
 }
@@ -144,13 +154,14 @@ inline void sum_tiles(const WinogradGradientWorkspace& work, int64_t tiles, bool
 }
 
 /// G' m G of the sums.
+template <int Taps>
 inline void store_weights(const WinogradGradientBlock& block, const WinogradGradientWorkspace& work) {
   constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
   const WinogradShape& s = *block.shape;
   for (int64_t c = 0; c < work.channels; ++c) {
     for (int64_t j = 0; j < s.tiles.columns; j += lanes) {
       const float* const from = work.sums + c * work.columns + j;
-      Batch<float> half[side][3];  // [column][row of the weights]
+      Batch<float> half[side][Taps];  // [column][row of the weights]
 #pragma GCC unroll 6
       for (int64_t x = 0; x < side; ++x) {
         Batch<float> m[side];
@@ -161,19 +172,20 @@ inline void store_weights(const WinogradGradientBlock& block, const WinogradGrad
       }
       const LaneMask<float> mask(s.tiles.columns - j < lanes ? s.tiles.columns - j : lanes);
       float* const to = block.result + (block.channel + c) * s.tiles.columns + j;
-#pragma GCC unroll 3
-      for (int64_t y = 0; y < 3; ++y) {
-        Batch<float> m[side], g[3];
+#pragma GCC unroll 5
+      for (int64_t y = 0; y < Taps; ++y) {
+        Batch<float> m[side], g[Taps];
 #pragma GCC unroll 6
         for (int64_t x = 0; x < side; ++x) m[x] = half[x][y];
         transform_sums(m, g);
-#pragma GCC unroll 3
-        for (int64_t x = 0; x < 3; ++x) store_lanes(to + s.weights[y * 3 + x], g[x], mask);
+#pragma GCC unroll 5
+        for (int64_t x = 0; x < Taps; ++x) store_lanes(to + s.weights[y * Taps + x], g[x], mask);
       }
     }
   }
 }
 
+template <int Taps>
 inline void run_winograd_gradient(const WinogradGradientBlock& block, void* memory) {
   const WinogradShape& s = *block.shape;
   WinogradGradientWorkspace work(s, block.channels, memory);
@@ -183,10 +195,10 @@ inline void run_winograd_gradient(const WinogradGradientBlock& block, void* memo
     const int64_t tiles = rows * s.tiles_of_row();
     work.window.find_rows(s.tiles, block.data, row * s.tiles_of_row(), tiles);
     transform_tiles(work.window.rows, tiles, block.channel, block.channels, work.data, work.data_element);
-    transform_gradients(block, work, row, rows);
+    transform_gradients<winograd_tile(Taps)>(block, work, row, rows);
     sum_tiles(work, tiles, row > block.tile_row);
   }
-  store_weights(block, work);
+  store_weights<Taps>(block, work);
 }
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

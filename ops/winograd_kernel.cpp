@@ -11,11 +11,16 @@ int64_t packed_size(const WinogradShape& shape) noexcept {
 }
 void pack(const WinogradShape& shape, const float* weights, int64_t panel, int64_t count, float* packed,
           void* workspace) noexcept {
-  pack_winograd_panels(shape, weights, panel, count, packed, workspace);
+  (shape.taps == 3 ? pack_winograd_panels<3> : pack_winograd_panels<5>)(shape, weights, panel, count, packed,
+                                                                        workspace);
 }
-void run(const WinogradBlock& block, void* workspace) noexcept { run_winograd_block(block, workspace); }
+void run(const WinogradBlock& block, void* workspace) noexcept {
+  (block.shape->taps == 3 ? run_winograd_block<3> : run_winograd_block<5>)(block, workspace);
+}
 size_t workspace_bytes(const WinogradShape& shape) noexcept { return winograd_workspace_bytes(shape); }
-void gradient(const WinogradGradientBlock& block, void* workspace) noexcept { run_winograd_gradient(block, workspace); }
+void gradient(const WinogradGradientBlock& block, void* workspace) noexcept {
+  (block.shape->taps == 3 ? run_winograd_gradient<3> : run_winograd_gradient<5>)(block, workspace);
+}
 size_t gradient_workspace_bytes(const WinogradShape& shape, int64_t channels) noexcept {
   return WinogradGradientWorkspace::bytes(shape, channels);
 }

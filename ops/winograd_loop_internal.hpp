@@ -28,39 +28,55 @@ struct Points {
   v[4] = fnmadd(b, odd2, even2);
 }
 
-/// The entries of G.
+/// The rows of G for +-a and +-b: powers of the point over its distances to the others.
 struct WeightFactors {
-  static constexpr double na = 1 / (2 * Points::a2 * (Points::a2 - Points::b2)),
-                          nb = 1 / (2 * Points::b2 * (Points::b2 - Points::a2));
-  const Batch<float> one_a = Batch<float>(static_cast<float>(na)), a = Batch<float>(static_cast<float>(na * Points::a)),
-                     a2 = Batch<float>(static_cast<float>(na * Points::a2)),
-                     one_b = Batch<float>(static_cast<float>(nb)), b = Batch<float>(static_cast<float>(nb * Points::b)),
-                     b2 = Batch<float>(static_cast<float>(nb * Points::b2));
+  Batch<float> a[kWinogradTaps], b[kWinogradTaps];
+
+  [[gnu::always_inline]] WeightFactors() {
+    double of_a = 1 / (2 * Points::a2 * (Points::a2 - Points::b2)),
+           of_b = 1 / (2 * Points::b2 * (Points::b2 - Points::a2));
+#pragma GCC unroll 5
+    for (int i = 0; i < kWinogradTaps; ++i, of_a *= Points::a, of_b *= Points::b) {
+      a[i] = Batch<float>(static_cast<float>(of_a));
+      b[i] = Batch<float>(static_cast<float>(of_b));
+    }
+  }
 };
 
-/// G g: three elements to six.
-[[gnu::always_inline]] inline void transform_weights(const Batch<float> (&g)[3], Batch<float> (&u)[kWinogradSide]) {
+/// G g: the taps to six elements.
+template <int Taps>
+[[gnu::always_inline]] inline void transform_weights(const Batch<float> (&g)[Taps], Batch<float> (&u)[kWinogradSide]) {
   const WeightFactors f;
+  Batch<float> even_a = f.a[0] * g[0], even_b = f.b[0] * g[0], odd_a = f.a[1] * g[1], odd_b = f.b[1] * g[1];
+#pragma GCC unroll 5
+  for (int i = 2; i < Taps; ++i) {
+    Batch<float>&at_a = i % 2 == 0 ? even_a : odd_a, &at_b = i % 2 == 0 ? even_b : odd_b;
+    at_a = fmadd(f.a[i], g[i], at_a);
+    at_b = fmadd(f.b[i], g[i], at_b);
+  }
   u[0] = g[0];
-  u[5] = g[2];
-  const Batch<float> even1 = fmadd(f.a2, g[2], f.one_a * g[0]), even2 = fmadd(f.b2, g[2], f.one_b * g[0]);
-  u[1] = fmadd(f.a, g[1], even1);
-  u[2] = fnmadd(f.a, g[1], even1);
-  u[3] = fmadd(f.b, g[1], even2);
-  u[4] = fnmadd(f.b, g[1], even2);
+  u[1] = even_a + odd_a;
+  u[2] = even_a - odd_a;
+  u[3] = even_b + odd_b;
+  u[4] = even_b - odd_b;
+  u[5] = g[Taps - 1];
 }
 
-/// A' m: six elements to four.
-[[gnu::always_inline]] inline void transform_result(const Batch<float> (&m)[kWinogradSide],
-                                                    Batch<float> (&y)[kWinogradTile]) {
+/// A' m: six elements to those of a tile.
+template <int Size>
+[[gnu::always_inline]] inline void transform_result(const Batch<float> (&m)[kWinogradSide], Batch<float> (&y)[Size]) {
   const Batch<float> a(static_cast<float>(Points::a)), a2(static_cast<float>(Points::a2)),
       a3(static_cast<float>(Points::a * Points::a2)), b(static_cast<float>(Points::b)),
       b2(static_cast<float>(Points::b2)), b3(static_cast<float>(Points::b * Points::b2));
   const Batch<float> sum1 = m[1] + m[2], sum2 = m[3] + m[4], difference1 = m[1] - m[2], difference2 = m[3] - m[4];
   y[0] = m[0] + sum1 + sum2;
-  y[1] = fmadd(a, difference1, b * difference2);
-  y[2] = fmadd(a2, sum1, b2 * sum2);
-  y[3] = fmadd(a3, difference1, fmadd(b3, difference2, m[5]));
+  if constexpr (Size == 2) {
+    y[1] = fmadd(a, difference1, fmadd(b, difference2, m[5]));
+  } else {
+    y[1] = fmadd(a, difference1, b * difference2);
+    y[2] = fmadd(a2, sum1, b2 * sum2);
+    y[3] = fmadd(a3, difference1, fmadd(b3, difference2, m[5]));
+  }
 }
 
 inline constexpr int64_t kWidestPanel = kTileVectors * kLanes<float>;
@@ -94,7 +110,7 @@ struct WinogradWorkspace {
     return round_up(static_cast<int64_t>(WindowWorkspace<float>::bytes(s.tiles)) / 4, 16);
   }
   static size_t bytes(const WinogradShape& s) {
-    const int64_t results = winograd_rows_together(s) * kWinogradTile * s.width * kWidestPanel;
+    const int64_t results = winograd_rows_together(s) * s.tile() * s.width * kWidestPanel;
     return static_cast<size_t>(window_elements(s) +
                                kWinogradElements * (data_element_size(s) + product_element_size(s)) + results) *
            sizeof(float);
@@ -164,9 +180,10 @@ inline void multiply_tiles(const WinogradShape& s, const WinogradWorkspace& work
 }
 
 /// A' m A of one tile, to `rows` x `cols` results, columns `out_row` apart.
+template <int Size>
 inline void transform_products(const float* products, int64_t element, int64_t vectors, int64_t last_lanes, float* out,
                                int64_t out_x, int64_t out_y, int64_t rows, int64_t cols) {
-  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = kWinogradTile;
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = Size;
   const LaneMask<float> mask(last_lanes);
   for (int64_t j = 0; j < vectors; ++j) {
     Batch<float> half[side][size];  // [column][row of the result]
@@ -199,7 +216,9 @@ inline void transform_products(const float* products, int64_t element, int64_t v
   }
 }
 
+template <int Taps>
 inline void run_winograd_block(const WinogradBlock& block, void* memory) {
+  constexpr int64_t size = winograd_tile(Taps);
   const WinogradShape& s = *block.shape;
   const WindowPanels<float> panels(s.tiles);
   WinogradWorkspace work(s, memory);
@@ -211,8 +230,8 @@ inline void run_winograd_block(const WinogradBlock& block, void* memory) {
     transform_tiles(work.window.rows, tiles, 0, s.tiles.channels, work.data, work.data_element);
     const int64_t first = s.first_position(row);
     // The last row of tiles of an image may reach beyond it.
-    const int64_t last_y = (row + rows - 1) % s.tiles.axes[1].count * kWinogradTile;
-    const int64_t last_height = s.height - last_y < kWinogradTile ? s.height - last_y : kWinogradTile;
+    const int64_t last_y = (row + rows - 1) % s.tiles.axes[1].count * size;
+    const int64_t last_height = s.height - last_y < size ? s.height - last_y : size;
     const int64_t positions = s.first_position(row + rows - 1) + last_height * s.width - first;
     for (int64_t panel = block.panel; panel < block.panel + block.panels; ++panel) {
       const int64_t width = panels.width(panel), column = panels.begin(panel), columns = panels.columns(panel, s.tiles);
@@ -222,14 +241,14 @@ inline void run_winograd_block(const WinogradBlock& block, void* memory) {
       const int64_t out_x = stores ? s.tiles.columns : width;
       float* const out = stores ? block.result + first * out_x + column : work.results;
       for (int64_t r = 0; r < rows; ++r) {
-        const int64_t y = (row + r) % s.tiles.axes[1].count * kWinogradTile;
-        const int64_t height = s.height - y < kWinogradTile ? s.height - y : kWinogradTile;
+        const int64_t y = (row + r) % s.tiles.axes[1].count * size;
+        const int64_t height = s.height - y < size ? s.height - y : size;
         for (int64_t t = 0; t < tiles_of_row; ++t) {
-          const int64_t x = t * kWinogradTile, left = s.width - x;
-          transform_products(work.products + (r * tiles_of_row + t) * width, work.product_element,
-                             width / kLanes<float>, stores ? panels.last_lanes(panel, s.tiles) : kLanes<float>,
-                             out + (s.first_position(row + r) - first + x) * out_x, out_x, s.width * out_x, height,
-                             left < kWinogradTile ? left : kWinogradTile);
+          const int64_t x = t * size, left = s.width - x;
+          transform_products<size>(work.products + (r * tiles_of_row + t) * width, work.product_element,
+                                   width / kLanes<float>, stores ? panels.last_lanes(panel, s.tiles) : kLanes<float>,
+                                   out + (s.first_position(row + r) - first + x) * out_x, out_x, s.width * out_x,
+                                   height, left < size ? left : size);
         }
       }
       for (int64_t i = 0; !stores && i < positions; i += kWindowRows) {
@@ -240,34 +259,38 @@ inline void run_winograd_block(const WinogradBlock& block, void* memory) {
   }
 }
 
-/// G g G' of some panels. Elements are written [36][channels][width]; the 9 taps lie in the workspace before.
+/// Channels that are packed together.
+inline constexpr int64_t kWinogradPacked = 32;
+
+/// G g G' of some panels. Elements are written [36][channels][width]; the taps lie in the workspace before.
+template <int Taps>
 inline void pack_winograd_panels(const WinogradShape& s, const float* weights, int64_t panel, int64_t count,
                                  float* packed, void* memory) {
   constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
   const WindowPanels<float> panels(s.tiles);
   const int64_t channels = s.tiles.channels;
-  float* const taps = static_cast<float*>(memory);  // [9][some channels][width]
-  constexpr int64_t some = 32;
+  float* const taps = static_cast<float*>(memory);  // [taps][some channels][width]
+  constexpr int64_t some = kWinogradPacked;
   for (int64_t i = panel; i < panel + count; ++i) {
     const int64_t width = panels.width(i), columns = panels.columns(i, s.tiles);
     float* const out = packed + panels.packed(0, i, kWinogradElements * channels);
     for (int64_t begin = 0; begin < channels; begin += some) {
       const int64_t depth = channels - begin < some ? channels - begin : some;
-      for (int64_t tap = 0; tap < 9; ++tap) {
+      for (int64_t tap = 0; tap < Taps * Taps; ++tap) {
         pack_b(weights + s.weights[tap] + begin * s.tiles.weight_row + panels.begin(i) * s.tiles.weight_col,
                s.tiles.weight_row, s.tiles.weight_col, depth, columns, taps + tap * depth * width);
       }
       for (int64_t at = 0; at < depth * width; at += lanes) {
-        Batch<float> half[3][side];  // [column][row of the transformed]
-        for (int64_t x = 0; x < 3; ++x) {
-          const Batch<float> g[3] = {Batch<float>::load_aligned(taps + x * depth * width + at),
-                                     Batch<float>::load_aligned(taps + (3 + x) * depth * width + at),
-                                     Batch<float>::load_aligned(taps + (6 + x) * depth * width + at)};
+        Batch<float> half[Taps][side];  // [column][row of the transformed]
+        for (int64_t x = 0; x < Taps; ++x) {
+          Batch<float> g[Taps];
+          for (int64_t y = 0; y < Taps; ++y)
+            g[y] = Batch<float>::load_aligned(taps + (y * Taps + x) * depth * width + at);
           transform_weights(g, half[x]);
         }
         for (int64_t y = 0; y < side; ++y) {
-          const Batch<float> g[3] = {half[0][y], half[1][y], half[2][y]};
-          Batch<float> u[side];
+          Batch<float> g[Taps], u[side];
+          for (int64_t x = 0; x < Taps; ++x) g[x] = half[x][y];
           transform_weights(g, u);
           for (int64_t x = 0; x < side; ++x) u[x].store_aligned(out + ((y * side + x) * channels + begin) * width + at);
         }
@@ -277,7 +300,7 @@ inline void pack_winograd_panels(const WinogradShape& s, const float* weights, i
 }
 
 inline size_t winograd_workspace_bytes(const WinogradShape& s) {
-  constexpr size_t taps = 9 * 32 * static_cast<size_t>(kWidestPanel) * sizeof(float);
+  const size_t taps = static_cast<size_t>(s.taps * s.taps * kWinogradPacked * kWidestPanel) * sizeof(float);
   const size_t block = WinogradWorkspace::bytes(s);
   return block > taps ? block : taps;
 }

@@ -46,6 +46,7 @@ struct OwnedWinogradShape {
     s = direct;
     shape.height = direct.axes[1].count;
     shape.width = direct.axes[2].count;
+    shape.taps = direct.tap_count == 9 ? 3 : 5;
     // Taps of the gradient of data come in falling order.
     int64_t first[kWindowAxes];
     std::copy_n(direct.taps[0].at, kWindowAxes, first);
@@ -54,14 +55,14 @@ struct OwnedWinogradShape {
     }
     for (int64_t tap = 0; tap < direct.tap_count; ++tap) {
       const WindowTap& t = direct.taps[tap];
-      shape.weights[(t.at[1] - first[1]) * 3 + t.at[2] - first[2]] = t.weights;
+      shape.weights[(t.at[1] - first[1]) * shape.taps + t.at[2] - first[2]] = t.weights;
     }
     for (int64_t y = 0; y < kWinogradSide; ++y) {
       for (int64_t x = 0; x < kWinogradSide; ++x) taps.push_back({{first[0], first[1] + y, first[2] + x}, 0});
     }
     for (const int axis : {1, 2}) {
-      s.axes[axis].count = chunk_count(direct.axes[axis].count, kWinogradTile);
-      s.axes[axis].step = kWinogradTile;
+      s.axes[axis].count = chunk_count(direct.axes[axis].count, shape.tile());
+      s.axes[axis].step = shape.tile();
     }
     s.taps = taps.data();
     s.tap_count = kWinogradElements;
@@ -82,7 +83,7 @@ class WinogradProduct final : public FusibleProduct<float> {
     prepare_chunks = panels_;
     shared_bytes = static_cast<size_t>(kernels_.packed_size(s)) * sizeof(float);
     scratch_bytes = kernels_.workspace_bytes(s);
-    remark = "Winograd F(4x4, 3x3)";
+    remark = s.taps == 3 ? "Winograd F(4x4, 3x3)" : "Winograd F(2x2, 5x5)";
 
     constexpr int64_t most_chunks = 32, chunk_tiles = 14;
     const int64_t least = std::max<int64_t>(1, chunk_tiles / s.tiles_of_row());
@@ -140,7 +141,7 @@ class WinogradProduct final : public FusibleProduct<float> {
     const int64_t parts = chunk_size(panels_, panel_parts_, panel_part);
     ProductTraffic traffic;
     if (panel_part == 0) traffic.read += s.tiles.batch * s.tiles.data_image * positions / rows;
-    if (part == 0) traffic.read += 9 * s.tiles.channels * columns * parts / panels_;
+    if (part == 0) traffic.read += s.taps * s.taps * s.tiles.channels * columns * parts / panels_;
     traffic.made = positions * columns * parts / panels_;
     return traffic;
   }
@@ -201,18 +202,21 @@ bool suits_winograd(const KernelRequest& request) {
                              sizes = of_weights ? request.input_sizes(1) : request.output_sizes();
   if (request.output().dtype != DType::f32 || data.size() != 4) return false;
   const auto numbers = [&](const char* name) -> const auto& { return node.attributes.get<std::vector<int64_t>>(name); };
-  if (weights[0] != 3 || weights[1] != 3 || node.attributes.get<int64_t>("groups") != 1) return false;
+  const int64_t taps = weights[0], tile = winograd_tile(taps);
+  if ((taps != 3 && taps != 5) || weights[1] != taps || node.attributes.get<int64_t>("groups") != 1) return false;
   if (!all(numbers("strides"), 1) || !all(numbers("dilations"), 1)) return false;
-  constexpr int64_t widest = 256;
+  const int64_t widest = 64 * tile;
   if (data[3] == 0 || data[3] % whole_vectors != 0 || sizes[3] < whole_vectors || sizes[2] > widest) return false;
   // In multiply-adds, of which a core does 16 a cycle: the transforms of a tile take about 14 cycles for each channel
-  // of data and of the result, those of the weights 4 for each pair.
+  // of data and of the result, those of the weights 4 or 6 for each pair.
   const double channels = static_cast<double>(data[3]), columns = static_cast<double>(sizes[3]);
   const double images = static_cast<double>(sizes[0]);
-  const double tiles = images * static_cast<double>(chunk_count(sizes[1], kWinogradTile)) *
-                       static_cast<double>(chunk_count(sizes[2], kWinogradTile));
-  const double direct = images * static_cast<double>(sizes[1] * sizes[2]) * 9 * channels * columns;
-  const double transforms = !of_weights && constant_input(request, 1) != nullptr ? 0 : 16 * 4 * channels * columns;
+  const double tiles =
+      images * static_cast<double>(chunk_count(sizes[1], tile)) * static_cast<double>(chunk_count(sizes[2], tile));
+  const double direct = images * static_cast<double>(sizes[1] * sizes[2] * taps * taps) * channels * columns;
+  const double transforms = !of_weights && constant_input(request, 1) != nullptr
+                                ? 0
+                                : 16.0 * static_cast<double>(taps + 1) * channels * columns;
   const double winograd = tiles * (36 * channels * columns + 16 * 14 * (channels + columns)) + transforms;
   // Of the gradient of weights the products are short, and add to sums that no register holds.
   const double worth = of_weights ? 1.6 : 1.3;
@@ -231,7 +235,7 @@ KernelPlan plan_winograd_weight_gradient(const KernelRequest& request) {
       request.pick(baseline::winograd_kernels, avx2::winograd_kernels, avx512::winograd_kernels), direct->shape);
   const WinogradShape& s = params->owned.shape;
   const int64_t channels = s.tiles.channels, columns = s.tiles.columns, tiles = s.tiles.positions();
-  params->size = 9 * channels * columns;
+  params->size = s.taps * s.taps * channels * columns;
   params->element_size = sizeof(float);
   // Each depth transforms sums back to weights, each part of the channels transforms the gradient for itself.
   constexpr int64_t most_chunks = 32, least_tiles = 48, least_channels = 64, enough = 8;
@@ -244,7 +248,7 @@ KernelPlan plan_winograd_weight_gradient(const KernelRequest& request) {
   params->add_combination(request, plan);
   const double depth = static_cast<double>(channels), width = static_cast<double>(columns);
   plan.nanoseconds = 500 + static_cast<double>(tiles) * (36 * depth * width + 230 * (depth + width)) / 60;
-  plan.remark = "Winograd F(3x3, 4x4)";
+  plan.remark = s.taps == 3 ? "Winograd F(3x3, 4x4)" : "Winograd F(5x5, 2x2)";
   plan.params = std::move(params);
   return plan;
 }
