@@ -21,7 +21,7 @@ struct LogicalOr {
 struct LogicalXor {
   template <class V>
   V operator()(V a, V b) const {
-    return V(a != b);  // xsimd 8.1 has "or" for ^ of AVX-512 masks
+    return V((a | b) & !(a & b));  // xsimd 8.1: ^ of AVX-512 masks is an "or", and != of SSE's compares nan with nan
   }
 };
 struct LogicalNot {
