@@ -1,18 +1,9 @@
 #include <gradloom/runtime/fused_frame_internal.hpp>
+#include <gradloom/runtime/spread_internal.hpp>
 
 #include <algorithm>
 
 namespace gradloom::inline v0 {
-
-namespace {
-
-template <class T>
-void repeat_last(std::byte* block, int64_t count, int64_t whole) {
-  T* const values = reinterpret_cast<T*>(block);
-  std::fill(values + count, values + whole, values[count - 1]);
-}
-
-}  // namespace
 
 FusedFrameLayout::FusedFrameLayout(const FusedProgram& program) {
   tail = cache_aligned(program.cells.size() * sizeof(FusedCell));
@@ -79,16 +70,9 @@ void FusedFrame::load_tail(int64_t at, int64_t count) const {
     std::byte* const block = stand_in(place);
     std::memcpy(block, memory, bytes);
     // The other elements repeat the last one: a value the functions are meant for, so that they take no slow path.
-    switch (program_.place(place).element_size) {
-      case 1:
-        repeat_last<uint8_t>(block, count, program_.kernels->block);
-        break;
-      case 4:
-        repeat_last<uint32_t>(block, count, program_.kernels->block);
-        break;
-      default:
-        repeat_last<uint64_t>(block, count, program_.kernels->block);
-    }
+    const size_t size = program_.place(place).element_size;
+    std::byte* const behind = block + static_cast<size_t>(count) * size;
+    fill_elements(behind, behind - size, program_.kernels->block - count, size);
   }
   for (const int cell : program_.tail_counts) tail_[cell].stride = count;
 }
