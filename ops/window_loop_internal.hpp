@@ -219,28 +219,26 @@ struct WindowWorkspace {
   }
 };
 
-/// Data that the next block of positions reads and this one does not, if the caches do not hold it anyway: the tiles of
-/// this block ask for it little by little. Windows of neighbours follow each other, so it is one run of memory.
+/// Data that the next block of positions reads and this one does not, if the caches do not hold it anyway: it is asked
+/// for little by little while this block is summed. Windows of neighbours follow each other, so it is one run of
+/// memory.
 class NextData {
  public:
+  /// The next positions are [begin, end); this block's tiles have `runs` runs in all, or more.
   template <class T>
-  NextData(const WindowBlock<T>& block, const WindowTap& farthest, int64_t next) {
+  NextData(const WindowShape& s, const T* data, const WindowTap& farthest, int64_t begin, int64_t end, int64_t runs) {
     constexpr int64_t size = static_cast<int64_t>(sizeof(T)), second_cache = (int64_t{1} << 20) / size, line = 64;
-    const WindowShape& s = *block.shape;
-    const int64_t left = block.row + block.rows - next, rows = left < kWindowRows ? left : kWindowRows;
     const int64_t all = s.batch * s.data_image;
-    if (rows <= 0 || s.copies_windows || s.run_count == 0 || all <= second_cache) return;
+    if (begin >= end || runs == 0 || all <= second_cache) return;
     const auto reach = [&](int64_t position) {
-      const int64_t end = PositionWalk(s, position).data() + tap_offset(s, farthest) + s.channels;
-      return end < 0 ? 0 : (end < all ? end : all);
+      const int64_t last = PositionWalk(s, position).data() + tap_offset(s, farthest) + s.channels;
+      return last < 0 ? 0 : (last < all ? last : all);
     };
-    const int64_t begin = reach(next - 1), end = reach(next + rows - 1);
-    if (end - begin > second_cache / 2) return;
-    constexpr int64_t tiles = (kWindowRows + kTileRows - 1) / kTileRows;
-    const int64_t runs = tiles * s.run_count * block.panels;
-    next_ = reinterpret_cast<const std::byte*>(block.data + begin);
-    end_ = reinterpret_cast<const std::byte*>(block.data + end);
-    of_run_ = round_up(((end - begin) * size + runs - 1) / runs, line);
+    const int64_t from = reach(begin - 1), to = reach(end - 1);
+    if (to - from > second_cache / 2) return;
+    next_ = reinterpret_cast<const std::byte*>(data + from);
+    end_ = reinterpret_cast<const std::byte*>(data + to);
+    of_run_ = round_up(((to - from) * size + runs - 1) / runs, line);
   }
   /// The part of a tile of so many runs.
   WantedMemory take(int64_t runs) {
@@ -313,7 +311,9 @@ inline void run_window_block(const WindowBlock<T>& block, void* memory) {
   for (int64_t row = block.row; row < block.row + block.rows; row += kWindowRows) {
     const int64_t left = block.row + block.rows - row, rows = left < kWindowRows ? left : kWindowRows;
     work.find_rows(s, block.data, row, rows);
-    NextData next(block, work.range[1], row + rows);
+    constexpr int64_t tiles = (kWindowRows + kTileRows - 1) / kTileRows;
+    NextData next(s, block.data, work.range[1], row + rows, row + rows + (left - rows < rows ? left - rows : rows),
+                  s.copies_windows ? 0 : tiles * s.run_count * block.panels);
     for (int64_t i = block.panel; i < block.panel + block.panels; ++i) {
       const int64_t group = i / panels.parts.count, panel = i % panels.parts.count, width = panels.width(panel);
       const int64_t column = group * s.group_columns() + panels.begin(panel), columns = panels.columns(panel, s);

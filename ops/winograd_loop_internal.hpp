@@ -156,12 +156,13 @@ inline void transform_tiles(const float* const* rows, int64_t tiles, int64_t cha
 
 /// The 36 products of a panel.
 inline void multiply_tiles(const WinogradShape& s, const WinogradWorkspace& work, const float* packed, int64_t tiles,
-                           int64_t width) {
+                           int64_t width, NextData& next) {
   constexpr int64_t lanes = kLanes<float>;
   const int64_t channels = s.tiles.channels;
   const Parts rows(tiles, kTileRows), chunks(channels, kGemmChunk);
   const auto& kernels = kTiles<float>.kernels[static_cast<int>(ALayout::along_k)][0];
   for (int64_t element = 0; element < kWinogradElements; ++element) {
+    next.take(1).ask(0);
     for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
       Tile<float> tile;
       tile.k = chunks.size_of(chunk);
@@ -233,10 +234,13 @@ inline void run_winograd_block(const WinogradBlock& block, void* memory) {
     const int64_t last_y = (row + rows - 1) % s.tiles.axes[1].count * size;
     const int64_t last_height = s.height - last_y < size ? s.height - last_y : size;
     const int64_t positions = s.first_position(row + rows - 1) + last_height * s.width - first;
+    const int64_t next_rows = end - row - rows < together ? end - row - rows : together;
+    NextData next(s.tiles, block.data, work.window.range[1], (row + rows) * tiles_of_row,
+                  (row + rows + next_rows) * tiles_of_row, kWinogradElements * block.panels);
     for (int64_t panel = block.panel; panel < block.panel + block.panels; ++panel) {
       const int64_t width = panels.width(panel), column = panels.begin(panel), columns = panels.columns(panel, s.tiles);
       multiply_tiles(s, work, block.packed + panels.packed(0, panel, kWinogradElements * s.tiles.channels), tiles,
-                     width);
+                     width, next);
       const bool stores = block.epilogue == nullptr;
       const int64_t out_x = stores ? s.tiles.columns : width;
       float* const out = stores ? block.result + first * out_x + column : work.results;
