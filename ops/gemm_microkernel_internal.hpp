@@ -12,8 +12,9 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 /// of its own in a register where that is needed. AVX2 and SSE have 16.
 ///
 /// The tall tile reads a third less from the L2 cache for as many multiply-adds, 13 bytes a cycle instead of 19 on a
-/// core with two 512-bit FMA units, which runs faster where panels of B do not fit L1: products of many rows use it. Its
-/// rows are more than an L1 cache has ways, so what it asks for early of C goes to L2: rows a page apart share a set.
+/// core with two 512-bit FMA units, which runs faster where panels of B do not fit L1: products of many rows use it.
+/// Its rows are more than an L1 cache has ways, so what it asks for early of C goes to L2: rows a page apart share a
+/// set.
 #if defined(__AVX512BW__)
 inline constexpr int64_t kTileRows = 8, kTileVectors = 3;
 inline constexpr int64_t kTallRows = 14, kTallVectors = 2;
