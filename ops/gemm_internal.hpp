@@ -197,13 +197,13 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
 
 /// A product of a short sum is written faster than panels of columns, each a line or two of every row, come to and from
 /// memory: multiply_short() writes it row by row. B is packed for it, some columns at a time.
-inline constexpr int64_t kShortSum = 256;
+inline constexpr int64_t kShortSum = 256, kShortRows = 16 * kTallRows;  // at most; at least
 template <class T>
 inline constexpr int64_t kShortPacked = (int64_t{256} << 10) / static_cast<int64_t>(sizeof(T));  // elements
 template <class T>
 inline bool suits_short(const GemmArgs<T>& g) {
   constexpr int64_t result = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));  // more than L2 holds beside B
-  return g.k <= kShortSum && g.m >= 16 * kTallRows && g.n >= 4 * kPanel<T> && g.m * g.n > result && g.a_col == 1 &&
+  return g.k <= kShortSum && g.m >= kShortRows && g.n >= 4 * kPanel<T> && g.m * g.n > result && g.a_col == 1 &&
          g.c_col == 1 && g.epilogue == nullptr && g.kept_a == nullptr && !rows_in_one_set(g) &&
          !(kMaskIsSlow && g.n % kLanes<T> != 0);
 }
@@ -212,7 +212,8 @@ inline bool suits_short(const GemmArgs<T>& g) {
 /// row.
 template <class T>
 inline void multiply_short(const GemmArgs<T>& g, T* workspace) {
-  constexpr int64_t lanes = kLanes<T>;
+  constexpr int64_t lanes = kLanes<T>, bytes = static_cast<int64_t>(sizeof(T));
+  Requests requests;
   const Parts tiles(g.m, kTallRows), col_blocks((g.n + kPanel<T> - 1) / kPanel<T>, kShortPacked<T> / kPanel<T> / g.k);
   for (int64_t jc = 0; jc < col_blocks.count; ++jc) {
     const int64_t begin = col_blocks.begin_of(jc) * kPanel<T>, end = begin + col_blocks.size_of(jc) * kPanel<T>;
@@ -227,10 +228,10 @@ inline void multiply_short(const GemmArgs<T>& g, T* workspace) {
       const int64_t row = tiles.begin_of(i), next_rows = i + 1 < tiles.count ? tiles.size_of(i + 1) : 0;
       for (int64_t j = 0; j < panels.count; ++j) {
         // What the next tile reads of A, a part with each panel.
-        for (int64_t r = next_rows * j / panels.count; r < next_rows * (j + 1) / panels.count; ++r) {
-          const auto* const line = reinterpret_cast<const std::byte*>(g.a + (tiles.begin_of(i + 1) + r) * g.a_row);
-          for (int64_t at = 0; at < g.k * static_cast<int64_t>(sizeof(T)); at += 64) __builtin_prefetch(line + at);
-        }
+        const int64_t asked = next_rows * j / panels.count, end_asked = next_rows * (j + 1) / panels.count;
+        requests.clear();
+        requests.add(reinterpret_cast<const std::byte*>(g.a + (tiles.begin_of(i) + tiles.size_of(i) + asked) * g.a_row),
+                     g.a_row * bytes, end_asked - asked, g.k * bytes);
         const int64_t col = panels.begin_of(j) * lanes, vectors = panels.size_of(j);
         const int64_t left = cols - col - (vectors - 1) * lanes, last = left < lanes ? left : lanes;
         const Tile<T> tile{.k = g.k,
@@ -243,7 +244,8 @@ inline void multiply_short(const GemmArgs<T>& g, T* workspace) {
                            .old = nullptr,
                            .old_row = 0,
                            .last_lanes = lanes,
-                           .stored_lanes = last};
+                           .stored_lanes = last,
+                           .requests = &requests};
         kTallTiles<T>.kernels[static_cast<int>(ALayout::along_k)][last < lanes][tiles.size_of(i) - 1][vectors - 1](
             tile);
       }
@@ -306,7 +308,7 @@ inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
   const int64_t kept = m > kRowBlock<T> || cols < 2 * kPanel<T> ? cols : 2 * kPanel<T>;
   const int64_t blocks = round_up(rows * chunk + kLanes<T>, 64) + kept * chunk, vectors = kGemmVectors * k;
   const int64_t all_short = round_up(n, kLanes<T>) * (k < kShortSum ? k : kShortSum);
-  const int64_t of_short = m < 16 * kTallRows ? 0 : all_short < kShortPacked<T> ? all_short : kShortPacked<T>;
+  const int64_t of_short = m < kShortRows ? 0 : all_short < kShortPacked<T> ? all_short : kShortPacked<T>;
   const int64_t most = blocks > vectors ? blocks : vectors;
   return static_cast<size_t>(most > of_short ? most : of_short);
 }

@@ -9,15 +9,13 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 /// A y: the elements of a tile to six.
 template <int Size>
 [[gnu::always_inline]] inline void transform_gradient(const Batch<float> (&y)[Size], Batch<float> (&u)[kWinogradSide]) {
-  const Batch<float> a(static_cast<float>(Points::a)), a2(static_cast<float>(Points::a2)),
-      a3(static_cast<float>(Points::a * Points::a2)), b(static_cast<float>(Points::b)),
-      b2(static_cast<float>(Points::b2)), b3(static_cast<float>(Points::b * Points::b2));
-  Batch<float> even_a = y[0], even_b = y[0], odd_a = a * y[1], odd_b = b * y[1];
+  const ResultFactors f;
+  Batch<float> even_a = y[0], even_b = y[0], odd_a = f.a * y[1], odd_b = f.b * y[1];
   if constexpr (Size == 4) {
-    even_a = fmadd(a2, y[2], even_a);
-    even_b = fmadd(b2, y[2], even_b);
-    odd_a = fmadd(a3, y[3], odd_a);
-    odd_b = fmadd(b3, y[3], odd_b);
+    even_a = fmadd(f.a2, y[2], even_a);
+    even_b = fmadd(f.b2, y[2], even_b);
+    odd_a = fmadd(f.a3, y[3], odd_a);
+    odd_b = fmadd(f.b3, y[3], odd_b);
   }
   u[0] = y[0];
   u[1] = even_a + odd_a;
@@ -54,27 +52,22 @@ struct WinogradGradientWorkspace {
     static_assert(tiles <= kWindowRows);
     return tiles < s.tiles_of_row() ? 1 : tiles / s.tiles_of_row();
   }
-  /// An odd number of cache lines apart, as in WinogradWorkspace.
-  static int64_t apart(int64_t elements) { return round_up(elements, 32) + 16; }
-  static int64_t window_elements(const WinogradShape& s) {
-    return round_up(static_cast<int64_t>(WindowWorkspace<float>::bytes(s.tiles)) / 4, 16);
-  }
   WinogradGradientWorkspace(const WinogradShape& s, int64_t of_channels, void* memory)
       : window(s.tiles, memory),
         channels(of_channels),
         columns(round_up(s.tiles.columns, kLanes<float>)),
         rows_together(rows_of(s)),
-        data_element(apart(rows_together * s.tiles_of_row() * channels)),
-        gradient_element(apart(rows_together * s.tiles_of_row() * columns)),
-        sum_element(apart(channels * columns)),
-        data(static_cast<float*>(memory) + window_elements(s)),
+        data_element(winograd_apart(rows_together * s.tiles_of_row() * channels)),
+        gradient_element(winograd_apart(rows_together * s.tiles_of_row() * columns)),
+        sum_element(winograd_apart(channels * columns)),
+        data(static_cast<float*>(memory) + winograd_window_elements(s)),
         gradient(data + kWinogradElements * data_element),
         sums(gradient + kWinogradElements * gradient_element) {}
   static size_t bytes(const WinogradShape& s, int64_t channels) {
     const int64_t tiles = rows_of(s) * s.tiles_of_row(), columns = round_up(s.tiles.columns, kLanes<float>);
-    return static_cast<size_t>(window_elements(s) +
-                               kWinogradElements *
-                                   (apart(tiles * channels) + apart(tiles * columns) + apart(channels * columns))) *
+    return static_cast<size_t>(winograd_window_elements(s) +
+                               kWinogradElements * (winograd_apart(tiles * channels) + winograd_apart(tiles * columns) +
+                                                    winograd_apart(channels * columns))) *
            sizeof(float);
   }
 };
@@ -83,29 +76,17 @@ struct WinogradGradientWorkspace {
 template <int Size, bool Whole>
 inline void transform_gradient_tile(const WinogradShape& s, const float* from, int64_t height, int64_t width,
                                     int64_t columns, float* out, int64_t element) {
-  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = Size;
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
   for (int64_t j = 0; j < columns; j += lanes) {
     const LaneMask<float> mask(s.tiles.columns - j < lanes ? s.tiles.columns - j : lanes);
-    Batch<float> half[size][side];  // [column][row of the transformed]
-#pragma GCC unroll 4
-    for (int64_t x = 0; x < size; ++x) {
-      Batch<float> y[size];
-#pragma GCC unroll 4
-      for (int64_t i = 0; i < size; ++i) {
-        y[i] = Whole || (i < height && x < width) ? load_lanes(from + (i * s.width + x) * s.tiles.columns + j, mask)
-                                                  : Batch<float>(0.0F);
-      }
-      transform_gradient(y, half[x]);
-    }
-#pragma GCC unroll 6
-    for (int64_t y = 0; y < side; ++y) {
-      Batch<float> row[size], u[side];
-#pragma GCC unroll 4
-      for (int64_t x = 0; x < size; ++x) row[x] = half[x][y];
-      transform_gradient(row, u);
-#pragma GCC unroll 6
-      for (int64_t x = 0; x < side; ++x) u[x].store_unaligned(out + (y * side + x) * element + j);
-    }
+    transform_both<Size, side>(
+        [&](int64_t y, int64_t x) __attribute__((always_inline)) {
+          const bool inside = Whole || (y < height && x < width);
+          return inside ? load_lanes(from + (y * s.width + x) * s.tiles.columns + j, mask) : Batch<float>(0.0F);
+        },
+        [](const auto& y, auto& u) __attribute__((always_inline)) { transform_gradient(y, u); },
+        [&](int64_t y, int64_t x, Batch<float> u)
+            __attribute__((always_inline)) { u.store_unaligned(out + (y * side + x) * element + j); });
   }
 }
 
@@ -161,26 +142,15 @@ inline void store_weights(const WinogradGradientBlock& block, const WinogradGrad
   for (int64_t c = 0; c < work.channels; ++c) {
     for (int64_t j = 0; j < s.tiles.columns; j += lanes) {
       const float* const from = work.sums + c * work.columns + j;
-      Batch<float> half[side][Taps];  // [column][row of the weights]
-#pragma GCC unroll 6
-      for (int64_t x = 0; x < side; ++x) {
-        Batch<float> m[side];
-#pragma GCC unroll 6
-        for (int64_t y = 0; y < side; ++y)
-          m[y] = Batch<float>::load_unaligned(from + (y * side + x) * work.sum_element);
-        transform_sums(m, half[x]);
-      }
       const LaneMask<float> mask(s.tiles.columns - j < lanes ? s.tiles.columns - j : lanes);
       float* const to = block.result + (block.channel + c) * s.tiles.columns + j;
-#pragma GCC unroll 5
-      for (int64_t y = 0; y < Taps; ++y) {
-        Batch<float> m[side], g[Taps];
-#pragma GCC unroll 6
-        for (int64_t x = 0; x < side; ++x) m[x] = half[x][y];
-        transform_sums(m, g);
-#pragma GCC unroll 5
-        for (int64_t x = 0; x < Taps; ++x) store_lanes(to + s.weights[y * Taps + x], g[x], mask);
-      }
+      transform_both<side, Taps>(
+          [&](int64_t y, int64_t x) __attribute__((always_inline)) {
+            return Batch<float>::load_unaligned(from + (y * side + x) * work.sum_element);
+          },
+          [](const auto& m, auto& g) __attribute__((always_inline)) { transform_sums(m, g); },
+          [&](int64_t y, int64_t x, Batch<float> g)
+              __attribute__((always_inline)) { store_lanes(to + s.weights[y * Taps + x], g, mask); });
     }
   }
 }

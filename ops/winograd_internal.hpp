@@ -15,7 +15,8 @@
 
 namespace gradloom::inline v0 {
 
-inline constexpr int64_t kWinogradSide = 6, kWinogradElements = 36, kWinogradTaps = 5;
+inline constexpr int64_t kWinogradSide = 6, kWinogradElements = 36;
+inline constexpr int64_t kWinogradTaps = 5;  // along an axis, at most
 
 /// Results of a tile along an axis, with so many taps.
 constexpr int64_t winograd_tile(int64_t taps) { return kWinogradSide + 1 - taps; }

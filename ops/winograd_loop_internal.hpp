@@ -62,20 +62,48 @@ template <int Taps>
   u[5] = g[Taps - 1];
 }
 
+/// The entries of A: powers of the points.
+struct ResultFactors {
+  Batch<float> a = Batch<float>(static_cast<float>(Points::a)), a2 = Batch<float>(static_cast<float>(Points::a2)),
+               a3 = Batch<float>(static_cast<float>(Points::a * Points::a2)),
+               b = Batch<float>(static_cast<float>(Points::b)), b2 = Batch<float>(static_cast<float>(Points::b2)),
+               b3 = Batch<float>(static_cast<float>(Points::b * Points::b2));
+};
+
 /// A' m: six elements to those of a tile.
 template <int Size>
 [[gnu::always_inline]] inline void transform_result(const Batch<float> (&m)[kWinogradSide], Batch<float> (&y)[Size]) {
-  const Batch<float> a(static_cast<float>(Points::a)), a2(static_cast<float>(Points::a2)),
-      a3(static_cast<float>(Points::a * Points::a2)), b(static_cast<float>(Points::b)),
-      b2(static_cast<float>(Points::b2)), b3(static_cast<float>(Points::b * Points::b2));
+  const ResultFactors f;
   const Batch<float> sum1 = m[1] + m[2], sum2 = m[3] + m[4], difference1 = m[1] - m[2], difference2 = m[3] - m[4];
   y[0] = m[0] + sum1 + sum2;
   if constexpr (Size == 2) {
-    y[1] = fmadd(a, difference1, fmadd(b, difference2, m[5]));
+    y[1] = fmadd(f.a, difference1, fmadd(f.b, difference2, m[5]));
   } else {
-    y[1] = fmadd(a, difference1, b * difference2);
-    y[2] = fmadd(a2, sum1, b2 * sum2);
-    y[3] = fmadd(a3, difference1, fmadd(b3, difference2, m[5]));
+    y[1] = fmadd(f.a, difference1, f.b * difference2);
+    y[2] = fmadd(f.a2, sum1, f.b2 * sum2);
+    y[3] = fmadd(f.a3, difference1, fmadd(f.b3, difference2, m[5]));
+  }
+}
+
+/// A transform along both dimensions of From x From elements: load(y, x) of each, to store(y, x, element) of To x To.
+template <int From, int To, class Load, class Transform, class Store>
+[[gnu::always_inline]] inline void transform_both(Load load, Transform transform, Store store) {
+  Batch<float> half[From][To];  // [column][row of the transformed]
+#pragma GCC unroll 6
+  for (int64_t x = 0; x < From; ++x) {
+    Batch<float> column[From];
+#pragma GCC unroll 6
+    for (int64_t y = 0; y < From; ++y) column[y] = load(y, x);
+    transform(column, half[x]);
+  }
+#pragma GCC unroll 6
+  for (int64_t y = 0; y < To; ++y) {
+    Batch<float> row[From], result[To];
+#pragma GCC unroll 6
+    for (int64_t x = 0; x < From; ++x) row[x] = half[x][y];
+    transform(row, result);
+#pragma GCC unroll 6
+    for (int64_t x = 0; x < To; ++x) store(y, x, result[x]);
   }
 }
 
@@ -90,6 +118,15 @@ inline int64_t winograd_rows_together(const WinogradShape& s) {
   return rows < 1 ? 1 : rows;
 }
 
+/// From one of the 36 elements to the next, if each takes so many floats: an odd number of cache lines, else they would
+/// share a few sets of the L1 cache.
+inline int64_t winograd_apart(int64_t elements) { return round_up(elements, 32) + 16; }
+
+/// Floats of a workspace that the table of pointers takes.
+inline int64_t winograd_window_elements(const WinogradShape& s) {
+  return round_up(static_cast<int64_t>(WindowWorkspace<float>::bytes(s.tiles)) / 4, 16);
+}
+
 /// What a block works with.
 struct WinogradWorkspace {
   WindowWorkspace<float> window;
@@ -99,25 +136,17 @@ struct WinogradWorkspace {
   int64_t product_element;
 
   static int64_t most_tiles(const WinogradShape& s) { return winograd_rows_together(s) * s.tiles_of_row(); }
-  /// An odd number of cache lines apart: else the 36 would share a few sets of the L1 cache.
-  static int64_t data_element_size(const WinogradShape& s) {
-    return round_up(most_tiles(s) * s.tiles.channels, 32) + 16;
-  }
-  static int64_t product_element_size(const WinogradShape& s) {
-    return round_up(most_tiles(s) * kWidestPanel, 32) + 16;
-  }
-  static int64_t window_elements(const WinogradShape& s) {
-    return round_up(static_cast<int64_t>(WindowWorkspace<float>::bytes(s.tiles)) / 4, 16);
-  }
+  static int64_t data_element_size(const WinogradShape& s) { return winograd_apart(most_tiles(s) * s.tiles.channels); }
+  static int64_t product_element_size(const WinogradShape& s) { return winograd_apart(most_tiles(s) * kWidestPanel); }
   static size_t bytes(const WinogradShape& s) {
     const int64_t results = winograd_rows_together(s) * s.tile() * s.width * kWidestPanel;
-    return static_cast<size_t>(window_elements(s) +
+    return static_cast<size_t>(winograd_window_elements(s) +
                                kWinogradElements * (data_element_size(s) + product_element_size(s)) + results) *
            sizeof(float);
   }
   WinogradWorkspace(const WinogradShape& s, void* memory)
       : window(s.tiles, memory),
-        data(static_cast<float*>(memory) + window_elements(s)),
+        data(static_cast<float*>(memory) + winograd_window_elements(s)),
         tiles(most_tiles(s)),
         data_element(data_element_size(s)),
         product_element(product_element_size(s)) {
@@ -132,24 +161,13 @@ inline void transform_tiles(const float* const* rows, int64_t tiles, int64_t cha
   constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
   for (int64_t tile = 0; tile < tiles; ++tile, ++rows, out += channels) {
     for (int64_t c = 0; c < channels; c += lanes) {
-      Batch<float> half[side][side];  // [column][row of the transformed]
-#pragma GCC unroll 6
-      for (int64_t x = 0; x < side; ++x) {
-        Batch<float> d[side];
-#pragma GCC unroll 6
-        for (int64_t y = 0; y < side; ++y)
-          d[y] = Batch<float>::load_unaligned(rows[(y * side + x) * kWindowRows] + channel + c);
-        transform_data(d, half[x]);
-      }
-#pragma GCC unroll 6
-      for (int64_t y = 0; y < side; ++y) {
-        Batch<float> d[side], v[side];
-#pragma GCC unroll 6
-        for (int64_t x = 0; x < side; ++x) d[x] = half[x][y];
-        transform_data(d, v);
-#pragma GCC unroll 6
-        for (int64_t x = 0; x < side; ++x) v[x].store_unaligned(out + (y * side + x) * element + c);
-      }
+      transform_both<side, side>(
+          [&](int64_t y, int64_t x) __attribute__((always_inline)) {
+            return Batch<float>::load_unaligned(rows[(y * side + x) * kWindowRows] + channel + c);
+          },
+          [](const auto& d, auto& v) __attribute__((always_inline)) { transform_data(d, v); },
+          [&](int64_t y, int64_t x, Batch<float> v)
+              __attribute__((always_inline)) { v.store_unaligned(out + (y * side + x) * element + c); });
     }
   }
 }
@@ -180,40 +198,27 @@ inline void multiply_tiles(const WinogradShape& s, const WinogradWorkspace& work
   }
 }
 
-/// A' m A of one tile, to `rows` x `cols` results, columns `out_row` apart.
+/// A' m A of one tile, to `rows` x `cols` results, `out_x` and `out_y` apart.
 template <int Size>
 inline void transform_products(const float* products, int64_t element, int64_t vectors, int64_t last_lanes, float* out,
                                int64_t out_x, int64_t out_y, int64_t rows, int64_t cols) {
-  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide, size = Size;
+  constexpr int64_t lanes = kLanes<float>, side = kWinogradSide;
   const LaneMask<float> mask(last_lanes);
   for (int64_t j = 0; j < vectors; ++j) {
-    Batch<float> half[side][size];  // [column][row of the result]
-#pragma GCC unroll 6
-    for (int64_t x = 0; x < side; ++x) {
-      Batch<float> m[side];
-#pragma GCC unroll 6
-      for (int64_t y = 0; y < side; ++y)
-        m[y] = Batch<float>::load_unaligned(products + (y * side + x) * element + j * lanes);
-      transform_result(m, half[x]);
-    }
-#pragma GCC unroll 4
-    for (int64_t y = 0; y < size; ++y) {
-      if (y >= rows) break;
-      Batch<float> m[side], result[size];
-#pragma GCC unroll 6
-      for (int64_t x = 0; x < side; ++x) m[x] = half[x][y];
-      transform_result(m, result);
-      float* const to = out + y * out_y + j * lanes;
-#pragma GCC unroll 4
-      for (int64_t x = 0; x < size; ++x) {
-        if (x >= cols) break;
-        if (j == vectors - 1 && last_lanes < lanes) {
-          store_lanes(to + x * out_x, result[x], mask);
-        } else {
-          result[x].store_unaligned(to + x * out_x);
-        }
-      }
-    }
+    transform_both<side, Size>(
+        [&](int64_t y, int64_t x) __attribute__((always_inline)) {
+          return Batch<float>::load_unaligned(products + (y * side + x) * element + j * lanes);
+        },
+        [](const auto& m, auto& y) __attribute__((always_inline)) { transform_result(m, y); },
+        [&](int64_t y, int64_t x, Batch<float> result) __attribute__((always_inline)) {
+          if (y >= rows || x >= cols) return;
+          float* const to = out + y * out_y + x * out_x + j * lanes;
+          if (j == vectors - 1 && last_lanes < lanes) {
+            store_lanes(to, result, mask);
+          } else {
+            result.store_unaligned(to);
+          }
+        });
   }
 }
 
@@ -285,19 +290,14 @@ inline void pack_winograd_panels(const WinogradShape& s, const float* weights, i
                s.tiles.weight_row, s.tiles.weight_col, depth, columns, taps + tap * depth * width);
       }
       for (int64_t at = 0; at < depth * width; at += lanes) {
-        Batch<float> half[Taps][side];  // [column][row of the transformed]
-        for (int64_t x = 0; x < Taps; ++x) {
-          Batch<float> g[Taps];
-          for (int64_t y = 0; y < Taps; ++y)
-            g[y] = Batch<float>::load_aligned(taps + (y * Taps + x) * depth * width + at);
-          transform_weights(g, half[x]);
-        }
-        for (int64_t y = 0; y < side; ++y) {
-          Batch<float> g[Taps], u[side];
-          for (int64_t x = 0; x < Taps; ++x) g[x] = half[x][y];
-          transform_weights(g, u);
-          for (int64_t x = 0; x < side; ++x) u[x].store_aligned(out + ((y * side + x) * channels + begin) * width + at);
-        }
+        transform_both<Taps, side>(
+            [&](int64_t y, int64_t x) __attribute__((always_inline)) {
+              return Batch<float>::load_aligned(taps + (y * Taps + x) * depth * width + at);
+            },
+            [](const auto& g, auto& u) __attribute__((always_inline)) { transform_weights(g, u); },
+            [&](int64_t y, int64_t x, Batch<float> u) __attribute__((always_inline)) {
+              u.store_aligned(out + ((y * side + x) * channels + begin) * width + at);
+            });
       }
     }
   }

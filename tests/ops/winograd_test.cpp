@@ -171,47 +171,33 @@ BOOST_AUTO_TEST_CASE(has_the_same_bits_fused_or_not) {
 }
 
 BOOST_AUTO_TEST_CASE(is_chosen_by_shape) {
-  const auto chosen = [](const Layer& layer, const ConvolutionOptions& options, int64_t kernel = 3) {
-    Graph g;
-    const Tensor y = convolution(g.input("x", {layer.batch, layer.height, layer.width, layer.in}),
-                                 g.input("w", {kernel, kernel, layer.in / options.groups, layer.out}), options);
-    const Program program = compile({.outputs = {y}});
-    (void)program.specialize({});
-    return says_winograd(program);
-  };
-  const Layer layer{8, 32, 32, 32, 32};
-  BOOST_TEST(chosen(layer, {}));
-  BOOST_TEST(!chosen(layer, {.strides = {2}}));
-  BOOST_TEST(!chosen(layer, {.dilations = {2}}));
-  BOOST_TEST(!chosen(layer, {.groups = 2}));
-  BOOST_TEST(chosen(layer, {}, 5));
-  BOOST_TEST(!chosen(layer, {}, 4));
-  BOOST_TEST(!chosen(layer, {}, 7));
-  BOOST_TEST(!chosen({8, 32, 32, 3, 32}, {}));
-  BOOST_TEST(!chosen({1, 40, 200, 32, 32}, {}, 5));  // a row of tiles is more than a block
-  BOOST_TEST(!chosen({1, 4, 4, 256, 256}, {}));      // the weights' transform would cost more than it saves
-}
-
-BOOST_AUTO_TEST_CASE(gradients_of_weights_are_chosen_by_shape) {
-  const auto chosen = [](const Layer& layer, const ConvolutionOptions& options, int64_t kernel = 3) {
-    Graph g;
-    const Tensor x = g.input("x", {layer.batch, layer.height, layer.width, layer.in}),
-                 w = g.input("w", {kernel, kernel, layer.in / options.groups, layer.out});
-    const Tensor y = convolution(x, w, options);
-    const Program program = compile({.outputs = {gradient(y, w, g.input("dy", y.shape()))}});
-    (void)program.specialize({});
-    return says_of_weights(program);
-  };
-  const Layer layer{8, 32, 32, 32, 32};
-  BOOST_TEST(chosen(layer, {}));
-  BOOST_TEST(!chosen(layer, {.strides = {2}}));
-  BOOST_TEST(!chosen(layer, {.dilations = {2}}));
-  BOOST_TEST(!chosen(layer, {.groups = 2}));
-  BOOST_TEST(chosen(layer, {}, 5));
-  BOOST_TEST(!chosen(layer, {}, 4));
-  BOOST_TEST(!chosen(layer, {}, 7));
-  BOOST_TEST(!chosen({8, 32, 32, 3, 32}, {}));
-  BOOST_TEST(!chosen({8, 32, 32, 32, 8}, {}));
+  for (const bool of_weights : {false, true}) {
+    const auto chosen = [&](const Layer& layer, const ConvolutionOptions& options, int64_t kernel = 3) {
+      Graph g;
+      const Tensor x = g.input("x", {layer.batch, layer.height, layer.width, layer.in}),
+                   w = g.input("w", {kernel, kernel, layer.in / options.groups, layer.out});
+      const Tensor y = convolution(x, w, options);
+      const Program program = compile({.outputs = {of_weights ? gradient(y, w, g.input("dy", y.shape())) : y}});
+      (void)program.specialize({});
+      const bool says = of_weights ? says_of_weights(program) : says_of_others(program);
+      BOOST_TEST(says_winograd(program) == says);
+      return says;
+    };
+    BOOST_TEST_CONTEXT((of_weights ? "gradient of weights" : "forward")) {
+      const Layer layer{8, 32, 32, 32, 32};
+      BOOST_TEST(chosen(layer, {}));
+      BOOST_TEST(!chosen(layer, {.strides = {2}}));
+      BOOST_TEST(!chosen(layer, {.dilations = {2}}));
+      BOOST_TEST(!chosen(layer, {.groups = 2}));
+      BOOST_TEST(chosen(layer, {}, 5));
+      BOOST_TEST(!chosen(layer, {}, 4));
+      BOOST_TEST(!chosen(layer, {}, 7));
+      BOOST_TEST(!chosen({8, 32, 32, 3, 32}, {}));
+      BOOST_TEST(!chosen({8, 32, 32, 32, 8}, {}));
+      BOOST_TEST(!chosen({1, 40, 200, 32, 32}, {}, 5));  // a row of tiles is more than a block
+      BOOST_TEST(!chosen({1, 4, 4, 256, 256}, {}));      // the weights' transform would cost more than it saves
+    }
+  }
 }
 
 // Ranges of positions, parts of the channels and a last vector of columns that is not full.
