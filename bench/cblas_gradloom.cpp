@@ -57,9 +57,16 @@ class Team {
   }
 
   void multiply(const gl::GemmArgs<float>& args) {
-    const gl::GemmGrid grid = gl::gemm_grid(args.m, args.n, args.k, args.a_row == 1, args.b_row == 1);
-    if (scratch_.size() == 1 || grid.rows * grid.cols * grid.depths == 1) {
-      kernels_.f32(args, scratch_[0].at_least(kernels_.workspace_bytes(args.m, args.n, args.k, sizeof(float))));
+    gl::GemmGrid grid{1, 1};
+    if (scratch_.size() > 1) grid = gl::gemm_grid(args.m, args.n, args.k, args.a_row == 1, args.b_row == 1);
+    if (grid.rows * grid.cols * grid.depths == 1) {
+      if (args.m > m_ || args.n > n_ || args.k > k_) {
+        m_ = std::max(m_, args.m);
+        n_ = std::max(n_, args.n);
+        k_ = std::max(k_, args.k);
+        scratch_[0].at_least(kernels_.workspace_bytes(m_, n_, k_, sizeof(float)));
+      }
+      kernels_.f32(args, scratch_[0].at_least(0));
       return;
     }
     args_ = args;
@@ -131,6 +138,7 @@ class Team {
 
   const gl::GemmKernels& kernels_;
   std::vector<Scratch> scratch_;
+  int64_t m_ = 0, n_ = 0, k_ = 0;  // what scratch_[0] is enough for
   Scratch partials_memory_;
   float* partials_ = nullptr;
   gl::GemmArgs<float> args_{};

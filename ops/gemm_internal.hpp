@@ -253,6 +253,46 @@ inline void multiply_short(const GemmArgs<T>& g, T* workspace) {
   }
 }
 
+/// Tiny products are over before the better orientation, what to pack and the blocks are found. In place, or with B as
+/// a panel on the stack: one row of tiles, whose results lie in one part for an epilogue.
+inline constexpr int64_t kTinyWork = 8192, kTinyRows = 2 * kTallRows, kTinySum = 64;
+template <class T>
+inline bool suits_tiny(const GemmArgs<T>& g) {
+  const int64_t work = g.m * g.n * g.k;
+  return work > 0 && work <= kTinyWork && g.m <= kTinyRows && g.n <= kPanel<T> && g.k <= kTinySum && g.c_col == 1 &&
+         (g.a_col == 1 || g.a_row == 1) && (2 * g.n >= kLanes<T> || work < kTinyWork / 4) &&
+         !(kMaskIsSlow && g.n % kLanes<T> != 0) && !g.sums_in_lanes && g.kept_a == nullptr && g.kept_b == nullptr;
+}
+
+template <class T>
+inline void multiply_tiny(const GemmArgs<T>& g, bool flipped) {
+  constexpr int64_t lanes = kLanes<T>, panel = kPanel<T>;
+  const int64_t vectors = (g.n + lanes - 1) / lanes, last = g.n - (vectors - 1) * lanes;
+  alignas(64) T packed[kTinySum * panel];
+  alignas(64) T part[kTinyRows * panel];
+  const bool packs = g.b_col != 1, stores = g.epilogue == nullptr;
+  if (packs) pack_b(g.b, g.b_row, g.b_col, g.k, g.n, packed);
+  Tile<T> tile;
+  tile.k = g.k;
+  tile.a_stride = g.a_col == 1 ? g.a_row : g.a_col;
+  tile.b = packs ? packed : g.b;
+  tile.b_row = packs ? vectors * lanes : g.b_row;
+  tile.c_row = stores ? g.c_row : panel;
+  tile.old = nullptr;
+  tile.last_lanes = packs ? lanes : last;
+  tile.stored_lanes = stores ? last : lanes;
+  const ALayout layout = g.a_col == 1 ? ALayout::along_k : ALayout::along_rows;
+  const TileKernel<T>(*const by_rows)[kTallVectors] = kTallTiles<T>.kernels[static_cast<int>(layout)][last < lanes];
+  const Parts tiles(g.m, kTallRows);
+  for (int64_t i = 0; i < tiles.count; ++i) {
+    const int64_t row = tiles.begin_of(i);
+    tile.a = g.a + row * g.a_row;
+    tile.c = stores ? g.c + row * g.c_row : part + row * panel;
+    by_rows[tiles.size_of(i) - 1][vectors - 1](tile);
+  }
+  if (!stores) EpilogueCall<T>(g, flipped)(part, panel, 0, 0, g.m, g.n, false);
+}
+
 /// The epilogue of an empty sum.
 template <class T>
 inline void pass_on_zeros(const GemmArgs<T>& g) {
@@ -269,6 +309,7 @@ inline void pass_on_zeros(const GemmArgs<T>& g) {
 
 template <class T>
 inline void gemm(const GemmArgs<T>& args, void* workspace) {
+  if (suits_tiny(args)) return multiply_tiny(args, false);
   GemmArgs<T> g = args;
   if (g.m <= 0 || g.n <= 0) return;
   if (g.k <= 0) {
@@ -281,11 +322,12 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
   // The stride of a dimension of size 1 is never used: choose what makes the operand look contiguous.
   if (g.m == 1) g.a_row = g.c_row = 1;
   if (g.n == 1) g.b_col = g.c_col = 1;
+  if (suits_tiny(g)) return multiply_tiny(g, false);
+  if (const GemmArgs<T> t = transposed(g); suits_tiny(t)) return multiply_tiny(t, true);
   T* const elements = static_cast<T*>(workspace);
   if (suits_vectors(g)) return multiply_vectors(g, false, elements);
   if (const GemmArgs<T> t = transposed(g); suits_vectors(t)) return multiply_vectors(t, true, elements);
-  // Tiny products are over before the better orientation is found.
-  const bool natural = g.c_col == 1 && ((g.b_col == 1 && g.n > 3 * kLanes<T>) || g.m * g.n * g.k < 2048);
+  const bool natural = g.c_col == 1 && g.b_col == 1 && g.n > 3 * kLanes<T>;
   bool flipped = false;
   if (holds(g.kept_a, g.a)) {
     flipped = g.kept_a->flipped;

@@ -115,29 +115,50 @@ inline void store_lanes(T* p, Batch<T> x, LaneMask<T> mask) {
 template <class T>
 inline constexpr int64_t kPiece = 16 / static_cast<int64_t>(sizeof(T));
 
-inline Batch<float> gather_pieces(const float* const* rows, int64_t col) {
+/// Loads whole pieces.
+struct WholePiece {
+  __m128 operator()(const float* p) const { return _mm_loadu_ps(p); }
+  __m128d operator()(const double* p) const { return _mm_loadu_pd(p); }
+};
+
+/// Loads the first `count` elements of a piece, 0 < count < kPiece, without touching memory behind them.
+struct PieceStart {
+  int64_t count;
+  __m128 operator()(const float* p) const {
 #if defined(__AVX512BW__)
-  __m512 x = _mm512_castps128_ps512(_mm_loadu_ps(rows[0] + col));
-  x = _mm512_mask_broadcast_f32x4(x, 0x00f0, _mm_loadu_ps(rows[4] + col));
-  x = _mm512_mask_broadcast_f32x4(x, 0x0f00, _mm_loadu_ps(rows[8] + col));
-  return _mm512_mask_broadcast_f32x4(x, 0xf000, _mm_loadu_ps(rows[12] + col));
-#elif defined(__AVX2__)
-  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows[0] + col)), _mm_loadu_ps(rows[4] + col), 1);
+    return _mm_maskz_loadu_ps(static_cast<__mmask8>((1U << count) - 1), p);
 #else
-  return _mm_loadu_ps(rows[0] + col);
+    return _mm_setr_ps(p[0], count > 1 ? p[1] : 0.0F, count > 2 ? p[2] : 0.0F, 0.0F);
+#endif
+  }
+  __m128d operator()(const double* p) const { return _mm_load_sd(p); }
+};
+
+template <class Load>
+inline Batch<float> gather_pieces(const float* const* rows, int64_t col, Load load) {
+#if defined(__AVX512BW__)
+  __m512 x = _mm512_castps128_ps512(load(rows[0] + col));
+  x = _mm512_mask_broadcast_f32x4(x, 0x00f0, load(rows[4] + col));
+  x = _mm512_mask_broadcast_f32x4(x, 0x0f00, load(rows[8] + col));
+  return _mm512_mask_broadcast_f32x4(x, 0xf000, load(rows[12] + col));
+#elif defined(__AVX2__)
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(load(rows[0] + col)), load(rows[4] + col), 1);
+#else
+  return load(rows[0] + col);
 #endif
 }
 
-inline Batch<double> gather_pieces(const double* const* rows, int64_t col) {
+template <class Load>
+inline Batch<double> gather_pieces(const double* const* rows, int64_t col, Load load) {
 #if defined(__AVX512BW__)
-  __m512d x = _mm512_castpd128_pd512(_mm_loadu_pd(rows[0] + col));
-  x = _mm512_mask_broadcast_f64x2(x, 0x0c, _mm_loadu_pd(rows[2] + col));
-  x = _mm512_mask_broadcast_f64x2(x, 0x30, _mm_loadu_pd(rows[4] + col));
-  return _mm512_mask_broadcast_f64x2(x, 0xc0, _mm_loadu_pd(rows[6] + col));
+  __m512d x = _mm512_castpd128_pd512(load(rows[0] + col));
+  x = _mm512_mask_broadcast_f64x2(x, 0x0c, load(rows[2] + col));
+  x = _mm512_mask_broadcast_f64x2(x, 0x30, load(rows[4] + col));
+  return _mm512_mask_broadcast_f64x2(x, 0xc0, load(rows[6] + col));
 #elif defined(__AVX2__)
-  return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(rows[0] + col)), _mm_loadu_pd(rows[2] + col), 1);
+  return _mm256_insertf128_pd(_mm256_castpd128_pd256(load(rows[0] + col)), load(rows[2] + col), 1);
 #else
-  return _mm_loadu_pd(rows[0] + col);
+  return load(rows[0] + col);
 #endif
 }
 
@@ -194,7 +215,7 @@ struct ColumnReader {
 #pragma GCC unroll 4
     for (int64_t r = 0; r < kPiece<T>; ++r) {
 #pragma GCC unroll 4
-      for (int64_t q = 0; q < pieces; ++q) y[q][r] = gather_pieces(row + r, col + q * kPiece<T>);
+      for (int64_t q = 0; q < pieces; ++q) y[q][r] = gather_pieces(row + r, col + q * kPiece<T>, WholePiece());
     }
 #pragma GCC unroll 4
     for (int64_t q = 0; q < pieces; ++q) {
@@ -204,12 +225,28 @@ struct ColumnReader {
     }
   }
 
-  /// Columns col to col + count - 1, count < lanes, without touching memory behind them; the others are zeros.
+  /// Columns col to col + count - 1, count < lanes, without touching memory behind them; of the others, nothing is
+  /// said.
   void read_rest(int64_t col, int64_t count, Batch<T> (&x)[kLanes<T>]) const {
-    alignas(64) T rest[kLanes<T>][kLanes<T>];
-    const LaneMask<T> mask(count);
-    for (int64_t i = 0; i < kLanes<T>; ++i) load_lanes(row[i] + col, mask).store_aligned(rest[i]);
-    ColumnReader(rest[0], kLanes<T>, kLanes<T>).read(0, x);
+    for (int64_t q = 0; q * kPiece<T> < count; ++q) {
+      const int64_t begin = q * kPiece<T>, left = count - begin;
+      if (left >= kPiece<T>) {
+        read_piece(col + begin, WholePiece(), x + begin);
+      } else {
+        read_piece(col + begin, PieceStart{left}, x + begin);
+      }
+    }
+  }
+
+ private:
+  template <class Load>
+  void read_piece(int64_t col, Load load, Batch<T>* x) const {
+    Batch<T> y[kPiece<T>];
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < kPiece<T>; ++r) y[r] = gather_pieces(row + r, col, load);
+    transpose_in_lanes(y);
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < kPiece<T>; ++r) x[r] = y[r];
   }
 };
 
