@@ -2,6 +2,9 @@
 #include <gradloom/ops/fused_internal.hpp>
 #include <gradloom/ops/reduce_functors_internal.hpp>
 
+#include <algorithm>
+#include <type_traits>
+
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 namespace {
@@ -343,10 +346,46 @@ void sum_rows(const void* from, int64_t stride, int64_t rows, int64_t columns, v
     for (int64_t i = 1; i < rows; ++i) sum = sum + load(x + i * stride + j);
     store(out + j, sum);
   }
-  for (; j < columns; ++j) {
-    T sum = add ? out[j] + x[j] : x[j];
-    for (int64_t i = 1; i < rows; ++i) sum += x[i * stride + j];
-    out[j] = sum;
+  if (j == columns) return;
+  const int64_t left = columns - j;
+  Batch<T> sum = add ? load_part(out + j, left) + load_part(x + j, left) : load_part(x + j, left);
+  for (int64_t i = 1; i < rows; ++i) sum = sum + load_part(x + i * stride + j, left);
+  store_part(out + j, sum, left);
+}
+
+// Whole vectors, because the program loads whole vectors: a load waits for memory if several stores wrote what it
+// reads.
+template <class E>
+void fill_elements(const void* memory, int64_t count, void* block, int64_t size) {
+  const E* const from = static_cast<const E*>(memory);
+  E* const to = static_cast<E*>(block);
+  if constexpr (std::is_floating_point_v<E>) {
+    int64_t at = 0;
+    for (; at + lanes<E> <= count; at += lanes<E>) store(to + at, load(from + at));
+    if (at < count) {
+      store(to + at, load_part(from + at, count - at));
+      at += lanes<E>;
+    }
+    const Batch<E> last(from[count - 1]);
+    for (; at < size; at += lanes<E>) store(to + at, last);
+  } else {
+    std::copy_n(from, count, to);
+    std::fill(to + count, to + size, from[count - 1]);
+  }
+}
+
+template <class T>
+void fill_block(const void* from, int64_t count, void* to, size_t element_size) noexcept {
+  constexpr int64_t block = registers * lanes<T>;
+  switch (element_size) {
+    case 1:
+      return fill_elements<uint8_t>(from, count, to, block);
+    case 2:
+      return fill_elements<uint16_t>(from, count, to, block);
+    case 4:
+      return fill_elements<float>(from, count, to, block);
+    default:
+      return fill_elements<double>(from, count, to, block);
   }
 }
 
@@ -367,6 +406,7 @@ constexpr FusedKernels kernels() {
           reset<T>,
           fold<T>,
           sum_rows<T>,
+          fill_block<T>,
           merge<T>};
 }
 

@@ -84,6 +84,9 @@ struct FusedKernels {
   /// sums[j]. The order of a leaf of column sums: see reduce_loop_internal.hpp.
   void (*sum_rows)(const void* from, int64_t stride, int64_t rows, int64_t columns, void* sums,
                    bool add) noexcept = nullptr;
+  /// `block` elements to `to`: the first `count` >= 1 come from memory, the others repeat the last of them, a value
+  /// the functions are meant for, so that they take no slow path. Elements have 1, 2, 4 or 8 bytes.
+  void (*fill_block)(const void* from, int64_t count, void* to, size_t element_size) noexcept = nullptr;
   /// result = a op b, one element each.
   void (*merge)(FusedReduce reduce, const void* a, const void* b, void* result) noexcept = nullptr;
 };

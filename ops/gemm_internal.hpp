@@ -255,12 +255,12 @@ inline void multiply_short(const GemmArgs<T>& g, T* workspace) {
 
 /// Tiny products are over before the better orientation, what to pack and the blocks are found. In place, or with B as
 /// a panel on the stack: one row of tiles, whose results lie in one part for an epilogue.
-inline constexpr int64_t kTinyWork = 8192, kTinyRows = 2 * kTallRows, kTinySum = 64;
+inline constexpr int64_t kTinyWork = 8192, kTinySum = 64;
 template <class T>
 inline bool suits_tiny(const GemmArgs<T>& g) {
   const int64_t work = g.m * g.n * g.k;
-  return work > 0 && work <= kTinyWork && g.m <= kTinyRows && g.n <= kPanel<T> && g.k <= kTinySum && g.c_col == 1 &&
-         (g.a_col == 1 || g.a_row == 1) && (2 * g.n >= kLanes<T> || work < kTinyWork / 4) &&
+  return work > 0 && work <= kTinyWork && g.m <= TallStrip<T>::kRows && g.n <= kPanel<T> && g.k <= kTinySum &&
+         g.c_col == 1 && (g.a_col == 1 || g.a_row == 1) && (2 * g.n >= kLanes<T> || work < kTinyWork / 4) &&
          !(kMaskIsSlow && g.n % kLanes<T> != 0) && !g.sums_in_lanes && g.kept_a == nullptr && g.kept_b == nullptr;
 }
 
@@ -269,7 +269,7 @@ inline void multiply_tiny(const GemmArgs<T>& g, bool flipped) {
   constexpr int64_t lanes = kLanes<T>, panel = kPanel<T>;
   const int64_t vectors = (g.n + lanes - 1) / lanes, last = g.n - (vectors - 1) * lanes;
   alignas(64) T packed[kTinySum * panel];
-  alignas(64) T part[kTinyRows * panel];
+  alignas(64) T part[TallStrip<T>::kRows * panel];
   const bool packs = g.b_col != 1, stores = g.epilogue == nullptr;
   if (packs) pack_b(g.b, g.b_row, g.b_col, g.k, g.n, packed);
   Tile<T> tile;

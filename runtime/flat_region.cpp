@@ -83,7 +83,7 @@ void run_flat(const KernelCall& call) {
   for (const SpreadOperand& operand : region.operands) {
     const void* const input = call.inputs[operand.input];
     if (operand.uniform) {
-      fill_elements(frame.block(operand.place), input, block, operand.spread.element_size);
+      region.program.kernels->fill_block(input, 1, frame.block(operand.place), operand.spread.element_size);
     } else {
       has_tiles = true;
       if (operand.same_in_every_tile)

@@ -1,5 +1,4 @@
 #include <gradloom/runtime/fused_frame_internal.hpp>
-#include <gradloom/runtime/spread_internal.hpp>
 
 #include <algorithm>
 
@@ -66,13 +65,8 @@ std::pair<std::byte*, size_t> FusedFrame::part(int place, int64_t at, int64_t co
 
 void FusedFrame::load_tail(int64_t at, int64_t count) const {
   for (const int place : program_.input_streams) {
-    const auto [memory, bytes] = part(place, at, count);
-    std::byte* const block = stand_in(place);
-    std::memcpy(block, memory, bytes);
-    // The other elements repeat the last one: a value the functions are meant for, so that they take no slow path.
-    const size_t size = program_.place(place).element_size;
-    std::byte* const behind = block + static_cast<size_t>(count) * size;
-    fill_elements(behind, behind - size, program_.kernels->block - count, size);
+    program_.kernels->fill_block(part(place, at, count).first, count, stand_in(place),
+                                 program_.place(place).element_size);
   }
   for (const int cell : program_.tail_counts) tail_[cell].stride = count;
 }

@@ -1,7 +1,6 @@
 // Runs a region with reductions along its rows. A row goes through all phases while it is in the cache: a phase is a
 // fused program along the row; the reductions at its end make the numbers that the next phase reads.
 #include <gradloom/runtime/row_region_internal.hpp>
-#include <gradloom/runtime/spread_internal.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -103,7 +102,11 @@ class RowRun {
   static constexpr size_t most_levels = 8, widest_vector = 64;
 
   void set_number(int place, const void* from, size_t element_size) {
-    fill_elements(frame_.block(place), from, region_.program.place(place).whole ? kernels_.block : 1, element_size);
+    if (region_.program.place(place).whole) {
+      kernels_.fill_block(from, 1, frame_.block(place), element_size);
+    } else {
+      std::memcpy(frame_.block(place), from, element_size);
+    }
   }
 
   // Sums over rows go on in the row of partial sums that the leaf has.

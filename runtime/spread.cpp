@@ -91,34 +91,4 @@ void Spread::write(const void* input, void* to, int64_t begin, int64_t count) co
   }
 }
 
-namespace {
-
-// Vectors by hand: blocks are filled in front of every small region, and -O2 leaves the loop as it is.
-template <class T>
-void fill(void* to, const void* element, int64_t count) {
-  using Vector [[gnu::vector_size(16)]] = T;
-  constexpr int64_t lanes = 16 / static_cast<int64_t>(sizeof(T));
-  T value;
-  std::memcpy(&value, element, sizeof(T));
-  const Vector vector = value - Vector{};
-  auto* out = static_cast<std::byte*>(to);
-  for (; count >= lanes; count -= lanes, out += sizeof vector) std::memcpy(out, &vector, sizeof vector);
-  for (; count > 0; --count, out += sizeof value) std::memcpy(out, &value, sizeof value);
-}
-
-}  // namespace
-
-void fill_elements(void* to, const void* element, int64_t count, size_t element_size) {
-  switch (element_size) {
-    case 1:
-      return fill<uint8_t>(to, element, count);
-    case 2:
-      return fill<uint16_t>(to, element, count);
-    case 4:
-      return fill<uint32_t>(to, element, count);
-    default:
-      return fill<uint64_t>(to, element, count);
-  }
-}
-
 }  // namespace gradloom::inline v0

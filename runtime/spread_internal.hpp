@@ -24,7 +24,4 @@ struct Spread {
   void write(const void* input, void* to, int64_t begin, int64_t count) const;
 };
 
-/// `count` copies of one element.
-void fill_elements(void* to, const void* element, int64_t count, size_t element_size);
-
 }  // namespace gradloom::inline v0
