@@ -98,8 +98,12 @@ GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a, bool trans
       break;
     }
   }
-  // A transposed A costs most to pack; otherwise it is mostly read in place.
-  grid.by_columns = grid.rows > 1 && !(transpose_a && grid.cols > 1);
+  // What neighbours share is packed once: the operand that would take longer to pack again and again. Copying rows of B
+  // costs least, and A is mostly read in place, unless its rows, along k, are a multiple of a page apart.
+  constexpr int64_t copying = 1, gathering = 2, transposing = 3, page = 1024;
+  const int64_t cost_a = transpose_a ? gathering : k % page == 0 ? transposing : 0;
+  const int64_t cost_b = transpose_b ? transposing : copying;
+  grid.by_columns = grid.rows > 1 && (grid.rows - 1) * n * cost_b >= (grid.cols - 1) * m * cost_a;
   return grid;
 }
 

@@ -40,6 +40,7 @@ struct GemmKept {
   const void* block = nullptr;  ///< where the operand's block begins that is in `room`; null: none
   void* room = nullptr;         ///< 64-byte aligned, for gemm_kept_elements()
   bool flipped = false;         ///< packed for the transposed product: in another form
+  bool rowwise = false;         ///< packed for a product that is written row by row: in another form again
 };
 
 /// One product. Strides count elements and may be anything, so a transpose is only another pair of strides; it is

@@ -8,6 +8,7 @@
 
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/gemm_pack_internal.hpp>
+#include <gradloom/ops/gemm_rowwise_internal.hpp>
 #include <gradloom/ops/gemm_strip_internal.hpp>
 #include <gradloom/ops/gemm_vector_internal.hpp>
 
@@ -62,7 +63,7 @@ inline bool rows_in_one_set(const GemmArgs<T>& g) {
 /// Has an earlier block packed the operand that begins at `block`?
 template <class T>
 inline bool holds(const GemmKept* kept, const T* block) {
-  return kept != nullptr && kept->block == block;
+  return kept != nullptr && kept->block == block && !kept->rowwise;
 }
 
 /// The product in the orientation given; `flipped` if that is the transpose of what was asked for.
@@ -97,6 +98,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
     if (kept == nullptr) continue;
     kept->block = kept == kept_a ? g.a : g.b;
     kept->flipped = flipped;
+    kept->rowwise = false;
   }
 
   const int64_t largest_rows = row_blocks.count == 1 ? g.m : row_blocks.size_of(0) * kRowUnit;
@@ -195,64 +197,6 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   }
 }
 
-/// A product of a short sum is written faster than panels of columns, each a line or two of every row, come to and from
-/// memory: multiply_short() writes it row by row. B is packed for it, some columns at a time.
-inline constexpr int64_t kShortSum = 256, kShortRows = 16 * kTallRows;  // at most; at least
-template <class T>
-inline constexpr int64_t kShortPacked = (int64_t{256} << 10) / static_cast<int64_t>(sizeof(T));  // elements
-template <class T>
-inline bool suits_short(const GemmArgs<T>& g) {
-  constexpr int64_t result = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));  // more than L2 holds beside B
-  return g.k <= kShortSum && g.m >= kShortRows && g.n >= 4 * kPanel<T> && g.m * g.n > result && g.a_col == 1 &&
-         g.c_col == 1 && g.epilogue == nullptr && g.kept_a == nullptr && !rows_in_one_set(g) &&
-         !(kMaskIsSlow && g.n % kLanes<T> != 0);
-}
-
-/// Products of a short sum: all panels of columns for one tile of rows after the other, so that C is written row by
-/// row.
-template <class T>
-inline void multiply_short(const GemmArgs<T>& g, T* workspace) {
-  constexpr int64_t lanes = kLanes<T>, bytes = static_cast<int64_t>(sizeof(T));
-  Requests requests;
-  const Parts tiles(g.m, kTallRows), col_blocks((g.n + kPanel<T> - 1) / kPanel<T>, kShortPacked<T> / kPanel<T> / g.k);
-  for (int64_t jc = 0; jc < col_blocks.count; ++jc) {
-    const int64_t begin = col_blocks.begin_of(jc) * kPanel<T>, end = begin + col_blocks.size_of(jc) * kPanel<T>;
-    const int64_t cols = (g.n < end ? g.n : end) - begin;
-    const Parts panels((cols + lanes - 1) / lanes, kTallVectors);
-    for (int64_t j = 0; j < panels.count; ++j) {
-      const int64_t col = panels.begin_of(j) * lanes, width = panels.size_of(j) * lanes;
-      pack_b(g.b + (begin + col) * g.b_col, g.b_row, g.b_col, g.k, cols - col < width ? cols - col : width,
-             workspace + col * g.k);
-    }
-    for (int64_t i = 0; i < tiles.count; ++i) {
-      const int64_t row = tiles.begin_of(i), next_rows = i + 1 < tiles.count ? tiles.size_of(i + 1) : 0;
-      for (int64_t j = 0; j < panels.count; ++j) {
-        // What the next tile reads of A, a part with each panel.
-        const int64_t asked = next_rows * j / panels.count, end_asked = next_rows * (j + 1) / panels.count;
-        requests.clear();
-        requests.add(reinterpret_cast<const std::byte*>(g.a + (tiles.begin_of(i) + tiles.size_of(i) + asked) * g.a_row),
-                     g.a_row * bytes, end_asked - asked, g.k * bytes);
-        const int64_t col = panels.begin_of(j) * lanes, vectors = panels.size_of(j);
-        const int64_t left = cols - col - (vectors - 1) * lanes, last = left < lanes ? left : lanes;
-        const Tile<T> tile{.k = g.k,
-                           .a = g.a + row * g.a_row,
-                           .a_stride = g.a_row,
-                           .b = workspace + col * g.k,
-                           .b_row = vectors * lanes,
-                           .c = g.c + row * g.c_row + begin + col,
-                           .c_row = g.c_row,
-                           .old = nullptr,
-                           .old_row = 0,
-                           .last_lanes = lanes,
-                           .stored_lanes = last,
-                           .requests = &requests};
-        kTallTiles<T>.kernels[static_cast<int>(ALayout::along_k)][last < lanes][tiles.size_of(i) - 1][vectors - 1](
-            tile);
-      }
-    }
-  }
-}
-
 /// Tiny products are over before the better orientation, what to pack and the blocks are found. In place, or with B as
 /// a panel on the stack: one row of tiles, whose results lie in one part for an epilogue.
 inline constexpr int64_t kTinyWork = 8192, kTinySum = 64;
@@ -337,7 +281,9 @@ inline void gemm(const GemmArgs<T>& args, void* workspace) {
     flipped = estimated_cycles(transposed(g)) < estimated_cycles(g);
   }
   const GemmArgs<T> oriented = flipped ? transposed(g) : g;
-  if (suits_short(oriented)) return multiply_short(oriented, elements);
+  const bool in_place = oriented.a_col == 1 && !rows_in_one_set(oriented);
+  if ((oriented.epilogue == nullptr || !flipped) && RowwiseProduct<T>::suits(oriented, in_place))
+    return RowwiseProduct<T>(oriented, in_place, elements).run();
   multiply(oriented, flipped, elements);
 }
 
@@ -349,10 +295,8 @@ inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
   const int64_t cols = round_up(n < kColBlock ? n : kColBlock, kLanes<T>);
   const int64_t kept = m > kRowBlock<T> || cols < 2 * kPanel<T> ? cols : 2 * kPanel<T>;
   const int64_t blocks = round_up(rows * chunk + kLanes<T>, 64) + kept * chunk, vectors = kGemmVectors * k;
-  const int64_t all_short = round_up(n, kLanes<T>) * (k < kShortSum ? k : kShortSum);
-  const int64_t of_short = m < kShortRows ? 0 : all_short < kShortPacked<T> ? all_short : kShortPacked<T>;
-  const int64_t most = blocks > vectors ? blocks : vectors;
-  return static_cast<size_t>(most > of_short ? most : of_short);
+  const int64_t rowwise = RowwiseProduct<T>::workspace_elements(m, n, k), most = blocks > vectors ? blocks : vectors;
+  return static_cast<size_t>(most > rowwise ? most : rowwise);
 }
 
 inline size_t gemm_workspace_bytes(int64_t m, int64_t n, int64_t k, size_t element_size) noexcept {

@@ -19,12 +19,16 @@ namespace {
 
 constexpr size_t largest_part = size_t{16} << 10;  // bytes of C that an epilogue gets at once
 
-/// An operand that is the same in every row: written into a block for the columns at hand.
+/// An operand that is the same in every row: written into a block for each of the columns of blocks at hand.
 struct RowOperand {
   int input = 0, place = 0;
   size_t element_size = 4;
   bool uniform = false;  // in every column too
+  size_t offset = 0;     // of the first block in scratch, if not
 };
+
+/// Columns of blocks whose operands are at hand at once.
+constexpr int64_t most_groups = 16;
 
 template <class T>
 struct ProductRegion {
@@ -39,9 +43,15 @@ struct ProductRegion {
   int tile = 0;             // place of the product's part
   std::vector<int> places;  // of streams, the tile and strips: what the program walks through row by row
   std::vector<RowOperand> operands;
+  /// How far what a cell refers to moves from one column of blocks to the next.
+  struct Step {
+    int cell;
+    size_t bytes;
+  };
+  std::vector<Step> steps;
   ColumnSums sums;  // their places are those of the values: outputs, or strips of scratch
   int64_t read_per_element = 0, written_per_element = 0;  // bytes, besides the product's operands
-  /// Are they more than the caches hold? What is there anyhow costs more to ask for than it gains.
+  /// Are they more than the second-level cache holds? What is there anyhow costs more to ask for than it gains.
   bool asks_for_streams = false;
   /// Where the product keeps partial sums: in an output's memory, or in shared memory.
   int partial_output = -1;
@@ -70,6 +80,11 @@ class Epilogue {
         rows_per_block_(region.program.kernels->rows_per_block),
         width_(region.program.kernels->block / rows_per_block_) {
     frame_.bind();
+    for (const RowOperand& operand : region.operands) {
+      if (operand.uniform)
+        region.program.kernels->fill_block(call.inputs[operand.input], 1, frame_.block(operand.place),
+                                           operand.element_size);
+    }
     if (region.asks_for_streams) {
       for (const int place : region.program.input_streams) add_stream(place, call.inputs);
       for (const int place : region.program.output_streams) add_stream(place, call.outputs);
@@ -95,15 +110,23 @@ class Epilogue {
     streams_[stream_count_++] = {begin, region_.columns * size, size};
   }
 
+  // Blocks side by side follow each other. Of blocks on top of each other, with rows a page apart, the loads of one
+  // wait for the stores of the other: all that the processor compares at first is where in a page they are.
   void run_part(T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) {
-    for (int64_t j = 0; j < cols; j += width_) {
-      const int64_t columns = std::min(width_, cols - j);
+    for (int64_t j = 0; j < cols; j += most_groups * width_) {
+      const int64_t columns = std::min(most_groups * width_, cols - j), groups = columns / width_;
       fill_operands(col + j, columns);
-      const int64_t whole = columns == width_ ? rows / rows_per_block_ * rows_per_block_ : 0;
-      const Part part{tile, stride, row, col, j};
-      if (whole > 0) run_rows(part, whole);
-      for (int64_t i = whole; i < rows; i += rows_per_block_) {
-        run_edge(part, i, std::min(rows_per_block_, rows - i), columns);
+      for (int64_t i = 0; i < rows;) {
+        const int64_t left = rows - i, in_block = std::min(left, rows_per_block_);
+        const int64_t whole = left - left % rows_per_block_;
+        const int64_t count = columns == width_ && whole > 0 ? whole : in_block;  // a single column: all of it
+        const int64_t full = count % rows_per_block_ == 0 ? groups : 0;
+        if (full > 0) run_blocks({tile, stride, row, col, j}, i, count, full);
+        for (int64_t group = full; group * width_ < columns; ++group) {
+          const int64_t at = group * width_;
+          run_edge({tile, stride, row, col, j + at}, i, count, std::min(width_, columns - at), group);
+        }
+        i += count;
       }
     }
     for (const ColumnSum& sum : region_.sums.sums) add_rows(sum, {tile, stride, row, col, 0}, rows, cols);
@@ -141,13 +164,30 @@ class Epilogue {
     }
   }
 
-  void run_rows(const Part& part, int64_t rows) {
-    for (const int place : region_.places) point(place, memory(place, part, 0));
-    region_.program.kernels->run(frame_.cells(), 0, rows, rows_per_block_);
+  void point_operands(int64_t group) {
+    for (const RowOperand& operand : region_.operands) {
+      if (operand.uniform) continue;
+      for (const int cell : region_.program.cells_of[static_cast<size_t>(operand.place)])
+        frame_.cells()[cell].base = block_of(operand, group);
+    }
+  }
+
+  void run_blocks(const Part& part, int64_t i, int64_t rows, int64_t groups) {
+    for (const int place : region_.places) point(place, memory(place, part, i));
+    point_operands(0);
+    for (int64_t group = 0; group < groups; ++group) {
+      if (group > 0) {
+        for (const auto& [cell, bytes] : region_.steps) {
+          void*& base = frame_.cells()[cell].base;
+          base = static_cast<std::byte*>(base) + bytes;
+        }
+      }
+      region_.program.kernels->run(frame_.cells(), 0, rows, rows_per_block_);
+    }
   }
 
   // A block that is not full: through copies that are.
-  void run_edge(const Part& part, int64_t row, int64_t rows, int64_t columns) {
+  void run_edge(const Part& part, int64_t row, int64_t rows, int64_t columns, int64_t group) {
     const auto copy = [&](int place, bool back) {
       const size_t size = region_.program.place(place).element_size;
       const Memory outside = memory(place, part, row);
@@ -163,6 +203,7 @@ class Epilogue {
       if (kind == FusedPlace::Kind::input || place == region_.tile) copy(place, false);
       point(place, {scratch_ + region_.edge_offsets[static_cast<size_t>(place)], width_});
     }
+    point_operands(group);
     region_.program.kernels->run(frame_.cells(), 0, 1, 1);
     for (const int place : region_.places) {
       const FusedPlace::Kind kind = region_.program.place(place).kind;
@@ -170,20 +211,28 @@ class Epilogue {
     }
   }
 
+  [[nodiscard]] std::byte* block_of(const RowOperand& operand, int64_t group) const {
+    return scratch_ + operand.offset +
+           static_cast<size_t>(group * region_.program.kernels->block) * operand.element_size;
+  }
+
   void fill_operands(int64_t column, int64_t columns) {
-    if (column == filled_) return;
+    if (column == filled_ && columns <= filled_columns_) return;
     filled_ = column;
+    filled_columns_ = columns;
     for (const RowOperand& operand : region_.operands) {
-      const size_t size = operand.element_size;
-      std::byte* const block = frame_.block(operand.place);
-      const std::byte* const from = static_cast<const std::byte*>(call_.inputs[operand.input]) +
-                                    static_cast<size_t>(operand.uniform ? 0 : column) * size;
-      for (int64_t j = 0; j < width_; ++j) {
-        const int64_t source = operand.uniform ? 0 : std::min(j, columns - 1);
-        std::memcpy(block + static_cast<size_t>(j) * size, from + static_cast<size_t>(source) * size, size);
-      }
-      for (int64_t i = 1; i < rows_per_block_; ++i) {
-        std::memcpy(block + static_cast<size_t>(i * width_) * size, block, static_cast<size_t>(width_) * size);
+      if (operand.uniform) continue;
+      const size_t size = operand.element_size, row_bytes = static_cast<size_t>(width_) * size;
+      const auto* from =
+          static_cast<const std::byte*>(call_.inputs[operand.input]) + static_cast<size_t>(column) * size;
+      for (int64_t group = 0; group * width_ < columns; ++group, from += row_bytes) {
+        std::byte* const block = block_of(operand, group);
+        const int64_t count = std::min(width_, columns - group * width_);
+        std::memcpy(block, from, static_cast<size_t>(count) * size);
+        for (int64_t j = count; j < width_; ++j)
+          std::memcpy(block + static_cast<size_t>(j) * size, from + static_cast<size_t>(count - 1) * size, size);
+        for (int64_t i = 1; i < rows_per_block_; ++i)
+          std::memcpy(block + static_cast<size_t>(i) * row_bytes, block, row_bytes);
       }
     }
   }
@@ -207,7 +256,7 @@ class Epilogue {
   const int64_t rows_per_block_, width_;
   std::array<GemmStream, 8> streams_;  // what comes on top of that is not asked for
   size_t stream_count_ = 0;
-  int64_t filled_ = -1;  // the column that the operands' blocks begin with
+  int64_t filled_ = -1, filled_columns_ = 0;  // the columns that the operands' blocks are of
 };
 
 template <class T>
@@ -318,8 +367,9 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   region->columns = region->product->columns;
   region->rows = region->product->rows;
   // What is written is mostly what was read, in place.
+  constexpr int64_t asked_for = int64_t{2} << 20;
   const int64_t per_element = std::max(region->read_per_element, region->written_per_element);
-  region->asks_for_streams = region->rows * region->columns * per_element >= static_cast<int64_t>(streaming_bytes);
+  region->asks_for_streams = region->rows * region->columns * per_element >= asked_for;
   region->tile = tile;
   region->places = places;
   region->operands = std::move(operands);
@@ -365,6 +415,18 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
       region->strip_offsets[static_cast<size_t>(place)] = bytes;
       bytes += largest_part;
     }
+  }
+  const auto block = static_cast<size_t>(program.kernels->block),
+             block_rows = static_cast<size_t>(program.kernels->rows_per_block);
+  const auto add_steps = [&](int place, size_t step) {
+    for (const int cell : program.cells_of[static_cast<size_t>(place)]) region->steps.push_back({cell, step});
+  };
+  for (const int place : places) add_steps(place, block / block_rows * program.place(place).element_size);
+  for (RowOperand& operand : region->operands) {
+    if (operand.uniform) continue;
+    operand.offset = bytes;
+    bytes += cache_aligned(most_groups * block * operand.element_size);
+    add_steps(operand.place, block * operand.element_size);
   }
   plan.scratch_bytes = bytes;
   if (region->product->prepare_chunks > 0) plan.steps.push_back({prepare_product<T>, region->product->prepare_chunks});

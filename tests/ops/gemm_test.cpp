@@ -12,6 +12,7 @@
 #include <memory>
 #include <new>
 #include <random>
+#include <span>
 #include <vector>
 
 namespace gl = gradloom;
@@ -207,7 +208,7 @@ struct Copy {
 
 template <class T>
 void check_epilogue(const Isa& isa, int64_t m, int64_t n, int64_t k, Layout la, Layout lb, Layout lc, gl::GemmGrid grid,
-                    std::mt19937& random) {
+                    std::mt19937& random, bool walks = false) {
   BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T) << " m " << m << " n " << n << " k " << k << " layouts "
                               << static_cast<int>(la) << static_cast<int>(lb) << static_cast<int>(lc)) {
     Matrix<T> a(m, k, la), b(k, n, lb), sums(m, n, lc), copied(m, n, Layout::row_major), expected = copied;
@@ -215,10 +216,15 @@ void check_epilogue(const Isa& isa, int64_t m, int64_t n, int64_t k, Layout la, 
     b.fill(random);
     run(isa, args_of(a, b, expected));
     Copy<T> copy{&copied, isa.vector_bytes, std::vector<int64_t>(static_cast<size_t>(n), 0)};
-    const gl::GemmEpilogue<T> epilogue{Copy<T>::run, &copy};
+    const gl::GemmStream stream{reinterpret_cast<const std::byte*>(copied.data()), n * static_cast<int64_t>(sizeof(T)),
+                                static_cast<int64_t>(sizeof(T))};
+    const gl::GemmEpilogue<T> epilogue{Copy<T>::run, &copy, std::span(&stream, walks ? 1 : 0)};
     gl::GemmArgs<T> args = args_of(a, b, sums);
     args.epilogue = &epilogue;
     if (k <= 512) args.c = nullptr;
+    Workspace room(static_cast<size_t>(gl::gemm_kept_elements(gl::gemm_grid_rows(grid, m, 0).size, k)) * sizeof(T));
+    gl::GemmKept kept{.room = room.data()};
+    if (grid.cols > 1) args.kept_a = &kept;
     for (int64_t i = 0; i < grid.rows; ++i) {
       for (int64_t j = 0; j < grid.cols; ++j) run(isa, gl::gemm_block(args, grid, i, j));
     }
@@ -535,6 +541,25 @@ BOOST_AUTO_TEST_CASE(large_products_of_short_sums_have_the_bits_of_small_ones) {
         BOOST_TEST_CONTEXT(isa.name << " f" << 8 * sizeof(T) << " " << m << "x" << n << "x" << k) {
           check_bits(c, expected);
         }
+      }
+    }
+  });
+}
+
+// The same with an epilogue that walks through memory of its own: in parts that lie along rows. A is read in place,
+// packed, too large to be packed at once, or packed once for blocks side by side.
+BOOST_AUTO_TEST_CASE(epilogues_of_short_sums_see_every_element_once) {
+  std::mt19937 random(15);
+  for_isas_and_dtypes([&]<class T>(const Isa& isa, T) {
+    for (const Layout of_a : {Layout::row_major, Layout::col_major}) {
+      for (const Layout of_b : {Layout::row_major, Layout::col_major}) {
+        const auto check = [&](int64_t m, int64_t n, int64_t k, gl::GemmGrid grid) {
+          check_epilogue<T>(isa, m, n, k, of_a, of_b, Layout::row_major, grid, random, true);
+        };
+        check(230, 128, 1, {1, 1});
+        check(241, 401, 33, {1, 1});
+        check(1301, 300, 251, {1, 1});
+        check(700, 530, 256, {2, 2});
       }
     }
   });
