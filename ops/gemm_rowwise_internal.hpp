@@ -84,7 +84,7 @@ class RowwiseProduct {
 
   // A row of B after the other, through all panels: long runs of memory, the next of which are asked for.
   void pack_rows_of_b() {
-    constexpr int64_t rows_ahead = 4, line = 64 / static_cast<int64_t>(sizeof(T));
+    constexpr int64_t rows_ahead = 8, line = 64 / static_cast<int64_t>(sizeof(T));
     for (int64_t p = 0; p < g_.k; ++p) {
       const T* const row = g_.b + begin_ + p * g_.b_row;
       for (int64_t j = 0; j < cols_; j += line) __builtin_prefetch(row + rows_ahead * g_.b_row + j);
