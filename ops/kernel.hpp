@@ -67,6 +67,39 @@ struct KernelCall {
 
 using Kernel = void (*)(const KernelCall& call);
 
+/// The begin of chunk i when n items are cut into `chunks` parts: equal parts, the first ones one longer.
+[[nodiscard]] constexpr int64_t chunk_begin(int64_t n, int64_t chunks, int64_t i) {
+  return i * (n / chunks) + (i < n % chunks ? i : n % chunks);
+}
+/// How many of the n items chunk i has.
+[[nodiscard]] constexpr int64_t chunk_size(int64_t n, int64_t chunks, int64_t i) {
+  return chunk_begin(n, chunks, i + 1) - chunk_begin(n, chunks, i);
+}
+/// How many chunks of about `grain` items n is cut into; at least 1.
+[[nodiscard]] constexpr int64_t chunk_count(int64_t n, int64_t grain) {
+  return n <= grain ? 1 : (n + grain - 1) / grain;
+}
+
+/// Which share of its operands a chunk works on, where it is a run of elements. The elements of the result are cut into
+/// lines, which may be of one element, and these into chunks by chunk_begin(). A chunk writes the same share of every
+/// output, and of the inputs in the mask it reads the same share and nothing else: of a tensor with a number for each
+/// line, those of its lines.
+struct ChunkShare {
+  int64_t elements = 0;  ///< 0: chunks have no such shares
+  int64_t line = 1;      ///< elements; the last one may be shorter
+  uint64_t inputs = 0;   ///< bit i: input i
+
+  void add_input(int input) { inputs |= input < 64 ? uint64_t{1} << input : 0; }
+  void remove_input(int input) { inputs &= input < 64 ? ~(uint64_t{1} << input) : ~uint64_t{0}; }
+  [[nodiscard]] bool has_input(int input) const { return input < 64 && (inputs >> input & 1) != 0; }
+
+  /// The first element of a chunk; of chunk `chunks`, the end.
+  [[nodiscard]] constexpr int64_t begin(int64_t chunks, int64_t chunk) const {
+    const int64_t at = chunk_begin(chunk_count(elements, line), chunks, chunk) * line;
+    return at < elements ? at : elements;
+  }
+};
+
 /// One phase of a node: chunks that may run in any order and at once. The next step starts when all have ended.
 struct KernelStep {
   Kernel run = nullptr;
@@ -77,6 +110,7 @@ struct KernelStep {
   /// again.
   bool (*again)(const KernelCall& call) = nullptr;
   int back = 0;
+  ChunkShare share{};  ///< lets a reader's chunk follow the chunk that makes its share, without waiting for the others
 };
 
 /// How one node runs.
@@ -119,18 +153,5 @@ class KernelRequest {
   const Node& node_;
   Isa isa_;
 };
-
-/// The begin of chunk i when n items are cut into `chunks` parts: equal parts, the first ones one longer.
-[[nodiscard]] constexpr int64_t chunk_begin(int64_t n, int64_t chunks, int64_t i) {
-  return i * (n / chunks) + (i < n % chunks ? i : n % chunks);
-}
-/// How many of the n items chunk i has.
-[[nodiscard]] constexpr int64_t chunk_size(int64_t n, int64_t chunks, int64_t i) {
-  return chunk_begin(n, chunks, i + 1) - chunk_begin(n, chunks, i);
-}
-/// How many chunks of about `grain` items n is cut into; at least 1.
-[[nodiscard]] constexpr int64_t chunk_count(int64_t n, int64_t grain) {
-  return n <= grain ? 1 : (n + grain - 1) / grain;
-}
 
 }  // namespace gradloom::inline v0

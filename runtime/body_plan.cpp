@@ -29,7 +29,7 @@ void run_body_level(const KernelCall& call) {
 }
 
 BodyPlan::BodyPlan(const Subgraph& body, std::span<const Tensor> outputs, Isa isa, size_t offset)
-    : plan_(make_plan(Rewriter(body.graph, outputs, {}).run(), isa)) {
+    : plan_(make_plan(Rewriter(body.graph, outputs, {}).run(), isa, Joining::none)) {
   for (const Tensor& input : body.graph.inputs()) {
     const auto slot = std::find_if(plan_.inputs.begin(), plan_.inputs.end(),
                                    [&](const Slot& s) { return s.name == input.node().name; });

@@ -63,6 +63,7 @@ std::string describe(const Plan& plan) {
     for (int s = 0; s < task.successors; ++s) {
       next += fmt::format("{}{}", s == 0 ? " -> " : ", ", plan.successors[static_cast<size_t>(task.successors_at + s)]);
     }
+    if (task.then >= 0) next += fmt::format("{}{} chunk by chunk", next.empty() ? " -> " : ", ", task.then);
     const std::string place = to_string(node.location);
     text += fmt::format("  {:>4} {} {} chunks {}, {:.1f} us{}{}{}\n", i, kernel_name(node),
                         node.outputs.empty() ? "" : to_string(node.outputs[0]), task.chunks, task.nanoseconds / 1000,

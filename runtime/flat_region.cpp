@@ -247,7 +247,12 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     plan.shared_bytes = region->sums.place_leaves(request, count / region->columns, region->columns, 0);
 
   region->tiles = (count + tile - 1) / tile;
-  if (count > 0) plan.steps = {{run_flat, std::min(region->tiles, chunk_count(count, pointwise_grain))}};
+  if (count > 0) {
+    plan.steps = {{run_flat, std::min(region->tiles, chunk_count(count, pointwise_grain))}};
+    ChunkShare& share = plan.steps[0].share = {.elements = count, .line = tile};
+    for (const auto& [node, place] : stream_of) share.add_input(input_of.at(node));
+    for (const SpreadOperand& operand : region->operands) share.remove_input(operand.input);
+  }
   if (count > 0 && region->columns > 0) plan.steps.push_back({combine_sums, ColumnSums::chunks(region->columns)});
   plan.scratch_bytes = bytes;
   plan.nanoseconds =

@@ -1,3 +1,4 @@
+#include <gradloom/runtime/joined_chunks_internal.hpp>
 #include <gradloom/runtime/memory_plan_internal.hpp>
 #include <gradloom/runtime/settle_internal.hpp>
 
@@ -72,7 +73,7 @@ int64_t NodeOrder::descendant_count(int node) const {
 }
 
 void share_in_place(const Graph& graph, const std::vector<KernelPlan>& kernels, const NodeOrder& order,
-                    std::map<Value, int>& storage_of, std::vector<Storage>& storages) {
+                    const JoinedChunks& joined, std::map<Value, int>& storage_of, std::vector<Storage>& storages) {
   for (const int id : order.sequence()) {
     const Node& node = graph.node(id);
     for (const auto& [input, output] : kernels[static_cast<size_t>(id)].in_place) {
@@ -87,7 +88,19 @@ void share_in_place(const Graph& graph, const std::vector<KernelPlan>& kernels, 
       const auto uses = std::count_if(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
         return storage_of.at(root_of(graph, value)) == source;
       });
-      const auto over = [&](int other) { return other == id || order.precedes(other, id); };
+      // In a chain of joined nodes, whoever reads but its share might read what another chunk has overwritten.
+      const auto reads_share = [&](int reader) {
+        const std::vector<Value>& inputs = graph.node(reader).inputs;
+        for (size_t i = 0; i < inputs.size(); ++i) {
+          if (storage_of.at(root_of(graph, inputs[i])) == source && !joined.reads_share(reader, static_cast<int>(i)))
+            return false;
+        }
+        return true;
+      };
+      const auto over = [&](int other) {
+        return other == id || order.precedes(other, id) ||
+               (joined.leads_to(other, id) && reads_share(other) && reads_share(id));
+      };
       if (uses != 1 || !std::all_of(from.readers.begin(), from.readers.end(), over) ||
           !std::all_of(from.writers.begin(), from.writers.end(), over)) {
         continue;

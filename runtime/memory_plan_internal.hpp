@@ -33,12 +33,17 @@ class NodeOrder {
   /// All nodes, each after those it waits for.
   [[nodiscard]] const std::vector<int>& sequence() const { return sequence_; }
   [[nodiscard]] const std::vector<int>& before(int node) const { return edges_.before_[static_cast<size_t>(node)]; }
-  /// Is it certain that `second` starts only after `first` has ended?
   /// How many nodes must come after it.
   [[nodiscard]] int64_t descendant_count(int node) const;
+  /// Is it certain that `second` starts only after `first` has ended?
   [[nodiscard]] bool precedes(int first, int second) const {
     const size_t word = static_cast<size_t>(second) / 64;
     return (descendants_[static_cast<size_t>(first) * words_ + word] >> (second % 64) & 1) != 0;
+  }
+  /// From now on it is not; what comes after `second` still comes after both.
+  void forget(int first, int second) {
+    const size_t word = static_cast<size_t>(second) / 64;
+    descendants_[static_cast<size_t>(first) * words_ + word] &= ~(uint64_t{1} << (second % 64));
   }
   [[nodiscard]] size_t words() const { return words_; }
   /// The set of nodes that come after `node`, as bits.
@@ -53,10 +58,12 @@ class NodeOrder {
   std::vector<uint64_t> descendants_;
 };
 
+class JoinedChunks;
+
 /// Lets outputs take over the buffer of an input that nobody reads later, where the kernel allows it. Merges storages:
 /// `storage_of` then leads both values to one.
 void share_in_place(const Graph& graph, const std::vector<KernelPlan>& kernels, const NodeOrder& order,
-                    std::map<Value, int>& storage_of, std::vector<Storage>& storages);
+                    const JoinedChunks& joined, std::map<Value, int>& storage_of, std::vector<Storage>& storages);
 
 /// Gives every arena storage an offset, so that two overlap only if one is certainly done with before the other begins.
 /// Returns the size of the arena.

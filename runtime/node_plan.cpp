@@ -59,7 +59,10 @@ KernelPlan plan_pointwise(const KernelRequest& request) {
     if (params->input_bytes[i] == size_of(request.output().dtype)) plan.in_place.emplace_back(i, 0);
   }
   params->output_bytes = size_of(request.output().dtype);
-  if (params->count > 0) plan.steps = {{run_pointwise, chunk_count(params->count, pointwise_grain)}};
+  if (params->count > 0) {
+    plan.steps = {{run_pointwise, chunk_count(params->count, pointwise_grain)}};
+    plan.steps[0].share = {.elements = params->count, .inputs = ~uint64_t{0}};
+  }
   plan.nanoseconds = 10 + 0.5 * static_cast<double>(params->count);
   plan.params = std::move(params);
   return plan;

@@ -2,6 +2,7 @@
 #include <gradloom/graph/bodies.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
+#include <gradloom/runtime/joined_chunks_internal.hpp>
 #include <gradloom/runtime/memory_plan_internal.hpp>
 #include <gradloom/runtime/node_plan_internal.hpp>
 #include <gradloom/runtime/plan_internal.hpp>
@@ -17,7 +18,7 @@ namespace {
 
 class Planner {
  public:
-  Planner(Module module, Isa isa) : isa_(isa) {
+  Planner(Module module, Isa isa, Joining joining) : isa_(isa), joining_(joining) {
     plan_.module = std::move(module);
     const size_t n = static_cast<size_t>(graph().node_count());
     plan_.kernels.resize(n);
@@ -33,10 +34,14 @@ class Planner {
     connect();
     place_updates();
     bound_lifetimes();
-    const NodeOrder order(order_);
-    share_in_place(graph(), plan_.kernels, order, storage_of_, plan_.storages);
+    NodeOrder order(order_);
+    // An error must find the State untouched, and a write to it all that may throw behind it.
+    const JoinedChunks joined(graph(), plan_.kernels, order,
+                              [this](int id) { return joining_ == Joining::chunks && !may_throw(id) && !commits(id); });
+    joined.loosen(order);
+    share_in_place(graph(), plan_.kernels, order, joined, storage_of_, plan_.storages);
     plan_.arena_bytes = place_in_arena(order, plan_.storages);
-    make_tasks(order);
+    make_tasks(order, joined);
     return std::move(plan_);
   }
 
@@ -44,6 +49,7 @@ class Planner {
   const Graph& graph() const { return plan_.module.graph; }
   bool runs(int node) const { return !plan_.kernels[static_cast<size_t>(node)].steps.empty(); }
   bool may_throw(int node) const { return has_property(graph().node(node), &OpProperties::may_throw); }
+  bool commits(int node) const { return std::find(commits_.begin(), commits_.end(), node) != commits_.end(); }
   int storage(Value value) const { return storage_of_.at(root_of(graph(), value)); }
 
   void plan_kernels() {
@@ -244,7 +250,7 @@ class Planner {
 
   Address address_of(int storage) const { return plan_.storages[static_cast<size_t>(storage)].address; }
 
-  void make_tasks(const NodeOrder& order) {
+  void make_tasks(const NodeOrder& order, const JoinedChunks& joined) {
     std::vector<int> first_task(plan_.kernels.size(), -1), last_task(plan_.kernels.size(), -1);
     std::vector<std::vector<int>> after;  // by task
     const auto add_task = [&](Task task) {
@@ -258,7 +264,7 @@ class Planner {
       const KernelPlan& kernel = plan_.kernels[static_cast<size_t>(id)];
       Task task;
       task.node = id;
-      task.commits = std::find(commits_.begin(), commits_.end(), id) != commits_.end();
+      task.commits = commits(id);
       task.inputs = static_cast<int>(node.inputs.size());
       task.outputs = node.output_count();
       task.inputs_at = static_cast<int>(plan_.addresses.size());
@@ -282,10 +288,18 @@ class Planner {
           after[static_cast<size_t>(last_task[static_cast<size_t>(id)])].push_back(made);
         last_task[static_cast<size_t>(id)] = made;
       }
+      if (joined.follows(id)) {
+        plan_.tasks[static_cast<size_t>(first_task[static_cast<size_t>(id)])].follows = true;
+        continue;  // the chain that it follows has waited for all
+      }
       for (const int before : order.before(id)) {
         after[static_cast<size_t>(last_task[static_cast<size_t>(before)])].push_back(
             first_task[static_cast<size_t>(id)]);
       }
+    }
+    for (size_t id = 0; id < first_task.size(); ++id) {
+      if (const int next = joined.next(static_cast<int>(id)); next >= 0)
+        plan_.tasks[static_cast<size_t>(last_task[id])].then = first_task[static_cast<size_t>(next)];
     }
     add_late_copies(add_task, after);
     finish_tasks(after);
@@ -336,6 +350,10 @@ class Planner {
       task.successors_at = static_cast<int>(plan_.successors.size());
       task.successors = static_cast<int>(after[i].size());
       double longest = 0;
+      if (task.then >= 0) {
+        longest = plan_.tasks[static_cast<size_t>(task.then)].priority;
+        spans[i] = spans[static_cast<size_t>(task.then)];
+      }
       for (const int next : after[i]) {
         assert(next > static_cast<int>(i));
         plan_.successors.push_back(next);
@@ -356,6 +374,7 @@ class Planner {
   };
 
   Isa isa_;
+  Joining joining_;
   Plan plan_;
   std::map<Value, int> storage_of_;  // roots only
   std::map<int, int> shared_of_;     // node -> storage
@@ -367,6 +386,6 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(Module module, Isa isa) { return Planner(settle(module), isa).run(); }
+Plan make_plan(Module module, Isa isa, Joining joining) { return Planner(settle(module), isa, joining).run(); }
 
 }  // namespace gradloom::inline v0

@@ -30,6 +30,8 @@ struct Task {
   int inputs = 0, outputs = 0;
   int64_t shared_offset = -1;  // in the arena
   int node = -1;               // in the plan's module
+  int then = -1;               // the task of which each chunk follows the same chunk of this one
+  bool follows = false;        // is it such a task? It waits for nothing else
   int dependencies = 0;
   int successors_at = 0, successors = 0;  // in Plan::successors
   double nanoseconds = 0;
@@ -85,8 +87,11 @@ struct Plan {
   std::string log;  // the passes, for explain()
 };
 
+/// May chunks follow chunks, or do tasks wait for tasks only?
+enum class Joining : uint8_t { none, chunks };
+
 /// Plans a module whose sizes are all known.
-[[nodiscard]] Plan make_plan(Module module, Isa isa);
+[[nodiscard]] Plan make_plan(Module module, Isa isa, Joining joining = Joining::chunks);
 
 /// "matmul"; for a region with the ops in it: "region(add, relu)".
 [[nodiscard]] std::string kernel_name(const Node& node);

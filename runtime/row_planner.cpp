@@ -288,6 +288,15 @@ class RowPlanner {
 
     const int64_t unit = sums_.empty() ? 1 : reduce_leaf_lines, units = (region->rows + unit - 1) / unit;
     plan.steps = {{run_rows, std::min(units, chunk_count(region->rows * region->length, pointwise_grain))}};
+    ChunkShare& share =
+        plan.steps[0].share = {.elements = region->rows * region->length, .line = unit * region->length};
+    for (const auto& [node, place] : stream_of_) share.add_input(input_of_.at(node));
+    for (const RowOperand& operand : operands_) {
+      if (operand.kind == RowOperand::Kind::by_row) share.add_input(operand.input);
+    }
+    for (const RowOperand& operand : operands_) {
+      if (operand.kind != RowOperand::Kind::by_row) share.remove_input(operand.input);
+    }
     if (!sums_.empty()) plan.steps.push_back({combine_row_sums, ColumnSums::chunks(region->length)});
     plan.scratch_bytes = bytes;
     plan.nanoseconds = static_cast<double>(region->rows) *

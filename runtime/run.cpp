@@ -166,12 +166,21 @@ void Run::run_serially(const Plan& plan, Workspace& workspace, const RunInfo& in
   if (record_ != nullptr) record_->enter(0);
   for (size_t i = 0; i < plan.tasks.size(); ++i) {
     const Task& task = plan.tasks[i];
+    if (task.follows) continue;
     if (stop_ != nullptr && !may_start(task)) break;
+    const Task* current = &task;
     try {
-      for (int64_t chunk = 0; chunk < task.chunks; ++chunk) call(task, chunk, 0, chunk > 0);
+      for (int64_t chunk = 0; chunk < task.chunks; ++chunk) {
+        current = &task;
+        call(task, chunk, 0, chunk > 0 && task.then == none);
+        while (current->then != none) {
+          current = &task_at(current->then);
+          call(*current, chunk, 0, false);
+        }
+      }
       if (task.again != nullptr && task.again(call_of(task, 0, 0))) i -= static_cast<size_t>(task.back) + 1;
     } catch (...) {
-      fail(task);
+      fail(*current);
       break;
     }
   }
@@ -200,7 +209,7 @@ uint32_t Run::start(const Plan& plan, Workspace& workspace, const RunInfo& info,
   left_.store(static_cast<int64_t>(tasks), std::memory_order_relaxed);
   workers_that_ran_.store(0, std::memory_order_relaxed);
   for (size_t i = 0; i < tasks; ++i) {
-    if (plan.tasks[i].dependencies == 0) push(static_cast<int>(i));
+    if (plan.tasks[i].dependencies == 0 && !plan.tasks[i].follows) push(static_cast<int>(i));
   }
   return gate_.open();
 }
@@ -286,26 +295,29 @@ void Run::work(int worker) {
   int last = none;  // task, in which round
   int64_t last_round = 0;
   while (mine.pop(task) || take(task, chunk, worker)) {
-    const Task& current = task_at(task);
-    if (!may_start(current)) break;
-    if (!ran) {
-      ran = true;
-      workers_that_ran_.fetch_or(uint64_t{1} << worker, std::memory_order_relaxed);
-      if (record_ != nullptr) record_->enter(worker);
-    }
-    const int64_t round = counter(task, round_of).load(std::memory_order_relaxed);
-    try {
-      call(current, chunk, worker, task == last && round == last_round);
-    } catch (...) {
-      fail(current);
-      break;
-    }
-    if (counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1 && !repeat(task, worker, mine)) {
-      complete(task, mine);
+    // The chunk, then those that follow it.
+    for (; task != none; task = task_at(task).then) {
+      const Task& current = task_at(task);
+      if (!may_start(current)) return;
+      if (!ran) {
+        ran = true;
+        workers_that_ran_.fetch_or(uint64_t{1} << worker, std::memory_order_relaxed);
+        if (record_ != nullptr) record_->enter(worker);
+      }
+      const int64_t round = counter(task, round_of).load(std::memory_order_relaxed);
+      try {
+        call(current, chunk, worker, task == last && round == last_round);
+      } catch (...) {
+        fail(current);
+        return;
+      }
+      if (counter(task, chunks_left).fetch_sub(1, std::memory_order_acq_rel) == 1 && !repeat(task, worker, mine)) {
+        complete(task, mine);
+      }
+      last = task;
+      last_round = round;
     }
     chunk = 0;
-    last = task;
-    last_round = round;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gradloom/runtime/passes_internal.hpp>
 #include <gradloom/runtime/program.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <random>
@@ -48,32 +49,37 @@ class Runner {
     for (const Slot& slot : plan_.outputs) memory_.at(slot.base).poison();
     const RunInfo info{.step = step};
     std::vector<int> waits_for;
-    std::vector<Ready> ready;
-    for (const Task& task : plan_.tasks) {
-      if (task.dependencies == 0) ready.push_back(all_chunks_of(static_cast<int>(waits_for.size())));
-      waits_for.push_back(task.dependencies);
+    for (const Task& task : plan_.tasks) waits_for.push_back(task.dependencies);
+    left_.assign(plan_.tasks.size(), 0);
+    ready_.clear();
+    for (size_t i = 0; i < plan_.tasks.size(); ++i) {
+      if (waits_for[i] == 0 && !plan_.tasks[i].follows) add_all_chunks_of(static_cast<int>(i));
     }
-    while (!ready.empty()) {
-      // Any chunk of any ready task; a ready task stays in the list until its last chunk has run.
-      const size_t pick = rng_() % ready.size();
-      std::vector<int64_t>& chunks = ready[pick].chunks;
-      const Task& task = plan_.tasks[static_cast<size_t>(ready[pick].task)];
-      if (!chunks.empty()) {
-        std::swap(chunks[rng_() % chunks.size()], chunks.back());
-        call(task, chunks.back(), info);
-        chunks.pop_back();
-        if (!chunks.empty()) continue;
+    while (!ready_.empty()) {
+      // Any chunk of any task that has one ready.
+      const size_t pick = rng_() % ready_.size();
+      std::vector<int64_t>& chunks = ready_[pick].chunks;
+      std::swap(chunks[rng_() % chunks.size()], chunks.back());
+      const int done = ready_[pick].task;
+      const int64_t chunk = chunks.back();
+      chunks.pop_back();
+      if (chunks.empty()) ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(pick));
+      const Task& task = plan_.tasks[static_cast<size_t>(done)];
+      if (task.chunks > 0) call(task, chunk, info);
+      if (task.then >= 0) {
+        if (task.chunks == left_[static_cast<size_t>(done)])
+          left_[static_cast<size_t>(task.then)] = plan_.tasks[static_cast<size_t>(task.then)].chunks;
+        add_chunk(task.then, chunk);
       }
-      const int done = ready[pick].task;
-      ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(pick));
+      if (--left_[static_cast<size_t>(done)] > 0) continue;
       if (task.again != nullptr && task.again(call_of(task, 0, info))) {
         for (int i = done - task.back; i <= done; ++i) waits_for[static_cast<size_t>(i)] = 1;  // a chain
-        ready.push_back(all_chunks_of(done - task.back));
+        add_all_chunks_of(done - task.back);
         continue;
       }
       for (int i = 0; i < task.successors; ++i) {
         const int next = plan_.successors[static_cast<size_t>(task.successors_at + i)];
-        if (--waits_for[static_cast<size_t>(next)] == 0) ready.push_back(all_chunks_of(next));
+        if (--waits_for[static_cast<size_t>(next)] == 0) add_all_chunks_of(next);
       }
     }
   }
@@ -87,14 +93,19 @@ class Runner {
  private:
   struct Ready {
     int task;
-    std::vector<int64_t> chunks;  // left to run
+    std::vector<int64_t> chunks;
   };
 
-  [[nodiscard]] Ready all_chunks_of(int task) const {
-    Ready ready{task, {}};
-    for (int64_t chunk = 0; chunk < plan_.tasks[static_cast<size_t>(task)].chunks; ++chunk)
-      ready.chunks.push_back(chunk);
-    return ready;
+  void add_chunk(int task, int64_t chunk) {
+    const auto known = std::find_if(ready_.begin(), ready_.end(), [&](const Ready& r) { return r.task == task; });
+    if (known != ready_.end()) return known->chunks.push_back(chunk);
+    ready_.push_back({task, {chunk}});
+  }
+  // At least one, that a task without chunks is done, too.
+  void add_all_chunks_of(int task) {
+    const int64_t chunks = std::max<int64_t>(plan_.tasks[static_cast<size_t>(task)].chunks, 1);
+    left_[static_cast<size_t>(task)] = chunks;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) add_chunk(task, chunk);
   }
 
   void fill(int base, const void* bytes, size_t size) {
@@ -131,6 +142,8 @@ class Runner {
   std::vector<const void*> inputs_;  // of the latest call
   std::vector<void*> outputs_;
   std::map<int, Memory> memory_;  // by base
+  std::vector<Ready> ready_;
+  std::vector<int64_t> left_;  // chunks, by task
 };
 
 }  // namespace
