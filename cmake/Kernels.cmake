@@ -2,8 +2,10 @@
 # it, and links the objects into TARGET. Installed with the package, for ops of one's own.
 #
 # -ffp-contract=off: whether a multiply and an add fuse must not depend on which ops share a kernel; see
-# ops/kernel_internal.hpp. Always -O3: xsimd's always_inline functions do not even compile without optimisation.
-set(GRADLOOM_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-exceptions)
+# ops/kernel_internal.hpp. Always -O3: xsimd's always_inline functions do not even compile without optimisation. No
+# exception passes through a kernel, and tables for one would be 3 % of the library.
+set(GRADLOOM_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-exceptions
+    -fno-asynchronous-unwind-tables)
 if(GRADLOOM_SANITIZE MATCHES "address")
   # A watch on the scope of every SIMD vector keeps it out of the registers: the slowest sources took 86 s to compile
   # instead of 3. A pointer that is null, or misaligned for a vector, traps by itself.

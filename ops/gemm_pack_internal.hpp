@@ -1,4 +1,5 @@
-// Packing for the matrix product: copies of parts of A and B in the order in which the microkernel reads them.
+// Packing for the matrix product: copies of parts of A and B in the order in which the microkernel reads them. None of
+// it is inlined: it is called from many places, once for thousands of elements.
 #pragma once
 
 #include <gradloom/ops/gemm_microkernel_internal.hpp>
@@ -9,7 +10,7 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 /// Copies k rows x `cols` columns of B to `out`, row p at out + p * width; width is cols rounded up to whole vectors.
 /// The padding holds zeros or copies of B: it only reaches lanes that are never stored.
 template <class T>
-inline void pack_b(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t cols, T* out) noexcept {
+[[gnu::noinline]] void pack_b(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t cols, T* out) noexcept {
   constexpr int64_t lanes = kLanes<T>;
   const int64_t width = (cols + lanes - 1) / lanes * lanes;
   if (b_col == 1) {
@@ -35,7 +36,7 @@ inline void pack_b(const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t 
 /// Copies `rows` rows x k columns of A to `out`, element (i, p) at out[p * rows + i]. Whole vectors are stored: up to
 /// one vector behind the end is overwritten, so panels are packed in rising order.
 template <class T>
-inline void pack_a(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k, T* out) noexcept {
+[[gnu::noinline]] void pack_a(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64_t k, T* out) noexcept {
   constexpr int64_t lanes = kLanes<T>;
   if (a_col == 1) {
     // The last vector first: it spills into the first rows of the next column, which the first vector then sets right.
@@ -55,7 +56,7 @@ inline void pack_a(const T* a, int64_t a_row, int64_t a_col, int64_t rows, int64
 /// A few columns at a time, because a tile's part of a column is less than a cache line: whole tiles one after the
 /// other fetch each line as often as tiles share it, since of columns a page apart none survives until the next tile.
 template <class T>
-inline void pack_a_columns(const T* a, int64_t a_col, const Parts& tiles, int64_t k, T* out) noexcept {
+[[gnu::noinline]] void pack_a_columns(const T* a, int64_t a_col, const Parts& tiles, int64_t k, T* out) noexcept {
   constexpr int64_t lanes = kLanes<T>, page = 4096;
   const int64_t together = a_col * static_cast<int64_t>(sizeof(T)) >= page ? 8 : 16;
   for (int64_t begin = 0; begin < k; begin += together) {

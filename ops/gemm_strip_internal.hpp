@@ -40,7 +40,8 @@ class EpilogueCall {
   EpilogueCall(const GemmArgs<T>& g, bool flipped) : g_(g), flipped_(flipped) {}
 
   /// `add`: partial sums in C are not in the tile yet.
-  void operator()(T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols, bool add) const {
+  [[gnu::noinline]] void operator()(T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols,
+                                    bool add) const {
     T* c = add ? g_.c + row * g_.c_row + col * g_.c_col : nullptr;
     if (!flipped_) {
       if (add) add_stored(tile, stride, rows, cols, c, g_.c_row, g_.c_col);
@@ -123,7 +124,7 @@ class Strip {
 
  private:
   /// Stores into C of any strides, or adds.
-  void scatter(int64_t rows, int64_t cols, bool add) {
+  [[gnu::noinline]] void scatter(int64_t rows, int64_t cols, bool add) {
     constexpr int64_t lanes = kLanes<T>;
     T* const c = g_.c + row_ * g_.c_row + col_ * g_.c_col;
     if (g_.c_row != 1) {

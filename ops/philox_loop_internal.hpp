@@ -19,7 +19,7 @@ struct PhiloxTile {
 
 // As philox4x32 in ops/philox.hpp, in which the formula can be read; here the loop over blocks is the inner one, for
 // the compiler to vectorise, a few registers of blocks at a time.
-inline void fill_tile(PhiloxTile& tile, uint64_t key, int64_t step, int64_t number) {
+[[gnu::noinline]] inline void fill_tile(PhiloxTile& tile, uint64_t key, int64_t step, int64_t number) {
   constexpr int width = 16;
   const uint64_t first = static_cast<uint64_t>(number) * tile_blocks;
   const uint32_t step_low = static_cast<uint32_t>(static_cast<uint64_t>(step));

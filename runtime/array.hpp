@@ -42,18 +42,18 @@ class GRADLOOM_API Array {
   }
   template <class T>
   [[nodiscard]] static Array from(const std::vector<T>& values, std::initializer_list<int64_t> sizes) {
-    return from(std::span<const T>(values), std::span<const int64_t>(sizes.begin(), sizes.size()));
+    return copied(values.data(), values.size(), {sizes.begin(), sizes.size()}, dtype_of<T>);
   }
   /// One axis, as many elements as there are values.
   template <class T>
   [[nodiscard]] static Array from(std::initializer_list<T> values) {
     const int64_t sizes[] = {static_cast<int64_t>(values.size())};
-    return from(std::span<const T>(values.begin(), values.size()), sizes);
+    return copied(values.begin(), values.size(), sizes, dtype_of<T>);
   }
   /// A scalar.
   template <class T>
   [[nodiscard]] static Array scalar(T value) {
-    return from(std::span<const T>(&value, 1), std::span<const int64_t>());
+    return copied(&value, 1, {}, dtype_of<T>);
   }
   /// The caller's memory, not copied: it must outlive the Array and be aligned for T. Read-only if T is const. Strides
   /// are in elements and may be 0 or negative; none means row-major. Throws Error for wrong sizes or strides, or no
