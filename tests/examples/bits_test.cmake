@@ -1,18 +1,19 @@
 # cmake -DPROGRAM=neuron_on_threads -DFOLDER=... [-DTAKES_THREADS=ON] -P bits_test.cmake
 #
-# An example prints the same, and saves the same files, on 1, 2, 3 and 8 threads, in ten runs. Times may differ.
+# An example prints the same, and saves the same files, on 1, 2, 3 and 8 threads, fused and unfused, in twelve runs. Times may
+# differ, and what is said of the tasks of an unfused Program.
 # TAKES_THREADS: it has an option for the number.
 cmake_minimum_required(VERSION 3.25)
 
-# run(THREADS OUT): what it prints, without times, and the hashes of the files it writes.
-function(run threads out)
+# run(THREADS FUSION OUT): what it prints, without times, and the hashes of the files it writes.
+function(run threads fusion out)
   file(REMOVE_RECURSE ${FOLDER})
   file(MAKE_DIRECTORY ${FOLDER})
   set(options --quick)
   if(TAKES_THREADS)
     list(APPEND options --threads ${threads})
   endif()
-  execute_process(COMMAND ${PROGRAM} ${threads} ${options} WORKING_DIRECTORY ${FOLDER}
+  execute_process(COMMAND ${PROGRAM} ${threads} ${fusion} ${options} WORKING_DIRECTORY ${FOLDER}
                   OUTPUT_VARIABLE text ERROR_VARIABLE error RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "on ${threads} threads: status ${status}\n${error}")
@@ -29,14 +30,15 @@ function(run threads out)
   set(${out} "${text}" PARENT_SCOPE)
 endfunction()
 
-run(1 expected)
+run(1 fused expected)
 string(LENGTH "${expected}" length)
 if(length LESS 100)
   message(FATAL_ERROR "it printed only\n${expected}")
 endif()
-foreach(threads 1 2 3 8 2 3 8 3 8)
-  run(${threads} got)
+foreach(way "1 fused" "2 fused" "3 fused" "8 fused" "2 fused" "3 fused" "8 fused" "3 fused" "8 fused" "1 unfused" "8 unfused")
+  separate_arguments(way)
+  run(${way} got)
   if(NOT got STREQUAL expected)
-    message(FATAL_ERROR "on 1 thread\n${expected}\non ${threads}\n${got}")
+    message(FATAL_ERROR "on 1 thread\n${expected}\nwith ${way}\n${got}")
   endif()
 endforeach()

@@ -60,6 +60,14 @@ bool late_copy_too_early(Plan& plan, Random& random) {
   return lose_dependency(plan, random, [&](const Task&, const Task& to) { return is_late_copy(plan, to); });
 }
 
+bool chunk_not_awaited(Plan& plan, Random& random) {
+  Task* const before = any_task(plan, random, [](const Task& task) { return task.then >= 0; });
+  if (before == nullptr) return false;
+  plan.tasks[static_cast<size_t>(before->then)].follows = false;  // begins at once: it waits for nothing else
+  before->then = -1;
+  return true;
+}
+
 // ---- Memory
 
 /// Moves a value of the arena to another place, for its writer and its readers. `in_place`: the writer may read there.
@@ -158,6 +166,14 @@ bool chunk_does_its_neighbours_work(Plan& plan, Random& random) {
   });
 }
 
+bool chunk_follows_its_neighbour(Plan& plan, Random& random) {
+  return wrap(plan, any_task(plan, random, [](const Task& task) { return task.follows; }), [](const KernelCall& call) {
+    KernelCall other = call;
+    other.chunk = (call.chunk + 1) % call.chunks;
+    Wrapped::run_as(other);
+  });
+}
+
 bool in_place_task_runs_twice(Plan& plan, Random& random) {
   const auto in_place = [&](const Task& task) {
     for (int i = 0; i < task.inputs; ++i) {
@@ -183,6 +199,8 @@ bool late_copy_cut_short(Plan& plan, Random& random) {
 const Mutation mutations[] = {
     {"a result is not awaited", result_not_awaited},
     {"a step is not awaited by the next step", step_not_awaited},
+    {"a chunk does not wait for the one that it follows", chunk_not_awaited},
+    {"a chunk follows its neighbour", chunk_follows_its_neighbour},
     {"the State is written before a reader of the old value", commit_before_a_reader},
     {"a late copy into the State comes too early", late_copy_too_early},
     {"live values share memory", live_values_share_memory},
