@@ -21,6 +21,7 @@ function(run threads fusion out)
   # Progress lines are overwritten, and each ends in times; so do a few others. Timelines have a line for each thread.
   string(REGEX REPLACE "[^\n]*\r" "" text "${text}")
   string(REGEX REPLACE "\n  thread [^\n]*" "" text "${text}")
+  string(REGEX REPLACE "\n[^\n]* (tasks, [0-9]|chunks [0-9])[^\n]*" "" text "${text}")
   string(REGEX REPLACE " *[0-9.]+ (us|s |images/s|threads)" " - \\1" text "${text}")
   file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*)
   foreach(name ${files})
