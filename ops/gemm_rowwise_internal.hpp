@@ -38,6 +38,7 @@ class RowwiseProduct {
         keeps_a_(packs_a_ && g.kept_a != nullptr && g.m * g.k <= kPackedA),
         packed_a_(keeps_a_ ? static_cast<T*>(g.kept_a->room) : workspace),
         packed_b_(workspace + (packs_a_ ? kPackedA + kLanes<T> : 0)),
+        asks_for_a_(reads_in_place && g.m * g.k > kPackedA / 2),
         call_epilogue_(g, false) {}
 
   void run() {
@@ -119,7 +120,7 @@ class RowwiseProduct {
       const int64_t left = rows - i, in_strip = left < strip_rows() ? left : strip_rows();
       const int64_t behind = left - in_strip, next = behind < strip_rows() ? behind : strip_rows();
       multiply_strip(begin + i, in_strip, packs_a_ ? packed_a_ + i * g_.k : g_.a + (begin + i) * g_.a_row,
-                     packs_a_ ? 0 : next);
+                     asks_for_a_ ? next : 0);
     }
   }
 
@@ -169,7 +170,7 @@ class RowwiseProduct {
                        .old_row = 0,
                        .last_lanes = lanes,
                        .stored_lanes = last,
-                       .requests = &requests_};
+                       .requests = requests_.empty() ? nullptr : &requests_};
     const ALayout layout = packs_a_ ? ALayout::along_rows : ALayout::along_k;
     kTallTiles<T>.kernels[static_cast<int>(layout)][last < lanes][rows - 1][vectors - 1](tile);
   }
@@ -177,6 +178,7 @@ class RowwiseProduct {
   const GemmArgs<T>& g_;
   const bool packs_a_, keeps_a_;
   T *const packed_a_, *const packed_b_;
+  const bool asks_for_a_;  // it is read in place, and more than L2 holds beside B
   const EpilogueCall<T> call_epilogue_;
   Requests requests_;
   bool has_a_ = false;            // packed or in place

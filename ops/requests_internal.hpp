@@ -18,6 +18,8 @@ class Requests {
     longest_ = 0;
   }
 
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+
   /// `rows` runs of `bytes`, `stride` bytes apart.
   void add(const std::byte* begin, int64_t stride, int64_t rows, int64_t bytes) {
     if (count_ == kMost || rows == 0 || bytes <= 0) return;
