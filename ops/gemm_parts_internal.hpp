@@ -19,6 +19,6 @@ struct Parts {
   int64_t size_of(int64_t i) const { return size + (i < longer ? 1 : 0); }
 };
 
-inline int64_t round_up(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
+constexpr int64_t round_up(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
 
 }  // namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA

@@ -17,11 +17,15 @@ class RowwiseProduct {
 
   /// Elements of the workspace: of packed A, then of packed B.
   static constexpr int64_t kPackedA = (int64_t{1} << 20) / static_cast<int64_t>(sizeof(T));
-  static constexpr int64_t kPackedB = (int64_t{256} << 10) / (int64_t)sizeof(T);
+  static constexpr int64_t kPackedB = kPackedA / 4;
+  static constexpr int64_t packed_a_elements(int64_t m, int64_t k) {
+    const int64_t all = round_up(m * k, kLanes<T>);
+    return (all < kPackedA ? all : kPackedA) + kLanes<T>;
+  }
   static constexpr int64_t workspace_elements(int64_t m, int64_t n, int64_t k) {
     if (m < kLeastRows) return 0;
-    const int64_t all_b = round_up(n, kLanes<T>) * (k < kMostSum ? k : kMostSum);
-    return kPackedA + kLanes<T> + (all_b < kPackedB ? all_b : kPackedB);
+    const int64_t sum = k < kMostSum ? k : kMostSum, all_b = round_up(n, kLanes<T>) * sum;
+    return packed_a_elements(m, sum) + (all_b < kPackedB ? all_b : kPackedB);
   }
 
   /// `reads_in_place`: may rows of A be read where they are?
@@ -37,7 +41,7 @@ class RowwiseProduct {
         packs_a_(!reads_in_place),
         keeps_a_(packs_a_ && g.kept_a != nullptr && g.m * g.k <= kPackedA),
         packed_a_(keeps_a_ ? static_cast<T*>(g.kept_a->room) : workspace),
-        packed_b_(workspace + (packs_a_ ? kPackedA + kLanes<T> : 0)),
+        packed_b_(workspace + (packs_a_ ? packed_a_elements(g.m, g.k) : 0)),
         asks_for_a_(reads_in_place && g.m * g.k > kPackedA / 2),
         call_epilogue_(g, false) {}
 

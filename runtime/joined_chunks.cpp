@@ -8,13 +8,19 @@ namespace gradloom::inline v0 {
 
 namespace {
 
+/// Where a chunk of a step begins in a tensor of so many elements; -1: within one.
+int64_t begin_of(const KernelStep& step, int64_t chunk, int64_t elements) {
+  const int64_t common = std::gcd(elements, step.share.elements);  // keeps the product small
+  const int64_t at = step.share.begin(step.chunks, chunk) * (elements / common), whole = step.share.elements / common;
+  return at % whole == 0 ? at / whole : -1;
+}
+
 /// Do two steps cut a tensor of so many elements at the same places?
 bool same_shares(const KernelStep& a, const KernelStep& b, int64_t elements) {
   if (a.chunks != b.chunks || a.share.elements == 0 || b.share.elements == 0) return false;
   for (int64_t chunk = 1; chunk < a.chunks; ++chunk) {
-    const int64_t at_a = a.share.begin(a.chunks, chunk) * elements, at_b = b.share.begin(b.chunks, chunk) * elements;
-    if (at_a % a.share.elements != 0 || at_b % b.share.elements != 0) return false;
-    if (at_a / a.share.elements != at_b / b.share.elements) return false;
+    const int64_t at = begin_of(a, chunk, elements);
+    if (at < 0 || at != begin_of(b, chunk, elements)) return false;
   }
   return true;
 }
@@ -46,9 +52,9 @@ JoinedChunks::JoinedChunks(const Graph& graph, const std::vector<KernelPlan>& ke
 // May a node follow the last one of a chain?
 bool JoinedChunks::fits(int node, int tail) const {
   const int first = head(tail);
-  if (tail != first && kernels_[static_cast<size_t>(tail)].steps.size() > 1) return false;  // goes on after its chunks
+  if (kernels_[static_cast<size_t>(tail)].steps.size() > 1) return false;  // it goes on after its chunks
   if (kernels_[static_cast<size_t>(node)].steps.front().chunks !=
-      kernels_[static_cast<size_t>(tail)].steps.back().chunks)
+      kernels_[static_cast<size_t>(tail)].steps.front().chunks)
     return false;
   for (const int before : order_.before(node)) {
     if (head(before) == first ? !matches(node, before) : !order_.precedes(before, first)) return false;
@@ -59,7 +65,7 @@ bool JoinedChunks::fits(int node, int tail) const {
 // Of all that a node reads of a producer's results, does it read the shares that its chunks make?
 bool JoinedChunks::matches(int node, int producer) const {
   const std::vector<Value>& inputs = graph_.node(node).inputs;
-  const KernelStep& made = kernels_[static_cast<size_t>(producer)].steps.back();
+  const KernelStep& made = kernels_[static_cast<size_t>(producer)].steps.front();
   const KernelStep& read = kernels_[static_cast<size_t>(node)].steps.front();
   bool any = false;
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -18,7 +18,7 @@ class JoinedChunks {
   JoinedChunks(const Graph& graph, const std::vector<KernelPlan>& kernels, const NodeOrder& order,
                const std::function<bool(int)>& may_join);
 
-  /// The node whose first step goes on where a chunk of the last step of `node` ends; -1: none.
+  /// The node whose first step goes on where a chunk of `node`, which has a single step, ends; -1: none.
   [[nodiscard]] int next(int node) const { return next_[static_cast<size_t>(node)]; }
   [[nodiscard]] bool follows(int node) const { return head(node) != node; }
   /// Does `later` come after `earlier` in a chain?

@@ -366,8 +366,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   plan.remark = region->product->remark;
   region->columns = region->product->columns;
   region->rows = region->product->rows;
-  // What is written is mostly what was read, in place.
   constexpr int64_t asked_for = int64_t{2} << 20;
+  // What is written is mostly what was read, in place.
   const int64_t per_element = std::max(region->read_per_element, region->written_per_element);
   region->asks_for_streams = region->rows * region->columns * per_element >= asked_for;
   region->tile = tile;
