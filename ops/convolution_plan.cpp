@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace gradloom::inline v0 {
 
@@ -50,12 +51,27 @@ std::vector<WindowRun> runs_of(int64_t taps, int64_t channels) {
   return runs;
 }
 
+/// Are the windows of this depthwise product 3 x 3 neighbours?
+bool has_square_windows(const WindowShape& s, const std::vector<WindowTap>& taps) {
+  constexpr size_t side = 3;
+  if (taps.size() != side * side || s.axes[0].count != 1 || s.axes[1].step != 1 || s.axes[2].step != 1) return false;
+  const int64_t direction = taps[1].at[2] - taps[0].at[2];
+  for (size_t k = 0; k < taps.size(); ++k) {
+    const auto row = static_cast<int64_t>(k / side), column = static_cast<int64_t>(k % side);
+    if (taps[k].at[0] != 0 || taps[k].at[1] != taps[0].at[1] + row * direction ||
+        taps[k].at[2] != taps[0].at[2] + column * direction)
+      return false;
+  }
+  return (direction == 1 || direction == -1) && s.result_is_dense();
+}
+
 std::shared_ptr<const OwnedWindowShape> finished(OwnedWindowShape product) {
   auto owned = std::make_shared<OwnedWindowShape>(std::move(product));
   WindowShape& s = owned->shape;
   if (s.groups > 1 && s.groups == s.channels && s.groups == s.columns) {
     s.depthwise = true;
     s.groups = s.weight_col = 1;
+    s.square_windows = has_square_windows(s, owned->taps);
   }
   s.tap_count = static_cast<int64_t>(owned->taps.size());
   owned->runs = s.copies_windows ? runs_of(1, s.depth()) : runs_of(s.tap_count, s.group_channels());
@@ -212,11 +228,21 @@ double nanoseconds_of(double work) { return 500 + 2 * work / 120; }
 struct Piece {
   std::shared_ptr<const OwnedWindowShape> product;
   int64_t first_chunk, row_parts, panel_parts;
+  int64_t row_unit;             // parts begin at multiples of it
   int64_t first_panel, panels;  // of all pieces
   int64_t packed;               // where its matrices are, in elements
 };
 
-constexpr int64_t row_unit = 16, least_rows = 48;
+constexpr int64_t least_rows = 48;
+
+/// Parts begin where sums of an epilogue's columns can, and with whole rows of positions if blocks of them are wanted
+/// and it leaves enough parts.
+int64_t row_unit(const WindowShape& s, int64_t parts) {
+  constexpr int64_t least = 16;
+  if (!s.square_windows) return least;
+  const int64_t rows = std::lcm(least, s.axes[kWindowAxes - 1].count);
+  return s.positions() / rows >= 2 * parts ? rows : least;
+}
 
 /// How it runs, for explain().
 std::string algorithm_of(const WindowShape& s) {
@@ -237,9 +263,10 @@ class WindowProducts : public FusibleProduct<T> {
       this->rows += s.positions();
       this->columns = s.columns;
       if (s.positions() == 0 || panels == 0) continue;
-      Piece piece{product, this->chunks, 1, 1, panels_, panels, packed};
+      Piece piece{product, this->chunks, 1, 1, 1, panels_, panels, packed};
       const int64_t wanted = wanted_chunks(work_of(s));
       piece.row_parts = std::clamp<int64_t>(s.positions() / least_rows, 1, wanted);
+      piece.row_unit = row_unit(s, piece.row_parts);
       piece.panel_parts = std::clamp<int64_t>(wanted / piece.row_parts, 1, panels);
       pieces_.push_back(piece);
       panels_ += panels;
@@ -315,9 +342,9 @@ class WindowProducts : public FusibleProduct<T> {
     const Piece& piece = piece_of(&Piece::first_chunk, chunk);
     const int64_t i = chunk - piece.first_chunk, positions = piece.product->shape.positions();
     const int64_t row = i / piece.panel_parts, panel = i % piece.panel_parts;
-    const int64_t units = (positions + row_unit - 1) / row_unit;
-    const int64_t begin = chunk_begin(units, piece.row_parts, row) * row_unit;
-    const int64_t end = std::min(positions, chunk_begin(units, piece.row_parts, row + 1) * row_unit);
+    const int64_t units = chunk_count(positions, piece.row_unit);
+    const int64_t begin = chunk_begin(units, piece.row_parts, row) * piece.row_unit;
+    const int64_t end = std::min(positions, chunk_begin(units, piece.row_parts, row + 1) * piece.row_unit);
     return {piece,
             {begin, end - begin},
             {chunk_begin(piece.panels, piece.panel_parts, panel), chunk_size(piece.panels, piece.panel_parts, panel)}};
@@ -381,7 +408,9 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   // The gradient of a chunk is packed: no more than a part of an L2 cache. Whole rows of positions, if they are short.
   constexpr int64_t copied = 128, packed = int64_t{32} * 1024, least = 64;
   const int64_t most = std::clamp(packed / std::max<int64_t>(1, s.group_columns()), least, kGemmChunk);
-  params->shape.positions_of_chunk = s.depthwise              ? kDepthwiseChunk
+  const int64_t block = std::max<int64_t>(1, 4 * row);  // of square windows
+  params->shape.positions_of_chunk = s.square_windows         ? chunk_count(kDepthwiseChunk, block) * block
+                                     : s.depthwise            ? kDepthwiseChunk
                                      : s.copies_windows       ? copied
                                      : row == 0 || row > most ? most
                                                               : most / row * row;

@@ -1,76 +1,55 @@
 // Products of windows where every channel is a group of one column: channels are the lanes of vectors.
 //
 // Each row of data meets few multiply-adds, so loads decide. Where a window's elements along the last axis are
-// neighbours, up to three of them, a vector of data is loaded once for all positions that see it. Other shapes go by
+// neighbours, up to seven of them, a vector of data is loaded once for all positions that see it. Other shapes go by
 // tables of pointers, as products of windows with matrices do.
 #pragma once
 
+#include <gradloom/ops/depthwise_block_internal.hpp>
 #include <gradloom/ops/window_loop_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 // ---- by tables of pointers
 
-/// Some positions, a panel of channels.
+/// Some positions of all channels, or taps of their gradient.
 template <class T>
 struct DepthwiseTile {
   const T* const* rows;  // of the first tap and position
-  int64_t tap_stride;
-  int64_t taps;
-  int64_t channel;
-  const T* weights;
-  int64_t weight_row;
+  int64_t row_step;      // pointers from one row of the tile to the next
+  int64_t step, count;   // from one term of the sums to the next, and how many there are
+  int64_t channel;       // of a row of data
+  const T* factors;      // of the first term: weights, or the gradient of the result
+  int64_t factor_row, channels;
   T* c;
   int64_t c_row;
-  int64_t last_lanes;
 };
 
-template <class T, int Rows, int Vectors, bool Masked>
+/// `Gradient`: sums are added to those at c.
+template <class T, int Rows, bool Gradient>
 void depthwise_tile(const DepthwiseTile<T>& t) noexcept {
-  TileSums<T, Rows, Vectors> sums;
-  const LaneMask<T> mask(t.last_lanes);
-  const T* b = t.weights;
-  for (int64_t tap = 0; tap < t.taps; ++tap, b += t.weight_row) {
-    const T* a[Rows];
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) a[i] = t.rows[tap * t.tap_stride + i] + t.channel;
-    sums.template add_lanes<Masked, false>(a, b, mask);
-  }
-  sums.store(t.c, t.c_row, false, t.last_lanes);
-}
-
-/// Some taps, whose products with the gradient are summed over positions.
-template <class T>
-struct DepthwiseGradientTile {
-  const T* const* rows;  // of the first tap and position
-  int64_t tap_stride;
-  int64_t positions;
-  int64_t channel;
-  const T* gradient;
-  int64_t gradient_row;
-  T* c;
-  int64_t c_row;
-  int64_t last_lanes;
-};
-
-template <class T, int Rows, int Vectors, bool Masked>
-void depthwise_gradient_tile(const DepthwiseGradientTile<T>& t) noexcept {
-  TileSums<T, Rows, Vectors> sums;
-  const LaneMask<T> mask(t.last_lanes);
-  const T* b = t.gradient;
-  for (int64_t p = 0; p < t.positions; ++p, b += t.gradient_row) {
-    const T* a[Rows];
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) a[i] = t.rows[i * t.tap_stride + p] + t.channel;
-    sums.template add_lanes<Masked, Masked>(a, b, mask);
-  }
-  sums.store(t.c, t.c_row, true, t.last_lanes);
+  for_each_vector<T, true>(t.channels, [&](int64_t channel, auto lanes) {
+    Batch<T> sum[Rows];
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) sum[i] = Gradient ? lanes(t.c + i * t.c_row + channel) : Batch<T>(T{0});
+    const T* factors = t.factors + channel;
+    const T* const* rows = t.rows;
+    for (int64_t term = 0; term < t.count; ++term, factors += t.factor_row, rows += t.step) {
+      const Batch<T> factor = lanes(factors);
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows; ++i) sum[i] = fmadd(lanes(rows[i * t.row_step] + t.channel + channel), factor, sum[i]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; ++i) lanes.store(t.c + i * t.c_row + channel, sum[i]);
+  });
 }
 
 // ---- by rows of positions
 
-inline constexpr int kDepthwiseTaps = 3;   // along the last axis
-inline constexpr int kDepthwiseRows = 32;  // of a window: all other axes together
+inline constexpr int kDepthwiseTaps = 7;                               // along the last axis
+inline constexpr int kDepthwisePositions = kTileVectors == 3 ? 6 : 4;  // at once
+inline constexpr int kDepthwiseRows = 32;                              // of a window: all other axes together
+inline constexpr int kGradientRows = 3;                                // of a window at once
 
 /// Positions side by side, all channels, the rows of the window that see data there.
 template <class T>
@@ -89,102 +68,99 @@ struct DepthwiseRun {
 };
 
 template <class T, int Positions, int Taps, int Step>
-void depthwise_run(const DepthwiseRun<T>& t) noexcept {
-  constexpr int64_t lanes = kLanes<T>;
-  // Stores of vectors may alias anything, also what t holds.
-  const int64_t channels = t.channels, rows = t.rows, pixel = t.pixel, tap_step = t.tap_step, out_row = t.out_row;
-  T* out = t.out;
-  for (int64_t c = 0; c < channels; c += lanes, out += lanes) {
+void depthwise_run(const DepthwiseRun<T>& run) noexcept {
+  // Stores of vectors may alias anything, also what `run` holds.
+  const int64_t rows = run.rows, pixel = run.pixel, tap_step = run.tap_step, out_row = run.out_row;
+  T* const out = run.out;
+  for_each_vector<T, false>(run.channels, [&](int64_t c, auto lanes) {
     Batch<T> sum[Positions];
-#pragma GCC unroll 16
+#pragma GCC unroll 8
     for (int i = 0; i < Positions; ++i) sum[i] = Batch<T>(T{0});
     for (int64_t r = 0; r < rows; ++r) {
       Batch<T> w[Taps];
-#pragma GCC unroll 4
-      for (int k = 0; k < Taps; ++k) w[k] = Batch<T>::load_unaligned(t.weights[r] + k * tap_step + c);
-      const T* x = t.data[r] + c;
+#pragma GCC unroll 8
+      for (int k = 0; k < Taps; ++k) w[k] = Batch<T>::load_unaligned(run.weights[r] + k * tap_step + c);
+      const T* x = run.data[r] + c;
 #pragma GCC unroll 20
       for (int p = 0; p < (Positions - 1) * Step + Taps; ++p, x += pixel) {
-        const Batch<T> v = Batch<T>::load_unaligned(x);
-#pragma GCC unroll 4
+        const Batch<T> v = lanes(x);
+#pragma GCC unroll 8
         for (int k = 0; k < Taps; ++k) {
           const int i = (p - k) / Step;
           if (p >= k && (p - k) % Step == 0 && i < Positions) sum[i] = fmadd(v, w[k], sum[i]);
         }
       }
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < Positions; ++i) sum[i].store_unaligned(out + i * out_row);
-  }
+#pragma GCC unroll 8
+    for (int i = 0; i < Positions; ++i) lanes.store(out + i * out_row + c, sum[i]);
+  });
 }
 
 template <class T, int Rows, int Taps>
-void depthwise_gradient_run(const DepthwiseRun<T>& t, int64_t first_row, int64_t step) noexcept {
-  constexpr int64_t lanes = kLanes<T>;
-  const int64_t channels = t.channels, pixel = t.pixel, positions = t.positions, gradient_row = t.gradient_row;
-  for (int64_t c = 0; c < channels; c += lanes) {
+void depthwise_gradient_run(const DepthwiseRun<T>& run, int64_t first_row, int64_t step) noexcept {
+  const int64_t pixel = run.pixel, tap_step = run.tap_step, positions = run.positions, gradient_row = run.gradient_row;
+  const T* const gradient = run.gradient;
+  for_each_vector<T, false>(run.channels, [&](int64_t c, auto lanes) {
     Batch<T> sum[Rows][Taps];
     const T* x[Rows];
 #pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r) {
-      x[r] = t.data[first_row + r] + c;
-#pragma GCC unroll 4
+      x[r] = run.data[first_row + r] + c;
+#pragma GCC unroll 8
       for (int k = 0; k < Taps; ++k) sum[r][k] = Batch<T>(T{0});
     }
-    const T* g = t.gradient + c;
+    const T* g = gradient + c;
     for (int64_t p = 0; p < positions; ++p, g += gradient_row) {
-      const Batch<T> gv = Batch<T>::load_unaligned(g);
+      const Batch<T> gv = lanes(g);
 #pragma GCC unroll 4
       for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-        for (int k = 0; k < Taps; ++k) {
-          sum[r][k] = fmadd(Batch<T>::load_unaligned(x[r] + k * pixel), gv, sum[r][k]);
-        }
+#pragma GCC unroll 8
+        for (int k = 0; k < Taps; ++k) sum[r][k] = fmadd(lanes(x[r] + k * pixel), gv, sum[r][k]);
         x[r] += step;
       }
     }
 #pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int k = 0; k < Taps; ++k) {
-        T* const to = t.results[first_row + r] + k * t.tap_step + c;
-        (Batch<T>::load_unaligned(to) + sum[r][k]).store_unaligned(to);
+        T* const to = run.results[first_row + r] + k * tap_step + c;
+        lanes.store(to, lanes(to) + sum[r][k]);
       }
     }
-  }
+  });
+}
+
+/// Rows of a window whose sums fit in registers.
+constexpr int64_t gradient_rows(int64_t taps) {
+  constexpr int64_t registers = kTileVectors == 3 ? 16 : 12;
+  return registers / taps < kGradientRows ? registers / taps : kGradientRows;
 }
 
 template <class T>
 struct DepthwiseTables {
-  void (*tile[2][kTileRows][kTileVectors])(const DepthwiseTile<T>&) noexcept;
-  void (*gradient_tile[2][kTileRows][kTileVectors])(const DepthwiseGradientTile<T>&) noexcept;
-  void (*run[2][kDepthwiseTaps][kTileRows])(const DepthwiseRun<T>&) noexcept;
-  void (*gradient_run[3][kDepthwiseTaps])(const DepthwiseRun<T>&, int64_t, int64_t) noexcept;
+  void (*tile[2][kTileRows])(const DepthwiseTile<T>&) noexcept;  // of the result, of the gradient
+  void (*run[2][kDepthwiseTaps][kDepthwisePositions])(const DepthwiseRun<T>&) noexcept;
+  void (*gradient_run[kGradientRows][kDepthwiseTaps])(const DepthwiseRun<T>&, int64_t, int64_t) noexcept;
 
-  template <int Rows = 1, int Vectors = 1>
+  template <int Rows = 1>
   constexpr void fill_tiles() {
-    tile[0][Rows - 1][Vectors - 1] = depthwise_tile<T, Rows, Vectors, kMaskIsFree>;
-    tile[1][Rows - 1][Vectors - 1] = depthwise_tile<T, Rows, Vectors, true>;
-    gradient_tile[0][Rows - 1][Vectors - 1] = depthwise_gradient_tile<T, Rows, Vectors, kMaskIsFree>;
-    gradient_tile[1][Rows - 1][Vectors - 1] = depthwise_gradient_tile<T, Rows, Vectors, true>;
-    if constexpr (Vectors < kTileVectors) {
-      fill_tiles<Rows, Vectors + 1>();
-    } else if constexpr (Rows < kTileRows) {
-      fill_tiles<Rows + 1, 1>();
-    }
+    tile[0][Rows - 1] = depthwise_tile<T, Rows, false>;
+    tile[1][Rows - 1] = depthwise_tile<T, Rows, true>;
+    if constexpr (Rows < kTileRows) fill_tiles<Rows + 1>();
   }
   template <int Taps = 1, int Positions = 1>
   constexpr void fill_runs() {
     run[0][Taps - 1][Positions - 1] = depthwise_run<T, Positions, Taps, 1>;
     run[1][Taps - 1][Positions - 1] = depthwise_run<T, Positions, Taps, 2>;
-    if constexpr (Positions <= 3) gradient_run[Positions - 1][Taps - 1] = depthwise_gradient_run<T, Positions, Taps>;
-    if constexpr (Positions < kTileRows) {
+    if constexpr (Positions <= gradient_rows(Taps))
+      gradient_run[Positions - 1][Taps - 1] = depthwise_gradient_run<T, Positions, Taps>;
+    if constexpr (Positions < kDepthwisePositions) {
       fill_runs<Taps, Positions + 1>();
     } else if constexpr (Taps < kDepthwiseTaps) {
       fill_runs<Taps + 1, 1>();
     }
   }
-  constexpr DepthwiseTables() : tile{}, gradient_tile{}, run{}, gradient_run{} {
+  constexpr DepthwiseTables() : tile{}, run{}, gradient_run{} {
     fill_tiles();
     fill_runs();
   }
@@ -212,7 +188,7 @@ struct DepthwiseRows {
     const int64_t step = rows.taps == 1 ? 1 : s.taps[1].at[last] - s.taps[0].at[last];
     rows.falling = step < 0;
     rows.first = s.taps[rows.falling ? rows.taps - 1 : 0].at[last];
-    rows.fits = (step == 1 || step == -1) && s.axes[last].step <= 2 && s.columns % kLanes<T> == 0;
+    rows.fits = (step == 1 || step == -1) && s.axes[last].step <= 2 && suits_vectors<T>(s);
     return rows;
   }
 
@@ -282,12 +258,6 @@ inline int64_t tap_along(const DepthwiseRows& rows, int64_t tap, int64_t k) {
   return tap + (rows.falling ? rows.taps - 1 - k : k);
 }
 
-/// Rows of weights, as packed, or of their gradient.
-template <class T>
-inline int64_t depthwise_width(const WindowShape& s) {
-  return WindowPanels<T>(s).vectors * kLanes<T>;
-}
-
 template <class T>
 inline void pack_depthwise(const WindowShape& s, const T* weights, T* packed) {
   for (int64_t tap = 0; tap < s.tap_count; ++tap) {
@@ -312,7 +282,7 @@ inline void run_depthwise_part(const WindowBlock<T>& block, const DepthwiseRows&
                      run.weights[r] = block.packed + tap_along(rows, tap_of[r], seen.begin) * width + column;
                      run.data[r] += column;
                    }
-                   const Parts tiles(seen.positions, kTileRows);
+                   const Parts tiles(seen.positions, kDepthwisePositions);
                    const int64_t step = s.axes[kWindowAxes - 1].step;
                    for (int64_t t = 0; t < tiles.count; ++t) {
                      run.out = out + (at + tiles.begin_of(t)) * out_row;
@@ -323,22 +293,18 @@ inline void run_depthwise_part(const WindowBlock<T>& block, const DepthwiseRows&
     return;
   }
   work.find_rows(s, block.data, row, count);
-  const Parts tiles(count, kTileRows), panels((columns + kLanes<T> - 1) / kLanes<T>, kTileVectors);
+  const Parts tiles(count, kTileRows);
   for (int64_t t = 0; t < tiles.count; ++t) {
-    for (int64_t p = 0; p < panels.count; ++p) {
-      const int64_t begin = panels.begin_of(p) * kLanes<T>, vectors = panels.size_of(p);
-      const int64_t rest = columns - begin - (vectors - 1) * kLanes<T>;
-      const DepthwiseTile<T> tile{.rows = work.rows + tiles.begin_of(t),
-                                  .tap_stride = kWindowRows,
-                                  .taps = s.tap_count,
-                                  .channel = column + begin,
-                                  .weights = block.packed + column + begin,
-                                  .weight_row = width,
-                                  .c = out + tiles.begin_of(t) * out_row + begin,
-                                  .c_row = out_row,
-                                  .last_lanes = rest < kLanes<T> ? rest : kLanes<T>};
-      kDepthwise<T>.tile[tile.last_lanes < kLanes<T>][tiles.size_of(t) - 1][vectors - 1](tile);
-    }
+    kDepthwise<T>.tile[0][tiles.size_of(t) - 1]({.rows = work.rows + tiles.begin_of(t),
+                                                 .row_step = 1,
+                                                 .step = kWindowRows,
+                                                 .count = s.tap_count,
+                                                 .channel = column,
+                                                 .factors = block.packed + column,
+                                                 .factor_row = width,
+                                                 .channels = columns,
+                                                 .c = out + tiles.begin_of(t) * out_row,
+                                                 .c_row = out_row});
   }
 }
 
@@ -347,6 +313,7 @@ inline void run_depthwise_part(const WindowBlock<T>& block, const DepthwiseRows&
 template <class T>
 inline void run_depthwise_block(const WindowBlock<T>& block, void* memory) {
   const WindowShape& s = *block.shape;
+  if (s.square_windows && suits_vectors<T>(s)) return run_rectangles(block, memory);
   WindowWorkspace<T> work(s, memory);
   const DepthwiseRows rows = DepthwiseRows::of(s, T{});
   constexpr int64_t few_rows = kWindowRows / 8 / 4 * 4, most_columns = 8 * kTileVectors * kLanes<T>;
@@ -373,14 +340,17 @@ inline void run_depthwise_block(const WindowBlock<T>& block, void* memory) {
 template <class T>
 inline void run_depthwise_gradient(const WindowGradientBlock<T>& block, void* memory) {
   const WindowShape& s = block.shape->window;
+  if (s.square_windows && suits_vectors<T>(s)) return run_gradient_rectangles(block, memory);
   WindowWorkspace<T> work(s, memory);
   const DepthwiseRows window = DepthwiseRows::of(s, T{});
   const bool by_rows = window.fits && block.rows == s.tap_count;
-  const int64_t most = block.shape->positions_of_chunk, positions = s.positions();
-  const Parts tiles(block.rows, kTileRows), panels((s.columns + kLanes<T> - 1) / kLanes<T>, kTileVectors);
+  const int64_t of_chunk = block.shape->positions_of_chunk, positions = s.positions();
+  const int64_t last = (block.chunk + block.chunks) * of_chunk, end = last < positions ? last : positions;
+  const int64_t most = by_rows ? positions : kDepthwiseChunk;  // of pointers, as many as there is place for
+  const Parts tiles(block.rows, kTileRows);
   for (int64_t i = 0; i < block.rows * s.columns; ++i) block.result[block.row * s.columns + i] = T{0};
-  for (int64_t chunk = block.chunk; chunk < block.chunk + block.chunks; ++chunk) {
-    const int64_t begin = chunk * most, count = positions - begin < most ? positions - begin : most;
+  for (int64_t begin = block.chunk * of_chunk; begin < end; begin += most) {
+    const int64_t count = end - begin < most ? end - begin : most;
     if (by_rows) {
       for_each_run(s, window, block.data, begin, count,
                    [&](DepthwiseRun<T>& run, const DepthwiseRows::Seen& seen, const int64_t* tap_of, int64_t at) {
@@ -391,29 +361,27 @@ inline void run_depthwise_gradient(const WindowGradientBlock<T>& block, void* me
                      for (int64_t r = 0; r < run.rows; ++r)
                        run.results[r] = block.result + tap_along(window, tap_of[r], seen.begin) * s.columns;
                      const int64_t step = s.axes[kWindowAxes - 1].step * run.pixel;
-                     for (int64_t r = 0; r < run.rows; r += 3) {
-                       const int64_t together = run.rows - r < 3 ? run.rows - r : 3;
-                       kDepthwise<T>.gradient_run[together - 1][seen.end - seen.begin - 1](run, r, step);
+                     const int64_t taps = seen.end - seen.begin;
+                     for (int64_t r = 0; r < run.rows; r += gradient_rows(taps)) {
+                       const int64_t left = run.rows - r, most_rows = gradient_rows(taps);
+                       kDepthwise<T>.gradient_run[(left < most_rows ? left : most_rows) - 1][taps - 1](run, r, step);
                      }
                    });
       continue;
     }
     work.find_rows(s, block.data, begin, count);
     for (int64_t t = 0; t < tiles.count; ++t) {
-      for (int64_t p = 0; p < panels.count; ++p) {
-        const int64_t row = block.row + tiles.begin_of(t), channel = panels.begin_of(p) * kLanes<T>;
-        const int64_t rest = s.columns - channel - (panels.size_of(p) - 1) * kLanes<T>;
-        const DepthwiseGradientTile<T> tile{.rows = work.rows + row * kWindowRows,
-                                            .tap_stride = kWindowRows,
-                                            .positions = count,
-                                            .channel = channel,
-                                            .gradient = block.gradient + begin * s.columns + channel,
-                                            .gradient_row = s.columns,
-                                            .c = block.result + row * s.columns + channel,
-                                            .c_row = s.columns,
-                                            .last_lanes = rest < kLanes<T> ? rest : kLanes<T>};
-        kDepthwise<T>.gradient_tile[tile.last_lanes < kLanes<T>][tiles.size_of(t) - 1][panels.size_of(p) - 1](tile);
-      }
+      const int64_t row = block.row + tiles.begin_of(t);
+      kDepthwise<T>.tile[1][tiles.size_of(t) - 1]({.rows = work.rows + row * kWindowRows,
+                                                   .row_step = kWindowRows,
+                                                   .step = 1,
+                                                   .count = count,
+                                                   .channel = 0,
+                                                   .factors = block.gradient + begin * s.columns,
+                                                   .factor_row = s.columns,
+                                                   .channels = s.columns,
+                                                   .c = block.result + row * s.columns,
+                                                   .c_row = s.columns});
     }
   }
 }

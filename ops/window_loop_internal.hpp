@@ -154,32 +154,43 @@ inline void copy_windows(const WindowShape& s, const T* data, int64_t begin, int
 /// What a call works with besides its operands.
 template <class T>
 struct WindowWorkspace {
-  T* zeros;          // a row of data
+  T* zeros;          // a row of data, or as many as a depthwise block reads of one
   T* windows;        // [kWindowRows, depth] where they are copied
-  T* strip;          // [kWindowRows, kPanelWidth]
+  T* strip;          // [kWindowRows, kPanelWidth], or as many elements as suit
   const T** rows;    // [taps, kWindowRows]
   int64_t* results;  // [kWindowRows]
   int64_t* offsets;  // [taps]
   WindowTap* range;  // the lowest and the highest tap along each axis
 
+  static constexpr int64_t kStrip = kWindowRows * kTileVectors * kLanes<T>,
+                           kDepthwiseStrip = (int64_t{32} << 10) / static_cast<int64_t>(sizeof(T));
+
+  static int64_t zeros_size(const WindowShape& s) {
+    constexpr int64_t of_block = 5;
+    return round_up(s.channels * (s.square_windows ? of_block : 1), 16);
+  }
+  static int64_t strip_size(const WindowShape& s) {
+    const int64_t gradient = s.square_windows ? round_up(s.depth() * s.columns, 16) : 0;
+    const int64_t strip = s.depthwise ? kDepthwiseStrip : kStrip;
+    return gradient < strip ? strip : gradient;
+  }
   static int64_t windows_size(const WindowShape& s) {
     return s.copies_windows ? round_up(kWindowRows * s.depth() + kLanes<T>, 16) : 0;
   }
   static size_t bytes(const WindowShape& s) {
-    const size_t elements =
-        static_cast<size_t>(round_up(s.channels, 16) + kWindowRows * kTileVectors * kLanes<T> + windows_size(s));
+    const auto elements = static_cast<size_t>(zeros_size(s) + strip_size(s) + windows_size(s));
     return elements * sizeof(T) + static_cast<size_t>(s.tap_count * kWindowRows + kWindowRows + s.tap_count) * 8 +
            2 * sizeof(WindowTap);
   }
   WindowWorkspace(const WindowShape& s, void* memory) {
     strip = static_cast<T*>(memory);
-    zeros = strip + kWindowRows * kTileVectors * kLanes<T>;
-    windows = zeros + round_up(s.channels, 16);
+    zeros = strip + strip_size(s);
+    windows = zeros + zeros_size(s);
     rows = static_cast<const T**>(static_cast<void*>(windows + windows_size(s)));
     results = static_cast<int64_t*>(static_cast<void*>(rows + s.tap_count * kWindowRows));
     offsets = results + kWindowRows;
     range = static_cast<WindowTap*>(static_cast<void*>(offsets + s.tap_count));
-    for (int64_t c = 0; c < s.channels; ++c) zeros[c] = T{0};
+    for (int64_t i = 0; i < zeros_size(s); ++i) zeros[i] = T{0};
     for (int64_t tap = 0; tap < s.tap_count; ++tap) {
       offsets[tap] = tap_offset(s, s.taps[tap]);
       for (int axis = 0; axis < kWindowAxes; ++axis) {

@@ -54,6 +54,8 @@ struct WindowShape {
   /// Every channel is a group of one column: then groups is 1, and channels are the lanes of vectors
   /// (depthwise_loop_internal.hpp). There is one panel.
   bool depthwise = false;
+  /// Depthwise, 3 x 3 neighbours, without strides: then it goes by depthwise_block_internal.hpp.
+  bool square_windows = false;
 
   [[nodiscard]] int64_t positions() const { return batch * axes[0].count * axes[1].count * axes[2].count; }
   /// Taps have few channels, as in a first layer: windows are copied, a block of positions at a time, and runs are of

@@ -84,6 +84,10 @@ BOOST_AUTO_TEST_CASE(what_follows_a_convolution) {
       {{2, 8, 9, 64}, {3, 3, 32, 32}, {.padding = Pad::same, .groups = 2}},
       {{2, 9, 8, 33}, {3, 3, 1, 33}, {.padding = Pad::same, .groups = 33}},
       {{1, 19, 12, 160}, {3, 3, 1, 160}, {.padding = Pad::same, .groups = 160}},
+      {{2, 14, 14, 288}, {3, 3, 1, 288}, {.padding = Pad::same, .groups = 288}},
+      {{1, 5, 300, 24}, {3, 3, 1, 24}, {.padding = Pad::same, .groups = 24}},
+      {{1, 6, 90, 40}, {3, 3, 1, 40}, {.padding = 2, .groups = 40}},
+      {{1, 11, 12, 48}, {7, 7, 1, 48}, {.padding = Pad::same, .groups = 48}},
       {{2, 9, 12, 16}, {5, 3, 1, 16}, {.strides = {2}, .padding = 1, .groups = 16}},
       {{1, 5, 6, 7, 4}, {3, 3, 3, 4, 16}, {.padding = Pad::same}},
   };
