@@ -3,7 +3,9 @@
 
 #include <gradloom/ops/kernel_internal.hpp>
 
+#include <bit>
 #include <limits>
+#include <utility>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
@@ -83,15 +85,25 @@ inline Batch<T> fold_block(Op op, Batch<T> a, Batch<T> b, Batch<T> c, Batch<T> d
   return op(op(op(a, e), op(c, g)), op(op(b, f), op(d, h)));
 }
 
-/// Combines the lanes of a vector, likewise.
-template <class Op, class T>
+/// A vector of single lanes.
+template <class T>
+using Lanes [[gnu::vector_size(sizeof(Batch<T>))]] = T;
+
+/// Lane i is lane i + Width of `a`, round about.
+template <size_t Width, class T, size_t... I>
+inline Batch<T> rotated(Batch<T> a, std::index_sequence<I...>) {
+  const auto lanes = std::bit_cast<Lanes<T>>(a);
+  return std::bit_cast<Batch<T>>(__builtin_shufflevector(lanes, lanes, (I + Width) % sizeof...(I)...));
+}
+
+/// Combines the lanes of a vector, likewise: in registers, as through memory each step would wait for the one before.
+template <class Op, class T, size_t Width = Batch<T>::size / 2>
 inline T fold_lanes(Op op, Batch<T> a) {
-  T values[Batch<T>::size];
-  a.store_unaligned(values);
-  for (size_t width = Batch<T>::size / 2; width > 0; width /= 2) {
-    for (size_t i = 0; i < width; ++i) values[i] = op(values[i], values[i + width]);
+  if constexpr (Width == 0) {
+    return std::bit_cast<Lanes<T>>(a)[0];
+  } else {
+    return fold_lanes<Op, T, Width / 2>(op, op(a, rotated<Width>(a, std::make_index_sequence<Batch<T>::size>())));
   }
-  return values[0];
 }
 
 }  // namespace

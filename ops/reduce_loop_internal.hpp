@@ -44,7 +44,8 @@ struct Reduction {
   [[gnu::noinline]] static T fold_contiguous(const T* x, int64_t n) {
     if (n > reduce_leaf_elements) {
       const int64_t half = larger_half(n, reduce_leaf_elements);
-      return Op{}(fold_contiguous(x, half), fold_contiguous(x + half, n - half));
+      const T left = fold_contiguous(x, half);  // first: prefetchers follow memory upwards
+      return Op{}(left, fold_contiguous(x + half, n - half));
     }
     if (n == 0) return static_cast<T>(T(0) + Op::template identity<T>());  // the sum of nothing is 0, not -0
     constexpr int64_t block = 8 * lanes;
