@@ -109,7 +109,9 @@ GemmGrid gemm_grid(int64_t m, int64_t n, int64_t k, bool transpose_a, bool trans
 
 int64_t gemm_chunks(int64_t k) noexcept { return std::max<int64_t>(1, units(k, kGemmChunk)); }
 
-GemmRange gemm_chunk_range(int64_t k, int64_t chunk) noexcept { return equal_range(k, gemm_chunks(k), chunk); }
+GemmRange gemm_chunk_range(int64_t k, int64_t chunk) noexcept {
+  return range_of(k, kGemmChunkUnit, gemm_chunks(k), chunk);
+}
 
 GemmRange gemm_grid_chunks(GemmGrid grid, int64_t k, int64_t i) noexcept {
   return equal_range(gemm_chunks(k), grid.depths, i);

@@ -11,9 +11,10 @@ namespace gradloom::inline v0 {
 /// So few columns are vectors: see gemm_sums_in_lanes().
 inline constexpr int64_t kGemmVectors = 4;
 
-/// The only constant that results depend on: k is cut into ceil(k / kGemmChunk) equal chunks (the first ones one
-/// longer), each summed on its own.
-inline constexpr int64_t kGemmChunk = 512;
+/// The only constants that results depend on: k is cut into ceil(k / kGemmChunk) equal chunks, each summed on its own,
+/// of whole units but for the last unit (the first chunks a unit longer). So rows of chunks begin at cache lines if
+/// those of matrices do.
+inline constexpr int64_t kGemmChunk = 512, kGemmChunkUnit = 16;
 
 /// A matrix of the shape of C that an epilogue reads or writes: where element (0, 0) is, and how far the others are.
 struct GemmStream {
@@ -87,8 +88,8 @@ template <class T>
 /// in place, matrix or vector): k is cut into chunks of at most kGemmChunk, each chunk is one
 /// chain of fused multiply-adds in rising k from 0, and the chunks are added in order. Only k, the instruction set
 /// (baseline rounds the product) and the dtype enter, so grids and paths can be retuned without changing a result.
-/// With `sums_in_lanes` a chunk is as many chains as a vector has lanes, element p in chain p mod lanes, which are then
-/// added in pairs half a vector apart, a quarter apart, and so on.
+/// With `sums_in_lanes` a chunk is as many chains as two vectors have lanes, element p in chain p mod that (what fills
+/// no vector always in the second half); they are then added in pairs half of them apart, a quarter apart, and so on.
 /// k = 0 gives zeros; m = 0 or n = 0 does nothing; nan and inf propagate.
 struct GemmKernels {
   /// `workspace` is 64-byte aligned and holds at least `workspace_bytes(m, n, k, sizeof(T))`, contents arbitrary.

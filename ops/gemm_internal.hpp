@@ -70,7 +70,7 @@ inline bool holds(const GemmKept* kept, const T* block) {
 template <class T>
 inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   constexpr int64_t lanes = kLanes<T>, bytes = static_cast<int64_t>(sizeof(T));
-  const Parts chunks(g.k, kGemmChunk);
+  const GemmChunks chunks(g.k);
   const Parts row_blocks((g.m + kRowUnit - 1) / kRowUnit, kRowBlock<T> / kRowUnit);
   const Parts col_blocks((g.n + kPanel<T> - 1) / kPanel<T>, kColBlock / kPanel<T>);
 
@@ -294,7 +294,8 @@ inline size_t gemm_workspace_elements(int64_t m, int64_t n, int64_t k) {
   const int64_t rows = m < kRowBlock<T> ? m : kRowBlock<T>;
   const int64_t cols = round_up(n < kColBlock ? n : kColBlock, kLanes<T>);
   const int64_t kept = m > kRowBlock<T> || cols < 2 * kPanel<T> ? cols : 2 * kPanel<T>;
-  const int64_t blocks = round_up(rows * chunk + kLanes<T>, 64) + kept * chunk, vectors = kGemmVectors * k;
+  const int64_t blocks = round_up(rows * chunk + kLanes<T>, 64) + kept * chunk,
+                vectors = kGemmVectors * LaneVectors<T>::most_elements(k);
   const int64_t rowwise = RowwiseProduct<T>::workspace_elements(m, n, k), most = blocks > vectors ? blocks : vectors;
   return static_cast<size_t>(most > rowwise ? most : rowwise);
 }

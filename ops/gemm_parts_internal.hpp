@@ -1,6 +1,8 @@
 // How sizes are cut in the matrix product.
 #pragma once
 
+#include <gradloom/ops/gemm.hpp>
+
 #include <cstdint>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -17,6 +19,20 @@ struct Parts {
   }
   int64_t begin_of(int64_t i) const { return i * size + (i < longer ? i : longer); }
   int64_t size_of(int64_t i) const { return size + (i < longer ? 1 : 0); }
+};
+
+/// The chunks of k, as gemm_chunk_range() has them.
+struct GemmChunks {
+  int64_t k, count;
+  Parts units;
+
+  explicit GemmChunks(int64_t terms)
+      : k(terms),
+        count(k <= kGemmChunk ? 1 : (k + kGemmChunk - 1) / kGemmChunk),
+        units((k + kGemmChunkUnit - 1) / kGemmChunkUnit, kGemmChunk / kGemmChunkUnit) {}
+
+  int64_t begin_of(int64_t i) const { return units.begin_of(i) * kGemmChunkUnit; }
+  int64_t size_of(int64_t i) const { return (i == count - 1 ? k : begin_of(i + 1)) - begin_of(i); }
 };
 
 constexpr int64_t round_up(int64_t x, int64_t step) { return (x + step - 1) / step * step; }

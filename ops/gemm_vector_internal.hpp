@@ -4,6 +4,7 @@
 
 #include <gradloom/ops/gemm.hpp>
 #include <gradloom/ops/gemm_lanes_internal.hpp>
+#include <gradloom/ops/gemm_microkernel_internal.hpp>
 #include <gradloom/ops/gemm_parts_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
@@ -41,59 +42,109 @@ inline void combine_columns(const T* a, int64_t a_col, const T* b, int64_t b_row
   for (; p < k; ++p) add(p, std::integral_constant<int64_t, 1>());
 }
 
-/// The products, lane for lane, of rows of A with columns of B, both contiguous along k, to parts[v * lanes + r], rows
-/// of lanes. Enough sums at a time to keep the units busy, few enough to stay in registers.
+/// Columns of B, one behind the other, for sum_in_lanes(): each chunk of k fills whole vectors.
+template <class T>
+struct LaneVectors {
+  /// Of one column; never shrinks when k grows.
+  static int64_t most_elements(int64_t k) { return k + (k / kGemmChunk + 1) * kLanes<T>; }
+
+  const T* begin;
+  int64_t chunk, column;  // elements from one to the next
+
+  LaneVectors(const GemmArgs<T>& g, const GemmChunks& chunks, T* memory)
+      : begin(memory), chunk(round_up(chunks.size_of(0), kLanes<T>)), column(chunk * chunks.count) {
+    for (int64_t v = 0; v < g.n; ++v) {
+      for (int64_t c = 0; c < chunks.count; ++c) {
+        const T* const from = g.b + chunks.begin_of(c) * g.b_row + v * g.b_col;
+        T* const to = memory + v * column + c * chunk;
+        const int64_t size = chunks.size_of(c);
+        for (int64_t p = 0; p < chunk; ++p) to[p] = p < size ? from[p * g.b_row] : T{0};
+      }
+    }
+  }
+};
+
+/// The products, lane for lane, of rows of A with columns of B, `column` apart. Those of row r and column v go to
+/// sums + v * square + r * lanes. Each has two sums, of every other vector of k: enough in all to hide how long a
+/// multiply-add takes, few enough for registers.
 template <class T, int64_t Vectors, int64_t Rows>
-inline void multiply_rows(const T* const* a, const T* b, int64_t b_col, int64_t k, T* parts) {
-  constexpr int64_t lanes = kLanes<T>;
-  Batch<T> sum[Rows][Vectors];
-#pragma GCC unroll 8
+[[gnu::always_inline]] inline void multiply_rows(const T* a, int64_t a_row, const T* b, int64_t column, int64_t k,
+                                                 T* sums) {
+  constexpr int64_t lanes = kLanes<T>, square = lanes * lanes;
+  Batch<T> sum[Rows][Vectors][2];
+#pragma GCC unroll 4
   for (int64_t r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
-    for (int64_t v = 0; v < Vectors; ++v) sum[r][v] = Batch<T>(T{0});
+    for (int64_t v = 0; v < Vectors; ++v) sum[r][v][0] = sum[r][v][1] = Batch<T>(T{0});
   }
-  const auto add = [&](auto load) {
+  const auto add = [&](int64_t which, int64_t at, auto load) {
     Batch<T> bv[Vectors];
 #pragma GCC unroll 4
-    for (int64_t v = 0; v < Vectors; ++v) bv[v] = load(b + v * b_col);
-#pragma GCC unroll 8
-    for (int64_t r = 0; r < Rows; ++r) {
-      const Batch<T> x = load(a[r]);
+    for (int64_t v = 0; v < Vectors; ++v) bv[v] = Batch<T>::load_aligned(b + v * column + at);
 #pragma GCC unroll 4
-      for (int64_t v = 0; v < Vectors; ++v) sum[r][v] = fmadd(x, bv[v], sum[r][v]);
+    for (int64_t r = 0; r < Rows; ++r) {
+      const Batch<T> x = load(a + r * a_row + at);
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < Vectors; ++v) sum[r][v][which] = fmadd(x, bv[v], sum[r][v][which]);
     }
   };
+  const auto whole = [](const T* from) { return Batch<T>::load_unaligned(from); };
   int64_t p = 0;
-  for (; p + lanes <= k; p += lanes) add([p](const T* from) { return Batch<T>::load_unaligned(from + p); });
+  for (; p + 2 * lanes <= k; p += 2 * lanes) {
+    add(0, p, whole);
+    add(1, p + lanes, whole);
+  }
+  if (p + lanes <= k) {
+    add(0, p, whole);
+    p += lanes;
+  }
   if (p < k) {
     const LaneMask<T> mask(k - p);
-    add([p, mask](const T* from) { return load_lanes(from + p, mask); });  // the other lanes add 0 times 0
+    add(1, p, [mask](const T* from) { return load_lanes(from, mask); });  // the other lanes add 0 times 0
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 4
   for (int64_t r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
-    for (int64_t v = 0; v < Vectors; ++v) sum[r][v].store_aligned(parts + (v * lanes + r) * lanes);
+    for (int64_t v = 0; v < Vectors; ++v) (sum[r][v][0] + sum[r][v][1]).store_aligned(sums + v * square + r * lanes);
   }
 }
 
-/// sums[v * kVectorBlock + i] = row i of A times column v of B, for up to a vector of rows that are contiguous along k:
-/// each lane is a chain of its own, and the lanes are added in pairs half a vector apart, and so on.
+/// sums[v * kVectorBlock + i] = row i of A times column v of B, for up to a vector of rows that are contiguous along k.
+/// A few rows are read from end to end, as many streams as prefetchers follow. The lanes of each chunk of k are then
+/// added in pairs half a vector apart, and so on.
 template <class T, int64_t Vectors>
-inline void sum_in_lanes(const T* a, int64_t a_row, const T* b, int64_t b_col, int64_t rows, int64_t k, T* sums) {
-  constexpr int64_t lanes = kLanes<T>, most = Vectors == 1 ? 8 : Vectors == 2 ? 4 : 2;
-  constexpr int64_t at_once = most < lanes ? most : lanes;
-  const T* row[lanes];
-  for (int64_t i = 0; i < lanes; ++i) row[i] = a + (i < rows ? i : rows - 1) * a_row;
-  alignas(64) T parts[Vectors * lanes * lanes];
-  for (int64_t r = 0; r < lanes; r += at_once)
-    multiply_rows<T, Vectors, at_once>(row + r, b, b_col, k, parts + r * lanes);
-  for (int64_t v = 0; v < Vectors; ++v) {
-    Batch<T> x[lanes];
-    ColumnReader<T>(parts + v * lanes * lanes, lanes, lanes).read(0, x);
-    for (int64_t width = lanes / 2; width > 0; width /= 2) {
-      for (int64_t i = 0; i < width; ++i) x[i] = x[i] + x[i + width];
+inline void sum_in_lanes(const T* a, int64_t a_row, const LaneVectors<T>& b, int64_t rows, const GemmChunks& chunks,
+                         T* sums) {
+  constexpr int64_t lanes = kLanes<T>, square = lanes * lanes, of_chunk = Vectors * square;
+  constexpr int64_t registers = kTileVectors == 3 ? 20 : 12, fitting = registers / (2 * Vectors);
+  constexpr int64_t most_chunks = 4, together = fitting >= 4 ? 4 : fitting >= 2 ? 2 : 1;
+  alignas(64) T parts[most_chunks * of_chunk];
+  for (int64_t first = 0; first < chunks.count; first += most_chunks) {
+    const int64_t count = chunks.count - first < most_chunks ? chunks.count - first : most_chunks;
+    const auto multiply = [&]<int64_t Rows>(int64_t begin, std::integral_constant<int64_t, Rows>) {
+      for (int64_t chunk = 0; chunk < count; ++chunk) {
+        const int64_t at = first + chunk;
+        multiply_rows<T, Vectors, Rows>(a + begin * a_row + chunks.begin_of(at), a_row, b.begin + at * b.chunk,
+                                        b.column, chunks.size_of(at), parts + chunk * of_chunk + begin * lanes);
+      }
+    };
+    int64_t row = 0;
+    for (; row + together <= rows; row += together) multiply(row, std::integral_constant<int64_t, together>());
+    for (; row < rows; ++row) multiply(row, std::integral_constant<int64_t, 1>());
+    for (int64_t chunk = 0; chunk < count; ++chunk) {
+      for (int64_t v = 0; v < Vectors; ++v) {
+        T* const part = parts + chunk * of_chunk + v * square;
+        for (int64_t i = rows; i < lanes; ++i) Batch<T>(T{0}).store_aligned(part + i * lanes);
+        Batch<T> x[lanes];
+        ColumnReader<T>(part, lanes, lanes).read(0, x);
+        for (int64_t width = lanes / 2; width > 0; width /= 2) {
+          for (int64_t i = 0; i < width; ++i) x[i] = x[i] + x[i + width];
+        }
+        T* const to = sums + v * kVectorBlock<T>;
+        if (first + chunk > 0) x[0] = Batch<T>::load_aligned(to) + x[0];
+        x[0].store_aligned(to);
+      }
     }
-    x[0].store_aligned(sums + v * kVectorBlock<T>);
   }
 }
 
@@ -133,7 +184,7 @@ inline void add_sums(const T* sums, int64_t rows, T* total) {
 
 /// `rows` rows of a vector that are contiguous along the columns.
 template <class T>
-inline void multiply_columns(const GemmArgs<T>& g, int64_t begin, int64_t rows, const Parts& chunks, T* total) {
+inline void multiply_columns(const GemmArgs<T>& g, int64_t begin, int64_t rows, const GemmChunks& chunks, T* total) {
   alignas(64) T sums[kVectorBlock<T>];
   for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
     const int64_t k0 = chunks.begin_of(chunk);
@@ -143,46 +194,27 @@ inline void multiply_columns(const GemmArgs<T>& g, int64_t begin, int64_t rows, 
   }
 }
 
-/// `rows` rows that are contiguous along k, each read from end to end. `b`: the columns, `b_col` apart, contiguous.
-template <class T, int64_t Vectors>
-inline void multiply_lanes(const GemmArgs<T>& g, int64_t begin, int64_t rows, const Parts& chunks, const T* b,
-                           int64_t b_col, T* total) {
-  constexpr int64_t lanes = kLanes<T>, block = kVectorBlock<T>;
-  alignas(64) T sums[Vectors * block];
-  for (int64_t i = 0; i < rows; i += lanes) {
-    const T* const a = g.a + (begin + i) * g.a_row;
-    for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
-      const int64_t k0 = chunks.begin_of(chunk);
-      sum_in_lanes<T, Vectors>(a + k0, g.a_row, b + k0, b_col, rows - i < lanes ? rows - i : lanes,
-                               chunks.size_of(chunk), (chunk == 0 ? total : sums) + i);
-      for (int64_t v = 0; chunk > 0 && v < Vectors; ++v) add_sums(sums + v * block + i, 1, total + v * block + i);
-    }
-  }
-}
-
 template <class T, int64_t Vectors>
 inline void multiply_vectors(const GemmArgs<T>& g, bool flipped, T* workspace) {
-  constexpr int64_t block = kVectorBlock<T>;
-  const Parts chunks(g.k, kGemmChunk);
-  const T* b = g.b;
-  int64_t b_col = g.b_col;
-  if (g.sums_in_lanes && g.b_row != 1) {
-    for (int64_t v = 0; v < Vectors; ++v) {
-      for (int64_t p = 0; p < g.k; ++p) workspace[v * g.k + p] = g.b[p * g.b_row + v * g.b_col];
-    }
-    b = workspace;
-    b_col = g.k;
-  }
+  constexpr int64_t lanes = kLanes<T>, block = kVectorBlock<T>;
+  const GemmChunks chunks(g.k);
   alignas(64) T total[Vectors * block];
-  for (int64_t begin = 0; begin < g.m; begin += block) {
-    const int64_t rows = g.m - begin < block ? g.m - begin : block;
-    if (g.sums_in_lanes) {
-      multiply_lanes<T, Vectors>(g, begin, rows, chunks, b, b_col, total);
-    } else {
-      multiply_columns(g, begin, rows, chunks, total);
+  const auto for_each_block = [&](auto sum) {
+    for (int64_t begin = 0; begin < g.m; begin += block) {
+      const int64_t rows = g.m - begin < block ? g.m - begin : block;
+      sum(begin, rows);
+      pass_on_vectors(g, flipped, begin, rows, total);
     }
-    pass_on_vectors(g, flipped, begin, rows, total);
-  }
+  };
+  if (!g.sums_in_lanes)
+    return for_each_block([&](int64_t begin, int64_t rows) { multiply_columns(g, begin, rows, chunks, total); });
+  const LaneVectors<T> b(g, chunks, workspace);
+  for_each_block([&](int64_t begin, int64_t rows) {
+    for (int64_t i = 0; i < rows; i += lanes) {
+      sum_in_lanes<T, Vectors>(g.a + (begin + i) * g.a_row, g.a_row, b, rows - i < lanes ? rows - i : lanes, chunks,
+                               total + i);
+    }
+  });
 }
 
 /// Whether multiply_vectors() takes the product, in this orientation.

@@ -25,7 +25,8 @@ inline void pack_columns(const T* b, int64_t b_row, int64_t b_col, int64_t k, in
 template <class T, class TB>
 inline void multiply_packed(const GemmArgs<T>& g, const TB* b) noexcept {
   constexpr int64_t lanes = kLanes<T>;
-  const Parts chunks(g.k, kGemmChunk), tiles(g.m, kTileRows);
+  const GemmChunks chunks(g.k);
+  const Parts tiles(g.m, kTileRows);
   PackedStrip<T> strip(g, false);
   Requests requests;
   const TileKernel<T, TB>(*const kernels)[kTileRows][kTileVectors] =

@@ -93,10 +93,15 @@ class PackedProduct final : public FusibleProduct<T> {
     if (m == 0 || n == 0) return;
     const GemmGrid grid = gemm_grid(m, n, k);
     row_blocks_ = std::min(grid.rows, chunk_count(m, row_unit));
-    col_blocks_ = std::min(grid.cols, chunk_count(n, kPackedUnit));
+    // A few rows wait for the weights: parts of them come at once to several cores.
+    constexpr int64_t part = 48 * 1024;
+    const int64_t cols = m <= kGemmVectors ? std::max(grid.cols, std::min(n * k / part, most_parts)) : grid.cols;
+    col_blocks_ = std::min(cols, chunk_count(n, kPackedUnit));
     this->chunks = row_blocks_ * col_blocks_;
     this->needs_partials = k > kGemmChunk;
-    this->nanoseconds = 100 + 2 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / 120;
+    // At 120 GFLOP/s, or as memory delivers the weights, 80 bytes in a nanosecond.
+    const double weight_bytes = static_cast<double>(n * k) * static_cast<double>(size_of(weights));
+    this->nanoseconds = 100 + std::max(static_cast<double>(m * n) * static_cast<double>(k) / 60, weight_bytes / 80);
   }
 
   void prepare(int64_t, const ProductMemory<T>&) const override {}
@@ -134,7 +139,7 @@ class PackedProduct final : public FusibleProduct<T> {
 
  private:
   /// Rows are cut as those of any product: epilogues that sum columns add groups of 16 rows in a fixed order.
-  static constexpr int64_t row_unit = 16;
+  static constexpr int64_t row_unit = 16, most_parts = 32;
 
   struct Block {
     int64_t row, rows, col, cols;
@@ -194,16 +199,15 @@ bool suits_packing(const Graph& graph, const Node& node, bool as_bf16) {
     return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape;
   };
   if (shape(1).rank() != 2 || !shape(0).known() || !shape(1).known()) return false;
-  // One row reads the weights once, in the order in which they lie, which only half the bytes from memory can beat. A
-  // few rows would run through all of k for a few columns at a time, which takes twice as long as panels in their
-  // order, and several times as long from memory; where the weights lie along k they are summed in lanes, in another
-  // order.
+  // Panels lie in memory in the order in which they are read, which is fastest. As they are, few rows would run through
+  // all of k for a few columns at a time, several times as long from memory, and one row through many rows of weights
+  // side by side. Where the weights lie along k, few rows are summed in lanes, in another order.
   constexpr int64_t most_rows = 512, least_columns = 16, least_depth = 16;
   constexpr int64_t from_memory = int64_t{1} << 20;  // elements
   const int64_t m = rows_of(shape(0)), n = node.outputs[0].shape[-1].value(), k = shape(0)[-1].value();
   const bool in_lanes = node.attributes.get<bool>("transpose_b") && m <= kGemmVectors;
-  const bool suits = as_bf16 && n * k >= from_memory ? m >= 1 : m >= 2 && !in_lanes;
-  return suits && m <= most_rows && n >= least_columns && k >= least_depth;
+  const bool suits = !in_lanes || (as_bf16 && n * k >= from_memory);
+  return suits && m >= 1 && m <= most_rows && n >= least_columns && k >= least_depth;
 }
 
 Tensor pack_weights(Graph& graph, const Node& matmul, const Tensor& weights) {

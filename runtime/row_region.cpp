@@ -96,7 +96,7 @@ class RowRun {
 
  private:
   /// Elements of a row between two requests to memory.
-  static constexpr int64_t piece = 256;
+  static constexpr int64_t piece = 512;
   /// Of processors of today 256 KiB to 2 MiB; what fits need not be asked for.
   static constexpr size_t second_cache = size_t{512} * 1024;
   static constexpr size_t most_levels = 8, widest_vector = 64;

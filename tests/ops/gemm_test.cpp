@@ -125,15 +125,17 @@ void run(const Isa& isa, const gl::GemmArgs<T>& args) {
 template <class T>
 T promised_sum(const Isa& isa, Matrix<T>& a, Matrix<T>& b, int64_t i, int64_t j, bool in_lanes) {
   const int64_t k = a.cols, chunks = (k + 511) / 512;
-  const size_t chains = in_lanes ? isa.vector_bytes / sizeof(T) : 1;
+  const size_t lanes = isa.vector_bytes / sizeof(T), chains = in_lanes ? 2 * lanes : 1;
   T total{0};
   for (int64_t chunk = 0, p = 0; chunk < chunks; ++chunk) {
     std::vector<T> sums(chains);
-    const int64_t begin = p, end = p + k / chunks + (chunk < k % chunks ? 1 : 0);
+    const int64_t units = (k + 15) / 16, begin = p;
+    const int64_t end = std::min(k, p + 16 * (units / chunks + (chunk < units % chunks ? 1 : 0)));
     for (; p < end; ++p) {
       const T x = a.at(i, p), y = b.at(p, j);
       const volatile T product = x * y;  // never contracted
-      T& sum = sums[static_cast<size_t>(p - begin) % chains];
+      const auto at = static_cast<size_t>(p - begin), rest = static_cast<size_t>(end - begin) / lanes * lanes;
+      T& sum = sums[in_lanes && at >= rest ? lanes + at - rest : at % chains];
       sum = isa.fused ? std::fma(x, y, sum) : product + sum;
     }
     for (size_t width = chains / 2; width > 0; width /= 2) {
