@@ -257,7 +257,12 @@ inline void for_each_column(const T* src, int64_t src_row, int64_t rows, int64_t
   const ColumnReader<T> reader(src, src_row, rows);
   Batch<T> x[lanes];
   int64_t col = 0;
+  constexpr int64_t ahead = 4 * lanes;
   for (; col + lanes <= cols; col += lanes) {
+    // So many rows at once are more streams than a prefetcher follows.
+    const int64_t wanted = col + ahead < cols ? col + ahead : col + ahead - cols + lanes * src_row;
+#pragma GCC unroll 16
+    for (int64_t r = 0; r < lanes; ++r) __builtin_prefetch(reader.row[r] + wanted);
     reader.read(col, x);
 #pragma GCC unroll 16
     for (int64_t r = 0; r < lanes; ++r) use(col + r, x[r]);
