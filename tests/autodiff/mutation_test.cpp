@@ -1,15 +1,12 @@
 // Would gradcheck notice? Copies of ops with a mistake planted in the gradient rule must fail, the ops themselves pass.
-#include <gradloom/autodiff/gradcheck.hpp>
-#include <gradloom/graph/attributes.hpp>
+#include "gradient_mutation_helper.hpp"
 #include <gradloom/graph/node.hpp>
-#include <gradloom/graph/op_def.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
-#include <gradloom/ops/gradient.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
@@ -29,23 +26,10 @@ using namespace gradloom;
 
 namespace {
 
+using test::reshaped;
+
 using Arguments = std::span<const Tensor>;
 using Axes = std::vector<int64_t>;
-
-struct Mutation {
-  const char* name;
-  const OpDef& op;
-  Gradients (*wrong)(const Vjp&);
-  std::vector<Array> points;
-  Attributes attributes{};
-  const char* found_in = "first order";
-};
-
-Array reshaped(std::initializer_list<int64_t> sizes, const std::vector<double>& values) {
-  const Array array(sizes, DType::f64);
-  std::copy(values.begin(), values.end(), array.data<double>().begin());
-  return array;
-}
 
 /// Keeps the shape of the gradient right, as a mistake must to get past the engine's own checks.
 Tensor like_input(const Vjp& v, const Tensor& x) { return broadcast(x, v.input(0).shape()); }
@@ -108,7 +92,7 @@ Gradients changed_loop(const Vjp& v, Change change) {
   return gradients;
 }
 
-std::vector<Mutation> mutations() {
+std::vector<test::GradientMutation> mutations() {
   const Array x = Array::from<double>({0.3, 0.7, 1.2}), y = Array::from<double>({0.5, 1.6, 0.9});
   const Array a = reshaped({2, 2}, {0.5, -1, 2, 0.3}), b = reshaped({2, 2}, {1, 0.2, -0.7, 3});
   const Array cube = reshaped({2, 2, 2}, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8});
@@ -283,18 +267,7 @@ std::vector<Mutation> mutations() {
 BOOST_AUTO_TEST_SUITE(autodiff_mutation)
 
 BOOST_AUTO_TEST_CASE(every_planted_mistake_of_a_gradient_is_caught) {
-  for (const Mutation& mutation : mutations()) {
-    OpDef wrong = mutation.op;
-    wrong.vjp = mutation.wrong;
-    const auto check = [&](const OpDef& op) {
-      return gradcheck([&](Arguments x) { return x[0].graph().add(op, x, mutation.attributes, {}); }, mutation.points);
-    };
-    const GradcheckReport right = check(mutation.op);
-    BOOST_TEST(right.passed, mutation.name << ", unmutated: " << right.message);
-    const GradcheckReport report = check(wrong);
-    BOOST_TEST(!report.passed, mutation.name);
-    BOOST_TEST(report.message.starts_with(mutation.found_in), mutation.name << ": " << report.message);
-  }
+  for (const test::GradientMutation& mutation : mutations()) test::check_is_caught(mutation);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
