@@ -393,6 +393,43 @@ struct WindowGradientWorkspace {
   }
 };
 
+/// What the next chunk of positions reads, asked for while this one is summed: its part of the gradient, and of the
+/// data, of which this chunk's windows may have seen the beginning.
+template <class T>
+class NextChunk {
+ public:
+  NextChunk(const WindowGradientShape& g, const WindowGradientBlock<T>& block, int64_t begin) {
+    const WindowShape& s = g.window;
+    constexpr int64_t size = static_cast<int64_t>(sizeof(T)), second_cache = (int64_t{1} << 20) / size;
+    const int64_t positions = s.positions(), data = s.batch * s.data_image;
+    const int64_t left = positions - begin, count = left < g.positions_of_chunk ? left : g.positions_of_chunk;
+    if (count <= 0 || data + positions * s.columns <= second_cache) return;
+    const auto at = [&](int64_t position) {
+      const int64_t offset = PositionWalk(s, position).data();
+      return position >= positions || offset > data ? data : offset;
+    };
+    add(block.gradient + begin * s.columns, count * s.columns);
+    const int64_t first = at(begin), last = at(begin + count);
+    if (last - first <= second_cache / 2) add(block.data + first, last - first);
+  }
+
+  /// Lines for a tile of so many positions; null if there are not as many any more.
+  const std::byte* take(int64_t positions) {
+    constexpr int64_t line = 64;
+    while (range_ < ranges_ && end_[range_] - next_[range_] < positions * line) ++range_;
+    return range_ < ranges_ ? std::exchange(next_[range_], next_[range_] + positions * line) : nullptr;
+  }
+
+ private:
+  void add(const T* begin, int64_t elements) {
+    next_[ranges_] = reinterpret_cast<const std::byte*>(begin);
+    end_[ranges_++] = reinterpret_cast<const std::byte*>(begin + elements);
+  }
+
+  const std::byte *next_[2], *end_[2];
+  int ranges_ = 0, range_ = 0;
+};
+
 /// Copies `count` rows of `columns` elements to panels, row by row: panel by panel, memory would be read 64 bytes of
 /// each row at a time, which no prefetcher follows.
 template <class T>
@@ -442,6 +479,7 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
     const int64_t begin = chunk * g.positions_of_chunk;
     const int64_t count = positions - begin < g.positions_of_chunk ? positions - begin : g.positions_of_chunk;
     if (s.copies_windows) copy_windows(s, block.data, begin, count, work.windows);
+    NextChunk<T> next(g, block, chunk + 1 < block.chunk + block.chunks ? begin + count : positions);
     for (int64_t group = 0; group < s.groups; ++group) {
       const T* const gradient = block.gradient + begin * s.columns + group * s.group_columns();
       pack_rows(panels, gradient, s.columns, count, s.group_columns(), work.packed);
@@ -480,6 +518,7 @@ inline void run_window_gradient(const WindowGradientBlock<T>& block, void* memor
             tile.b = work.packed + panels.begin(p) * count;
             tile.c = c + panels.begin(p);
             tile.last_lanes = panels.last_lanes(p, s);
+            tile.wanted = next.take(count);
             kWindowTiles<T>.gradient[tiles.size_of(t) - 1][vectors - 1](tile);
           }
         }

@@ -136,16 +136,21 @@ struct GradientTile {
   int64_t c_row;
   bool adds;
   int64_t last_lanes;
+  const std::byte* wanted = nullptr;  // memory that the next chunk reads: a line of it is asked for at each position
 };
 
 template <class T, int Rows, int Vectors>
 void gradient_tile(const GradientTile<T>& t) noexcept {
   TileSums<T, Rows, Vectors> sums;
+  const std::byte* wanted = t.wanted == nullptr ? reinterpret_cast<const std::byte*>(t.b) : t.wanted;
+  const int64_t wanted_step = t.wanted == nullptr ? 0 : 64;
   for (int64_t r = 0; r < t.row_count; ++r) {
     const T* a = t.rows[r].data + t.data_offset;
     const T* b = t.b + t.rows[r].position * Vectors * kLanes<T>;
 #pragma GCC unroll 4
     for (int64_t p = t.rows[r].count; p > 0; --p, a += t.data_step, b += Vectors * kLanes<T>) {
+      __builtin_prefetch(wanted, 0, 2);
+      wanted += wanted_step;
       sums.add([&](int i) { return a[i]; }, b);
     }
   }
