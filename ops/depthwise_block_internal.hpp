@@ -39,9 +39,9 @@ template <class T, bool Ragged, class Use>
   }
 }
 
-/// May the last vector of channels be one that is not full?
+/// Do channels fill vectors, as far as that matters?
 template <class T>
-inline bool suits_vectors(const WindowShape& s) {
+inline bool fills_vectors(const WindowShape& s) {
   return kMaskIsFree || s.columns % kLanes<T> == 0;
 }
 
@@ -51,11 +51,11 @@ inline constexpr int kWindowSide = 3, kWindowTaps = kWindowSide * kWindowSide;
 
 template <class T>
 struct DepthwiseBlock {
-  const T* data[kBlockRows + kWindowSide -
-                1];                  // where the first position sees each row first; zeros, if outside of the data
+  /// Rows of data from where the first position sees them; zeros for those outside.
+  const T* data[kBlockRows + kWindowSide - 1];
   int64_t pixel;                     // elements from one column to the next
   int64_t first_column, end_column;  // of an edge: the columns within the data, counted from the first tap
-  const T* wanted;                   // the data below that, if no cache may hold it: asked for in time
+  const T* wanted;                   // the data below that, asked for in time; null: the caches may hold it
   int64_t wanted_row;                // elements from one row to the next
   const T* weights;                  // of the tap that is lowest along both axes
   T* sums;                           // of the gradient, likewise
@@ -63,6 +63,7 @@ struct DepthwiseBlock {
   T* out;
   const T* gradient;
   int64_t out_row, out_pixel;  // of `out` or `gradient`
+  bool to_strip;               // there is nothing below `out`
   int64_t channels;
 };
 
@@ -71,13 +72,13 @@ template <class T, int Rows, int Columns, class Element>
 [[gnu::always_inline]] inline void request_next(const DepthwiseBlock<T>& t, int64_t channel, Element* there) {
   if (t.wanted == nullptr) return;
   const T* row = t.wanted + channel;
-  there += Rows * t.out_row + channel;
+  if (!t.to_strip) there += Rows * t.out_row + channel;
 #pragma GCC unroll 4
   for (int i = 0; i < Rows; ++i, row += t.wanted_row, there += t.out_row) {
 #pragma GCC unroll 4
     for (int j = 0; j < Columns; ++j) {
       __builtin_prefetch(row + j * t.pixel);
-      __builtin_prefetch(there + j * t.out_pixel);
+      if (!t.to_strip) __builtin_prefetch(there + j * t.out_pixel);
     }
   }
 }
@@ -333,6 +334,7 @@ inline void run_rectangles(const WindowBlock<T>& block, void* memory) {
       request_part(block, at.begin, at.rows * at.columns, column, columns);
       kernel.weights = weights + column;
       kernel.out = work.strip;
+      kernel.to_strip = true;
       kernel.out_row = at.columns * row;
       kernel.out_pixel = row;
       kernel.channels = columns;

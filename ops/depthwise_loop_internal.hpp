@@ -188,7 +188,7 @@ struct DepthwiseRows {
     const int64_t step = rows.taps == 1 ? 1 : s.taps[1].at[last] - s.taps[0].at[last];
     rows.falling = step < 0;
     rows.first = s.taps[rows.falling ? rows.taps - 1 : 0].at[last];
-    rows.fits = (step == 1 || step == -1) && s.axes[last].step <= 2 && suits_vectors<T>(s);
+    rows.fits = (step == 1 || step == -1) && s.axes[last].step <= 2 && fills_vectors<T>(s);
     return rows;
   }
 
@@ -313,7 +313,7 @@ inline void run_depthwise_part(const WindowBlock<T>& block, const DepthwiseRows&
 template <class T>
 inline void run_depthwise_block(const WindowBlock<T>& block, void* memory) {
   const WindowShape& s = *block.shape;
-  if (s.square_windows && suits_vectors<T>(s)) return run_rectangles(block, memory);
+  if (s.square_windows && fills_vectors<T>(s)) return run_rectangles(block, memory);
   WindowWorkspace<T> work(s, memory);
   const DepthwiseRows rows = DepthwiseRows::of(s, T{});
   constexpr int64_t few_rows = kWindowRows / 8 / 4 * 4, most_columns = 8 * kTileVectors * kLanes<T>;
@@ -340,7 +340,7 @@ inline void run_depthwise_block(const WindowBlock<T>& block, void* memory) {
 template <class T>
 inline void run_depthwise_gradient(const WindowGradientBlock<T>& block, void* memory) {
   const WindowShape& s = block.shape->window;
-  if (s.square_windows && suits_vectors<T>(s)) return run_gradient_rectangles(block, memory);
+  if (s.square_windows && fills_vectors<T>(s)) return run_gradient_rectangles(block, memory);
   WindowWorkspace<T> work(s, memory);
   const DepthwiseRows window = DepthwiseRows::of(s, T{});
   const bool by_rows = window.fits && block.rows == s.tap_count;
