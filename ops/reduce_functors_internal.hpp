@@ -3,7 +3,6 @@
 
 #include <gradloom/ops/kernel_internal.hpp>
 
-#include <bit>
 #include <limits>
 #include <utility>
 
@@ -89,18 +88,24 @@ inline Batch<T> fold_block(Op op, Batch<T> a, Batch<T> b, Batch<T> c, Batch<T> d
 template <class T>
 using Lanes [[gnu::vector_size(sizeof(Batch<T>))]] = T;
 
+template <class T>
+inline Lanes<T> lanes_of_batch(Batch<T> a) {
+  return reinterpret_cast<Lanes<T>>(static_cast<typename Batch<T>::register_type>(a));
+}
+
 /// Lane i is lane i + Width of `a`, round about.
 template <size_t Width, class T, size_t... I>
 inline Batch<T> rotated(Batch<T> a, std::index_sequence<I...>) {
-  const auto lanes = std::bit_cast<Lanes<T>>(a);
-  return std::bit_cast<Batch<T>>(__builtin_shufflevector(lanes, lanes, (I + Width) % sizeof...(I)...));
+  const Lanes<T> lanes = lanes_of_batch(a);
+  return Batch<T>(reinterpret_cast<typename Batch<T>::register_type>(
+      __builtin_shufflevector(lanes, lanes, (I + Width) % sizeof...(I)...)));
 }
 
 /// Combines the lanes of a vector, likewise: in registers, as through memory each step would wait for the one before.
 template <class Op, class T, size_t Width = Batch<T>::size / 2>
 inline T fold_lanes(Op op, Batch<T> a) {
   if constexpr (Width == 0) {
-    return std::bit_cast<Lanes<T>>(a)[0];
+    return lanes_of_batch(a)[0];
   } else {
     return fold_lanes<Op, T, Width / 2>(op, op(a, rotated<Width>(a, std::make_index_sequence<Batch<T>::size>())));
   }

@@ -426,7 +426,7 @@ class NextChunk {
     end_[ranges_++] = reinterpret_cast<const std::byte*>(begin + elements);
   }
 
-  const std::byte *next_[2], *end_[2];
+  const std::byte *next_[2] = {}, *end_[2] = {};
   int ranges_ = 0, range_ = 0;
 };
 
