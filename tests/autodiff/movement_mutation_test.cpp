@@ -49,9 +49,9 @@ Attributes transposed_resampling() {
 
 const Attributes ranges{{"starts", Shape{1}}, {"steps", Axes{2}}};
 
-Attributes ranges_of(Shape shape, bool pads) {
+Attributes ranges_of(const Shape& shape, bool pads) {
   Attributes attributes = ranges;
-  attributes.set("shape", std::move(shape));
+  attributes.set("shape", shape);
   if (pads) attributes.set("value", 0.0);
   return attributes;
 }
