@@ -392,6 +392,21 @@ void run_weight_gradient(const KernelCall& call) {
                            call.scratch);
 }
 
+/// Positions whose products are summed before they are added to those of others.
+int64_t positions_of_chunk(const WindowShape& s) {
+  const int64_t row = s.axes[kWindowAxes - 1].count;
+  if (s.square_windows) {  // blocks of up to 4 rows
+    const int64_t block = std::max<int64_t>(1, 4 * row);
+    return chunk_count(kDepthwiseChunk, block) * block;
+  }
+  if (s.depthwise) return kDepthwiseChunk;
+  constexpr int64_t copied = 128, packed = int64_t{32} * 1024, least = 64;
+  if (s.copies_windows) return copied;
+  // The gradient of a chunk is packed: no more than a part of an L2 cache. Whole rows of positions, if they are short.
+  const int64_t most = std::clamp(packed / std::max<int64_t>(1, s.group_columns()), least, kGemmChunk);
+  return row == 0 || row > most ? most : most / row * row;
+}
+
 template <class T>
 KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionSizes& sizes) {
   KernelPlan plan;
@@ -404,16 +419,7 @@ KernelPlan plan_weight_gradient(const KernelRequest& request, const ConvolutionS
   params->size = params->rows * s.columns;
   params->element_size = sizeof(T);
   if (params->size == 0) return plan;
-  const int64_t row = s.axes[kWindowAxes - 1].count;
-  // The gradient of a chunk is packed: no more than a part of an L2 cache. Whole rows of positions, if they are short.
-  constexpr int64_t copied = 128, packed = int64_t{32} * 1024, least = 64;
-  const int64_t most = std::clamp(packed / std::max<int64_t>(1, s.group_columns()), least, kGemmChunk);
-  const int64_t block = std::max<int64_t>(1, 4 * row);  // of square windows
-  params->shape.positions_of_chunk = s.square_windows         ? chunk_count(kDepthwiseChunk, block) * block
-                                     : s.depthwise            ? kDepthwiseChunk
-                                     : s.copies_windows       ? copied
-                                     : row == 0 || row > most ? most
-                                                              : most / row * row;
+  params->shape.positions_of_chunk = positions_of_chunk(s);
   params->chunks = s.positions() == 0 ? 0 : chunk_count(s.positions(), params->shape.positions_of_chunk);
 
   constexpr int64_t least_rows_of_part = 48;

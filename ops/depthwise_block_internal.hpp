@@ -270,6 +270,7 @@ template <class T, class Element>
 inline void run_rectangle(const typename DepthwiseBlocks<T>::Kernel (&kernels)[3][kBlockColumns + 1],
                           const WindowShape& s, const T* data, const T* zeros, const PositionBlock& at,
                           DepthwiseBlock<T> block, Element* DepthwiseBlock<T>::*result) {
+  static_assert(WindowWorkspace<T>::kBlockZeros == kBlockColumns + kWindowSide - 1);
   const WindowTap& lowest = s.taps[0].at[2] < s.taps[kWindowTaps - 1].at[2] ? s.taps[0] : s.taps[kWindowTaps - 1];
   const int64_t first_row = at.row + lowest.at[1], rows = at.rows + kWindowSide - 1, size = s.axes[2].size;
   constexpr int64_t cached = (int64_t{8} << 20) / static_cast<int64_t>(sizeof(T));
@@ -324,6 +325,8 @@ inline void run_rectangles(const WindowBlock<T>& block, void* memory) {
   }
   // Whole rows with a multiple of 16 channels, as many as the strip holds: an epilogue wants positions in their order.
   constexpr int64_t least = 16, leaf = 16, size = WindowWorkspace<T>::kDepthwiseStrip, part = size / 2;
+  kernel.out = work.strip;
+  kernel.to_strip = true;
   int64_t most_rows = kBlockRows;
   while (most_rows > 1 && most_rows * s.axes[2].count * least > size) most_rows /= 2;
   for_each_rectangle(s, block.row, end, most_rows, part / least, [&](const PositionBlock& at) {
@@ -333,8 +336,6 @@ inline void run_rectangles(const WindowBlock<T>& block, void* memory) {
       const int64_t columns = s.columns - column < most ? s.columns - column : most, row = round_up(columns, kLanes<T>);
       request_part(block, at.begin, at.rows * at.columns, column, columns);
       kernel.weights = weights + column;
-      kernel.out = work.strip;
-      kernel.to_strip = true;
       kernel.out_row = at.columns * row;
       kernel.out_pixel = row;
       kernel.channels = columns;

@@ -2,7 +2,8 @@
 //
 // Each row of data meets few multiply-adds, so loads decide. Where a window's elements along the last axis are
 // neighbours, up to seven of them, a vector of data is loaded once for all positions that see it. Other shapes go by
-// tables of pointers, as products of windows with matrices do.
+// tables of pointers, as products of windows with matrices do. Windows of 3 x 3 without strides have blocks of their
+// own (depthwise_block_internal.hpp).
 #pragma once
 
 #include <gradloom/ops/depthwise_block_internal.hpp>

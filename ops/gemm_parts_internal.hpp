@@ -23,13 +23,12 @@ struct Parts {
 
 /// The chunks of k, as gemm_chunk_range() has them.
 struct GemmChunks {
-  int64_t k, count;
+  int64_t k;
   Parts units;
+  int64_t count;
 
   explicit GemmChunks(int64_t terms)
-      : k(terms),
-        count(k <= kGemmChunk ? 1 : (k + kGemmChunk - 1) / kGemmChunk),
-        units((k + kGemmChunkUnit - 1) / kGemmChunkUnit, kGemmChunk / kGemmChunkUnit) {}
+      : k(terms), units((k + kGemmChunkUnit - 1) / kGemmChunkUnit, kGemmChunk / kGemmChunkUnit), count(units.count) {}
 
   int64_t begin_of(int64_t i) const { return units.begin_of(i) * kGemmChunkUnit; }
   int64_t size_of(int64_t i) const { return (i == count - 1 ? k : begin_of(i + 1)) - begin_of(i); }

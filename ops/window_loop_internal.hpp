@@ -163,12 +163,13 @@ struct WindowWorkspace {
   WindowTap* range;  // the lowest and the highest tap along each axis
 
   static constexpr int64_t kStrip = kWindowRows * kTileVectors * kLanes<T>,
-                           kDepthwiseStrip = (int64_t{32} << 10) / static_cast<int64_t>(sizeof(T));
+                           kDepthwiseStrip = (int64_t{32} << 10) / static_cast<int64_t>(sizeof(T)),
+                           kBlockZeros = 5;  // rows of data that a depthwise block has side by side
 
   static int64_t zeros_size(const WindowShape& s) {
-    constexpr int64_t of_block = 5;
-    return round_up(s.channels * (s.square_windows ? of_block : 1), 16);
+    return round_up(s.channels * (s.square_windows ? kBlockZeros : 1), 16);
   }
+  /// A depthwise block of the gradient keeps its sums there.
   static int64_t strip_size(const WindowShape& s) {
     const int64_t gradient = s.square_windows ? round_up(s.depth() * s.columns, 16) : 0;
     const int64_t strip = s.depthwise ? kDepthwiseStrip : kStrip;

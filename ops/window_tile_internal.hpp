@@ -35,24 +35,6 @@ struct TileSums {
     }
   }
 
-  /// One step: rows of the left operand times one row of the right one, lane by lane. Of the last vector only some
-  /// lanes are read of the left one, and with `MaskB` of the right one.
-  template <bool Masked, bool MaskB>
-  [[gnu::always_inline]] void add_lanes(const T* const (&a)[Rows], const T* b, LaneMask<T> mask) {
-    const auto load = [&](const T* from, int j, bool masked) {
-      return masked && j == Vectors - 1 ? load_lanes(from + j * lanes, mask)
-                                        : Batch<T>::load_unaligned(from + j * lanes);
-    };
-    Batch<T> bv[Vectors];
-#pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) bv[j] = load(b, j, MaskB);
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = fmadd(load(a[i], j, Masked), bv[j], sum[i][j]);
-    }
-  }
-
   /// To c, or added to what is there; of the last vector only some lanes.
   [[gnu::always_inline]] void store(T* c, int64_t c_row, bool adds, int64_t last_lanes) {
     const LaneMask<T> mask(last_lanes);

@@ -47,11 +47,9 @@ Attributes transposed_resampling() {
   return attributes;
 }
 
-const Attributes ranges{{"starts", Shape{1}}, {"steps", Axes{2}}};
-
-Attributes ranges_of(const Shape& shape, bool pads) {
-  Attributes attributes = ranges;
-  attributes.set("shape", shape);
+/// Every other element from the second on.
+Attributes ranges(const Shape& shape, bool pads) {
+  Attributes attributes{{"starts", Shape{1}}, {"steps", Axes{2}}, {"shape", shape}};
   if (pads) attributes.set("value", 0.0);
   return attributes;
 }
@@ -139,21 +137,21 @@ std::vector<GradientMutation> mutations() {
       {"slice: the steps are lost",
        slice_def,
        [](const Vjp& v) {
-         Attributes attributes = ranges_of(Shape{5}, true);
+         Attributes attributes = ranges(Shape{5}, true);
          attributes.set("steps", Axes{1});
          return node(v, pad_def, v.cotangent(), attributes);
        },
        {Array::from<double>({0.3, 0.7, 1.2, -0.5, 0.1})},
-       ranges_of(Shape{2}, false)},
+       ranges(Shape{2}, false)},
       {"pad: from the beginning",
        pad_def,
        [](const Vjp& v) {
-         Attributes attributes = ranges_of(Shape{3}, false);
+         Attributes attributes = ranges(Shape{3}, false);
          attributes.set("starts", Shape{0});
          return node(v, slice_def, v.cotangent(), attributes);
        },
        {x},
-       ranges_of(Shape{7}, true)},
+       ranges(Shape{7}, true)},
       {"concat: the parts are exchanged",
        concat_def,
        [](const Vjp& v) -> Gradients {
