@@ -74,10 +74,10 @@ inline Batch<T> kept(Mask<T> value) {
 
 /// Asks memory for what a load of a block will want later: the hardware's own prefetcher stays too near, and stops at
 /// every page. What lies behind the end of an operand is only asked for, never read.
-template <class T>
-inline void fetch_ahead(const FusedCell* cell, const T* from) {
-  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-  const T* const ahead = from + cell->stride;
+template <class T, class E>
+inline void fetch_ahead(const FusedCell* cell, const E* from) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(E));
+  const E* const ahead = from + cell->stride;
   for (int64_t i = 0; i < registers * lanes<T>; i += line) __builtin_prefetch(ahead + i);
 }
 
@@ -94,7 +94,7 @@ template <class T, class Step, int Along = 0>
   const FusedCell* next = own + Step::cells;
   const T* const from = loads ? operand<T>(cell, at) : nullptr;
   T* const to = stores ? operand<T>(next, at) : nullptr;
-  if (loads && cell->stride != 0) fetch_ahead(cell, from);
+  if (loads && cell->stride != 0) fetch_ahead<T>(cell, from);
   const Step step(own, at);
   const auto one = [&](Register<T> x, int64_t i) {
     const V y = step(loads ? load(from + i * lanes<T>) : V(x), i);

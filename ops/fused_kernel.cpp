@@ -45,8 +45,15 @@ template <class T>
 struct LoadStream {
   static constexpr int cells = 1;
   const T* from;
-  LoadStream(const FusedCell* cell, int64_t at) : from(operand<T>(cell, at)) { fetch_ahead(cell, from); }
+  LoadStream(const FusedCell* cell, int64_t at) : from(operand<T>(cell, at)) { fetch_ahead<T>(cell, from); }
   Batch<T> operator()(Batch<T>, int64_t i) const { return load(from + i * lanes<T>); }
+};
+
+template <class T>
+struct Fetch {
+  static constexpr int cells = 1;
+  Fetch(const FusedCell* cell, int64_t at) { fetch_ahead<T>(cell, operand<T>(cell, at)); }
+  Batch<T> operator()(Batch<T> x, int64_t) const { return x; }
 };
 
 template <class T>
@@ -62,7 +69,9 @@ struct LoadMask {
   static constexpr int cells = 1;
   const bool* from;
   Place<T, Rows> place;
-  LoadMask(const FusedCell* cell, int64_t at) : from(begin_of<bool, Rows>(cell, at)), place(cell, at) {}
+  LoadMask(const FusedCell* cell, int64_t at) : from(begin_of<bool, Rows>(cell, at)), place(cell, at) {
+    if (!Rows && cell->stride != 0) fetch_ahead<T>(cell, from);
+  }
   Batch<T> operator()(Batch<T>, int64_t i) const { return lanes_of<T>(load_mask<T>(from + place[i])); }
 };
 
@@ -71,7 +80,9 @@ struct LoadBf16 {
   static constexpr int cells = 1;
   const BFloat16* from;
   Place<float, Rows> place;
-  LoadBf16(const FusedCell* cell, int64_t at) : from(begin_of<BFloat16, Rows>(cell, at)), place(cell, at) {}
+  LoadBf16(const FusedCell* cell, int64_t at) : from(begin_of<BFloat16, Rows>(cell, at)), place(cell, at) {
+    if (!Rows && cell->stride != 0) fetch_ahead<float>(cell, from);
+  }
   Batch<float> operator()(Batch<float>, int64_t i) const { return load_bf16(from + place[i]); }
 };
 
@@ -246,6 +257,8 @@ FusedHandler step_of(FusedStep step) noexcept {
       return erased<T, Load<T, false>>();
     case FusedStep::load_stream:
       return erased<T, LoadStream<T>>();
+    case FusedStep::fetch:
+      return erased<T, Fetch<T>>();
     case FusedStep::load_uniform:
       return erased<T, LoadUniform<T>>();
     case FusedStep::load_mask:

@@ -29,6 +29,7 @@ struct FusedCell {
 enum class FusedStep : uint8_t {
   load,
   load_stream,   ///< and fetches what is `stride` elements further
+  fetch,         ///< fetches it, and leaves the registers as they are
   load_uniform,  ///< one number
   load_mask,
   load_rows,

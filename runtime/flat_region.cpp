@@ -16,7 +16,8 @@ namespace gradloom::inline v0 {
 
 namespace {
 
-constexpr int64_t largest_tile = 4096;  // elements: some operands spread out fit the first-level cache
+constexpr int64_t largest_tile = 4096;   // elements: some operands spread out fit the first-level cache
+constexpr int64_t fetched_ahead = 2048;  // bytes
 /// A broadcast input.
 struct SpreadOperand {
   Spread spread;
@@ -154,8 +155,7 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     if (const auto known = stream_of.find(node); known != stream_of.end()) return known->second;
     const int place = builder.add_place({.kind = FusedPlace::Kind::input,
                                          .index = input_of.at(node),
-                                         .element_size = size_of(graph.node(node).outputs[0].dtype),
-                                         .fetch_ahead = true});
+                                         .element_size = size_of(graph.node(node).outputs[0].dtype)});
     builder.define(node, place);
     return stream_of[node] = place;
   };
@@ -197,7 +197,12 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     if (static_cast<size_t>(count) * size_of(output.dtype()) > streaming_bytes)
       streaming.push_back(static_cast<int>(i));
   }
-  builder.add_segment(nodes, stores, {});
+  std::vector<FusedFetch> fetches;
+  for (const auto& [node, place] : stream_of) {
+    const size_t element_size = size_of(graph.node(node).outputs[0].dtype);
+    fetches.push_back({place, fetched_ahead / static_cast<int64_t>(element_size)});
+  }
+  builder.add_segment(nodes, stores, {}, fetches);
 
   KernelPlan plan;
   // An output may take the buffer of an input that is read as a stream, and not after the output was written.

@@ -25,7 +25,6 @@ const FusedKernels& kernels_for(DType lane, Isa isa) {
 
 constexpr size_t block_bytes = 512;  // the largest block: eight vectors of 512 bits
 constexpr size_t widest_element = 8;
-constexpr int64_t fetched_ahead = 2048;  // bytes
 
 template <size_t element_size>
 void copy_elements(const void* const* from, void* to, int64_t n) {
@@ -71,7 +70,7 @@ void FusedBuilder::define_lanes(int node, int place) { home(node) = {place, dtyp
 // ---- one segment
 
 void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::pair<int, int>> stores,
-                               std::span<const FusedReduction> reductions) {
+                               std::span<const FusedReduction> reductions, std::span<const FusedFetch> fetches) {
   program_.segments.push_back(static_cast<int>(program_.cells.size()));
   std::fill(uses_left_.begin(), uses_left_.end(), 0);
   for (const int id : nodes) {
@@ -82,6 +81,7 @@ void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::
   for (const int id : nodes) made[static_cast<size_t>(id)] = false;
   for (const auto& [node, place] : stores) stores_[node].push_back(place);
   for (const FusedReduction& reduction : reductions) ++uses_left_[static_cast<size_t>(reduction.value)];
+  for (const FusedFetch& fetch : fetches) fetches_[fetch.place] = fetch.ahead;
   in_registers_ = none;
 
   std::vector<int> waiting(nodes.begin(), nodes.end());
@@ -134,6 +134,13 @@ void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::
     if (std::find(nodes.begin(), nodes.end(), node) != nodes.end()) continue;
     load(node);
     for (const int place : places) store_registers(place, program_.place(place).kind == FusedPlace::Kind::block);
+  }
+  // Streams that no cell loads: handlers that read an operand do not ask ahead. This reads nothing.
+  while (!fetches_.empty()) {
+    const int place = fetches_.begin()->first;
+    program_.uses.push_back({static_cast<int>(program_.cells.size()), place});
+    emit(program_.kernels->step(FusedStep::fetch)).moves = -1;
+    ask_ahead(place);
   }
   emit(program_.kernels->step(FusedStep::end));
   // Spilled values end with the segment.
@@ -306,11 +313,11 @@ void FusedBuilder::load(int node) {
   const DType dtype = dtype_of(node);
   if (from.lanes != none) {
     const FusedPlace& place = program_.place(from.lanes);
-    emit_step(place.uniform       ? FusedStep::load_uniform
-              : place.fetch_ahead ? FusedStep::load_stream
-                                  : FusedStep::load,
+    emit_step(place.uniform                   ? FusedStep::load_uniform
+              : fetches_.contains(from.lanes) ? FusedStep::load_stream
+                                              : FusedStep::load,
               from.lanes);
-    if (place.fetch_ahead) program_.cells.back().stride = fetched_ahead / static_cast<int64_t>(place.element_size);
+    ask_ahead(from.lanes);
   } else {
     assert(from.natural != none);
     read_whole(from.natural);
@@ -319,8 +326,17 @@ void FusedBuilder::load(int node) {
               : dtype == DType::bf16  ? (rows ? FusedStep::load_bf16_rows : FusedStep::load_bf16)
                                       : (rows ? FusedStep::load_rows : FusedStep::load),
               from.natural);
+    ask_ahead(from.natural);
   }
   in_registers_ = node;
+}
+
+// By the cell just emitted, which loads the stream at `place`.
+void FusedBuilder::ask_ahead(int place) {
+  const auto fetch = fetches_.find(place);
+  if (fetch == fetches_.end()) return;
+  program_.cells.back().stride = fetch->second;
+  fetches_.erase(fetch);
 }
 
 // Before the registers are overwritten: is their value still to be read, and nowhere else?
@@ -443,7 +459,8 @@ void FusedBuilder::take_neighbours_along(std::vector<FusedCell>& cells, bool par
       run(reduce.cell - 1) = kernels.reduce(reduce.reduce, part, FusedAlong::load);
   }
   for (size_t i = 1; i < cells.size(); ++i) {
-    if (cells[i].run == adding && cells[i - 1].run == loading) cells[i - 1].run = kernels.step(FusedStep::load_add_to);
+    if (cells[i].run == adding && (cells[i - 1].run == loading || cells[i - 1].run == streaming))
+      cells[i - 1].run = kernels.step(FusedStep::load_add_to);
   }
 }
 

@@ -20,12 +20,11 @@ struct FusedPlace {
     buffer   ///< the kernel's own, padded to whole blocks; the program goes along it
   };
   Kind kind = Kind::block;
-  int index = 0;             ///< of the input, output or buffer
-  size_t element_size = 4;   ///< of a block too: masks are lanes there
-  size_t offset = 0;         ///< of a block in scratch
-  bool uniform = false;      ///< of a block: all elements are the same number, and only the first one is read, unless
-  bool whole = false;        ///< the program reads them all
-  bool fetch_ahead = false;  ///< of a stream: from memory, and nobody else asks for it
+  int index = 0;            ///< of the input, output or buffer
+  size_t element_size = 4;  ///< of a block too: masks are lanes there
+  size_t offset = 0;        ///< of a block in scratch
+  bool uniform = false;     ///< of a block: all elements are the same number, and only the first one is read, unless
+  bool whole = false;       ///< the program reads them all
 
   [[nodiscard]] bool is_stream() const { return kind == Kind::input || kind == Kind::output; }
 };
@@ -66,6 +65,12 @@ struct FusedReduction {
   int place = -1;
 };
 
+/// A stream that comes from memory, and is asked for `ahead` elements before a segment reads it.
+struct FusedFetch {
+  int place = -1;
+  int64_t ahead = 0;
+};
+
 class FusedBuilder {
  public:
   /// `lane` is f32 or f64: nodes of that dtype and of masks run in registers, others call their loops. `rows`: the
@@ -83,7 +88,7 @@ class FusedBuilder {
   /// A segment: runs `nodes` (in topological order), stores values to places (of the value's dtype, a block or a
   /// stream), and reduces. Values that later segments read must be stored.
   void add_segment(std::span<const int> nodes, std::span<const std::pair<int, int>> stores,
-                   std::span<const FusedReduction> reductions);
+                   std::span<const FusedReduction> reductions, std::span<const FusedFetch> fetches = {});
 
   /// Outputs at these indices are stored past the caches.
   FusedProgram finish(std::span<const int> streaming_outputs = {});
@@ -118,6 +123,7 @@ class FusedBuilder {
   void consume(int node);
 
   void load(int node);
+  void ask_ahead(int place);
   void spill_if_needed();
   void make_lanes(int node);
   void make_natural(int node);
@@ -140,6 +146,7 @@ class FusedBuilder {
   std::vector<int> uses_left_;  // in this segment
   std::vector<int> free_blocks_, segment_blocks_;
   std::map<int, std::vector<int>> stores_;  // of this segment, by node
+  std::map<int, int64_t> fetches_;          // of this segment, by place, until a cell does it
   struct ReduceCell {
     int cell;
     FusedReduce reduce;

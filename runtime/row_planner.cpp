@@ -15,6 +15,10 @@ namespace gradloom::inline v0 {
 
 namespace {
 
+/// Of processors of today 256 KiB to 2 MiB; what fits need not be asked for.
+constexpr size_t second_cache = size_t{512} * 1024;
+constexpr int64_t least_ahead = 4096;  // bytes
+
 /// Places every value of a body and cuts its nodes into phases.
 class RowPlanner {
  public:
@@ -238,8 +242,37 @@ class RowPlanner {
       if (reduced_in_.at(sum_nodes_[i]) == phase) reducing.push_back({value, FusedReduce::sum, sums_[i].place});
     }
     builder_.add_segment(once, stores_once, {});
-    builder_.add_segment(along, stores_along, reducing);
+    builder_.add_segment(along, stores_along, reducing, fetches_in(phase));
     computes_once_.push_back(!once.empty());
+  }
+
+  // The last phase that reads a stream asks for it ahead: little by little, among a phase's work, and at least two
+  // rows, because the phases before the last take a third of the time and read each row from its beginning.
+  std::vector<FusedFetch> fetches_in(int phase) const {
+    size_t bytes = 0;
+    for (const auto& [node, place] : stream_of_) bytes += size_of_value(node);
+    if (bytes * static_cast<size_t>(space_.rows * space_.length) <= second_cache) return {};
+    std::vector<FusedFetch> fetches;
+    for (const auto& [node, place] : stream_of_) {
+      if (last_phase_reading(node) != phase) continue;
+      const int64_t row = space_.length * static_cast<int64_t>(size_of_value(node));
+      fetches.push_back({place, space_.length * std::max<int64_t>(2, (least_ahead + row - 1) / row)});
+    }
+    return fetches;
+  }
+
+  int last_phase_reading(int stream) const {
+    int last = 0;
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      const Node& node = graph_.node(id);
+      if (std::none_of(node.inputs.begin(), node.inputs.end(),
+                       [&](const Value& value) { return value.node == stream; }))
+        continue;
+      const std::set<int>& phases = computed_in_[static_cast<size_t>(id)];
+      if (!phases.empty()) last = std::max(last, *phases.rbegin());
+      if (node.op->fused_reduce >= 0) last = std::max(last, reduced_in_.at(id));
+    }
+    return last;
   }
 
   KernelPlan finish() {

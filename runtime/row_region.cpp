@@ -34,10 +34,6 @@ class RowRun {
     for (const auto& [place, offset] : region.buffers) frame_.set(place, scratch_ + offset);
     frame_.bind();
     frame_.choose_stores(call);
-    for (const int place : region.program.input_streams)
-      next_bytes_ += static_cast<size_t>(region.length) * region.program.place(place).element_size;
-    fetches_ = next_bytes_ * static_cast<size_t>(region.rows) > second_cache;
-    pieces_ = static_cast<int64_t>(region.phases.size()) * ((region.length + piece - 1) / piece);
     for (const RowReduction& reduction : region.reductions) {
       Reducing& r = reducing_[reducing_count_++];
       r = {.reduce = reduction.reduce, .accumulator = frame_.block(reduction.accumulator), .result = reduction.result};
@@ -72,8 +68,6 @@ class RowRun {
     }
     if (row % reduce_leaf_lines == 0) begin_leaves(row / reduce_leaf_lines);
 
-    next_ = fetches_ && row + 1 < region_.rows ? 0 : region_.program.input_streams.size();
-    next_at_ = 0;
     if (whole_ < region_.length) frame_.load_tail(whole_, region_.length - whole_);
     int segment = 0;
     for (const RowPhase& phase : region_.phases) {
@@ -95,10 +89,6 @@ class RowRun {
   }
 
  private:
-  /// Elements of a row between two requests to memory.
-  static constexpr int64_t piece = 512;
-  /// Of processors of today 256 KiB to 2 MiB; what fits need not be asked for.
-  static constexpr size_t second_cache = size_t{512} * 1024;
   static constexpr size_t most_levels = 8, widest_vector = 64;
 
   void set_number(int place, const void* from, size_t element_size) {
@@ -121,21 +111,6 @@ class RowRun {
     }
   }
 
-  // A part of the next row of all inputs: memory delivers it while this row is computed.
-  void prefetch() {
-    constexpr size_t line = 64;
-    const auto& streams = region_.program.input_streams;
-    for (size_t left = next_bytes_ / static_cast<size_t>(pieces_) + line; left >= line && next_ < streams.size();) {
-      const FusedPlace& p = region_.program.place(streams[next_]);
-      const size_t bytes = static_cast<size_t>(region_.length) * p.element_size;
-      const auto* const row = static_cast<const std::byte*>(frame_.base(streams[next_])) + bytes;
-      for (; next_at_ < bytes && left >= line; next_at_ += line, left -= line) __builtin_prefetch(row + next_at_, 0, 2);
-      if (next_at_ < bytes) return;
-      ++next_;
-      next_at_ = 0;
-    }
-  }
-
   struct Reducing {
     FusedReduce reduce = FusedReduce::sum;
     std::byte* accumulator = nullptr;
@@ -154,10 +129,7 @@ class RowRun {
     for (int64_t leaf = 0; leaf < end; leaf += reduce_leaf_elements) {
       const int64_t leaf_end = std::min(leaf + reduce_leaf_elements, end);
       for (Reducing& r : reducing) std::memcpy(r.accumulator, r.identity, widest_vector);
-      for (int64_t at = leaf; at < leaf_end; at += piece) {
-        prefetch();
-        frame_.run(segment, at, std::min({at + piece, leaf_end, whole_}));
-      }
+      frame_.run(segment, leaf, std::min(leaf_end, whole_));
       if (leaf_end == end && whole_ < end) frame_.run_tail(segment, whole_);
       if (end <= reduce_leaf_elements) {
         for (Reducing& r : reducing) finish(r);
@@ -207,9 +179,6 @@ class RowRun {
   const FusedKernels& kernels_;
   const int64_t whole_;
   FusedFrame frame_;
-  size_t next_bytes_ = 0, next_ = 0, next_at_ = 0;  // of the next row: all inputs' bytes, which input, where in it
-  bool fetches_ = false;
-  int64_t pieces_ = 1;  // of a row's work
   Reducing reducing_[most_row_reductions];
   size_t reducing_count_ = 0;
 };
