@@ -297,6 +297,57 @@ FusedHandler op_of(const FusedHandlers& handlers, int in_registers, int uniform,
   return reinterpret_cast<FusedHandler>(typed.along[static_cast<int>(along)].of[in_registers][uniform]);
 }
 
+struct AddProduct {
+  template <class V>
+  V operator()(V x, V a, V b) const {
+    return x + a * b;
+  }
+};
+struct SubtractProduct {
+  template <class V>
+  V operator()(V x, V a, V b) const {
+    return x - a * b;
+  }
+};
+struct SubtractFromProduct {
+  template <class V>
+  V operator()(V x, V a, V b) const {
+    return a * b - x;
+  }
+};
+struct MultiplyByProduct {
+  template <class V>
+  V operator()(V x, V a, V b) const {
+    return x * (a * b);
+  }
+};
+
+template <class T, class F>
+FusedHandler product_step(bool uniform, FusedAlong along) {
+  constexpr int store = static_cast<int>(FusedAlong::store);
+  if (along != FusedAlong::nothing && along != FusedAlong::store) return nullptr;
+  const bool stores = along == FusedAlong::store;
+  const Handler<T> handler = uniform
+                                 ? (stores ? handle<T, Ternary<T, F, 0, 2>, store> : handle<T, Ternary<T, F, 0, 2>>)
+                                 : (stores ? handle<T, Ternary<T, F, 0, 0>, store> : handle<T, Ternary<T, F, 0, 0>>);
+  return reinterpret_cast<FusedHandler>(handler);
+}
+
+template <class T>
+FusedHandler with_product(FusedWithProduct step, bool uniform, FusedAlong along) noexcept {
+  switch (step) {
+    case FusedWithProduct::subtract:
+      return product_step<T, SubtractProduct>(uniform, along);
+    case FusedWithProduct::subtract_from:
+      return product_step<T, SubtractFromProduct>(uniform, along);
+    case FusedWithProduct::multiply:
+      return product_step<T, MultiplyByProduct>(uniform, along);
+    case FusedWithProduct::add:
+      break;
+  }
+  return product_step<T, AddProduct>(uniform, along);
+}
+
 template <class T, class Op, bool Part>
 FusedHandler reduce_with(FusedAlong along) {
   return reinterpret_cast<FusedHandler>(along == FusedAlong::load ? reduce_block<T, Op, Part, true>
@@ -414,6 +465,7 @@ constexpr FusedKernels kernels() {
           registers / vectors_per_row,
           step_of<T>,
           op_of<T>,
+          with_product<T>,
           reduce_of<T>,
           run<T>,
           reset<T>,

@@ -60,6 +60,10 @@ enum class FusedAlong : uint8_t { nothing = 0, load = 1, store = 2, both = 3 };
 
 enum class FusedReduce : uint8_t { sum, prod, max, min };
 
+/// What a handler does to the block x in the registers and the product p of two operands in memory, rounded as if it
+/// were stored: a value less to make, spill and load.
+enum class FusedWithProduct : uint8_t { add, subtract, subtract_from, multiply };  // x + p, x - p, p - x, x * p
+
 /// Vectors of a block.
 inline constexpr int fused_registers = 8;
 
@@ -72,6 +76,9 @@ struct FusedKernels {
   /// in `uniform` (the first of them is bit 0) are one number: only the first element of their block is read. Null if
   /// the op has none that takes those neighbours along.
   FusedHandler (*op)(const FusedHandlers& handlers, int in_registers, int uniform, FusedAlong along) noexcept = nullptr;
+  /// The same with a product, the first of whose factors is a block, the second a block or one number, in a cell of its
+  /// own; `along`: nothing or store.
+  FusedHandler (*with_product)(FusedWithProduct step, bool uniform, FusedAlong along) noexcept = nullptr;
   /// Combines the block with an accumulator, a vector; `part`: only the first `stride` elements of the block; `along`:
   /// nothing or load.
   FusedHandler (*reduce)(FusedReduce reduce, bool part, FusedAlong along) noexcept = nullptr;

@@ -98,9 +98,7 @@ void run_flat(const KernelCall& call) {
     const int64_t whole = begin + ((end - begin) & -block);  // a block is a power of two
     frame.run(0, begin, whole);
     if (whole == end) return;
-    frame.load_tail(whole, end - whole);
-    frame.run_tail(0, whole);
-    frame.store_tail(whole, end - whole);
+    frame.run_tail(0, whole, end - whole, [](int) { return size_t{0}; });
   };
   if (!has_tiles) {
     run(first * region.tile, chunk_end);

@@ -52,12 +52,12 @@ int FusedBuilder::add_place(FusedPlace place) {
   return static_cast<int>(program_.places.size()) - 1;
 }
 
-int FusedBuilder::add_block(bool uniform) {
+int FusedBuilder::add_block(bool uniform, bool narrow) {
   // Wide enough for a block of any dtype: a program of f32 may hold values of f64.
   const size_t bytes = static_cast<size_t>(program_.kernels->block) * widest_element;
   const size_t offset = program_.scratch_bytes;
   program_.scratch_bytes += std::max(bytes, block_bytes);
-  return add_place({FusedPlace::Kind::block, 0, size_of(lane_), offset, uniform});
+  return add_place({FusedPlace::Kind::block, 0, size_of(lane_), offset, uniform, false, narrow});
 }
 
 void FusedBuilder::define(int node, int place) {
@@ -67,95 +67,7 @@ void FusedBuilder::define(int node, int place) {
 
 void FusedBuilder::define_lanes(int node, int place) { home(node) = {place, dtype_of(node) == lane_ ? place : none}; }
 
-// ---- one segment
-
-void FusedBuilder::add_segment(std::span<const int> nodes, std::span<const std::pair<int, int>> stores,
-                               std::span<const FusedReduction> reductions, std::span<const FusedFetch> fetches) {
-  program_.segments.push_back(static_cast<int>(program_.cells.size()));
-  std::fill(uses_left_.begin(), uses_left_.end(), 0);
-  for (const int id : nodes) {
-    for (const Value& value : body_.node(id).inputs) ++uses_left_[static_cast<size_t>(value.node)];
-  }
-  stores_.clear();
-  std::vector<bool> made(homes_.size(), true);
-  for (const int id : nodes) made[static_cast<size_t>(id)] = false;
-  for (const auto& [node, place] : stores) stores_[node].push_back(place);
-  for (const FusedReduction& reduction : reductions) ++uses_left_[static_cast<size_t>(reduction.value)];
-  for (const FusedFetch& fetch : fetches) fetches_[fetch.place] = fetch.ahead;
-  in_registers_ = none;
-
-  std::vector<int> waiting(nodes.begin(), nodes.end());
-  std::vector<FusedReduction> reducing(reductions.begin(), reductions.end());
-  const auto ready = [&](int id) {
-    const auto& inputs = body_.node(id).inputs;
-    return std::all_of(inputs.begin(), inputs.end(),
-                       [&](const Value& value) { return made[static_cast<size_t>(value.node)]; });
-  };
-  const auto reads_registers = [&](int id) {
-    const auto& inputs = body_.node(id).inputs;
-    return std::any_of(inputs.begin(), inputs.end(), [&](const Value& value) { return value.node == in_registers_; });
-  };
-  while (!waiting.empty() || !reducing.empty()) {
-    // What is in the registers is reduced first, which leaves them as they are.
-    auto reduction = std::find_if(reducing.begin(), reducing.end(),
-                                  [&](const FusedReduction& r) { return r.value == in_registers_; });
-    if (reduction == reducing.end() && waiting.empty()) {
-      reduction = reducing.begin();
-      load(reduction->value);
-    }
-    if (reduction != reducing.end()) {
-      // A value that several nodes still read will be spilled: at once, so that the handler that made it does it.
-      const auto readers = std::count_if(waiting.begin(), waiting.end(), reads_registers);
-      if (readers > 1 && home(reduction->value).lanes == none) make_lanes(reduction->value);
-      if (program_.place(reduction->place).kind == FusedPlace::Kind::block) {
-        reduces_.push_back({static_cast<int>(program_.cells.size()), reduction->reduce});
-        emit(program_.kernels->reduce(reduction->reduce, false, FusedAlong::nothing), reduction->place, true);
-      } else {
-        assert(reduction->reduce == FusedReduce::sum);
-        emit_step(FusedStep::add_to, reduction->place);
-      }
-      consume(reduction->value);
-      reducing.erase(reduction);
-      continue;
-    }
-    // Then whoever goes on from there; else the first that can.
-    auto next = in_registers_ == none ? waiting.end() : std::find_if(waiting.begin(), waiting.end(), [&](int id) {
-      return ready(id) && reads_registers(id) && runs_in_registers(body_.node(id));
-    });
-    if (next == waiting.end()) next = std::find_if(waiting.begin(), waiting.end(), ready);
-    assert(next != waiting.end());
-    const int id = *next;
-    waiting.erase(next);
-    emit_node(body_.node(id));
-    made[static_cast<size_t>(id)] = true;
-  }
-  // Inputs that are results themselves.
-  for (const auto& [node, places] : stores_) {
-    if (std::find(nodes.begin(), nodes.end(), node) != nodes.end()) continue;
-    load(node);
-    for (const int place : places) store_registers(place, program_.place(place).kind == FusedPlace::Kind::block);
-  }
-  // Streams that no cell loads: handlers that read an operand do not ask ahead. This reads nothing.
-  while (!fetches_.empty()) {
-    const int place = fetches_.begin()->first;
-    program_.uses.push_back({static_cast<int>(program_.cells.size()), place});
-    emit(program_.kernels->step(FusedStep::fetch)).moves = -1;
-    ask_ahead(place);
-  }
-  emit(program_.kernels->step(FusedStep::end));
-  // Spilled values end with the segment.
-  for (const int id : nodes) {
-    if (!stores_.contains(id)) home(id) = {};
-  }
-  for (const int place : segment_blocks_) {
-    if (std::find(free_blocks_.begin(), free_blocks_.end(), place) == free_blocks_.end()) free_blocks_.push_back(place);
-    for (Home& h : homes_) {
-      if (h.lanes == place) h.lanes = none;
-      if (h.natural == place) h.natural = none;
-    }
-  }
-  segment_blocks_.clear();
-}
+// ---- nodes
 
 // Those that run a node in registers; null if it is a call.
 const FusedHandlers* FusedBuilder::handlers_of(const Node& node) const {
@@ -231,7 +143,7 @@ void FusedBuilder::emit_in_registers(const Node& node) {
     bit *= 2;
   }
   const FusedHandler handler = program_.kernels->op(fused, chosen, uniform, FusedAlong::nothing);
-  ops_.push_back({static_cast<int>(program_.cells.size()), std::max(1, count - 1), &fused, chosen, uniform});
+  ops_.push_back({static_cast<int>(program_.cells.size()), std::max(1, count - 1), &fused, {}, chosen, uniform});
   if (count == 1) emit(handler);
   for (int i = 0; i < count; ++i) {
     if (i == chosen) continue;
@@ -240,6 +152,24 @@ void FusedBuilder::emit_in_registers(const Node& node) {
   }
   for (int i = 0; i < count; ++i) {
     if (i != chosen) consume(input(i));
+  }
+  in_registers_ = node.id;
+  emit_stores(node.id);
+}
+
+void FusedBuilder::emit_with_product(const Node& node, const Node& product, FusedWithProduct step, int a, int b) {
+  program_.instructions += 2;
+  consume(in_registers_);
+  spill_if_needed();
+  const bool uniform = program_.place(home(b).lanes).uniform;
+  ops_.push_back({static_cast<int>(program_.cells.size()), 2, nullptr, step, 0, uniform ? 1 : 0});
+  emit(program_.kernels->with_product(step, uniform, FusedAlong::nothing), home(a).lanes, false);
+  emit(nullptr, home(b).lanes, false);
+  consume(a);
+  consume(b);
+  for (const int id : {product.id, node.id}) {
+    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), id));
+    made_[static_cast<size_t>(id)] = true;
   }
   in_registers_ = node.id;
   emit_stores(node.id);
@@ -417,9 +347,19 @@ FusedCell& FusedBuilder::emit(FusedHandler run, int place, bool writes) {
   } else {
     last_read_[place] = position;
   }
+  if (program_.place(place).is_stream()) note_stream(place, writes);
   FusedCell& cell = emit(run);
   cell.moves = program_.place(place).kind == FusedPlace::Kind::block ? 0 : -1;
   return cell;
+}
+
+void FusedBuilder::note_stream(int place, bool writes) {
+  FusedSegment& segment = program_.segments.back();
+  const auto is_in = [place](const std::vector<int>& places) {
+    return std::find(places.begin(), places.end(), place) != places.end();
+  };
+  if (is_in(segment.writes) || (!writes && is_in(segment.reads))) return;
+  (writes ? segment.writes : segment.reads).push_back(place);
 }
 
 void FusedBuilder::read_whole(int place) { program_.places[static_cast<size_t>(place)].whole = true; }
@@ -450,6 +390,10 @@ void FusedBuilder::take_neighbours_along(std::vector<FusedCell>& cells, bool par
   for (const OpCell& op : ops_) {
     const bool loads = op.cell > 0 && (run(op.cell - 1) == loading || run(op.cell - 1) == streaming),
                stores = run(op.cell + op.cells) == storing;
+    if (op.handlers == nullptr) {
+      if (stores) run(op.cell) = kernels.with_product(op.with_product, op.uniform != 0, FusedAlong::store);
+      continue;
+    }
     const auto along = static_cast<FusedAlong>((loads ? 1 : 0) + (stores ? 2 : 0));
     if (const FusedHandler both = kernels.op(*op.handlers, op.in_registers, op.uniform, along); both != nullptr)
       run(op.cell - (loads ? 1 : 0)) = both;
@@ -467,9 +411,6 @@ void FusedBuilder::take_neighbours_along(std::vector<FusedCell>& cells, bool par
 FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
   program_.cells_of.resize(program_.places.size());
   for (const auto& [cell, place] : program_.uses) program_.cells_of[static_cast<size_t>(place)].push_back(cell);
-  for (const FusedProgram::Use& use : program_.uses) {
-    if (program_.place(use.place).is_stream()) program_.stream_uses.push_back(use);
-  }
   for (size_t i = 0; i < program_.places.size(); ++i) {
     if (program_.places[i].kind == FusedPlace::Kind::input) program_.input_streams.push_back(static_cast<int>(i));
     if (program_.places[i].kind == FusedPlace::Kind::output) program_.output_streams.push_back(static_cast<int>(i));
@@ -481,8 +422,7 @@ FusedProgram FusedBuilder::finish(std::span<const int> streaming_outputs) {
   const FusedHandler store = program_.kernels->step(FusedStep::store);
   for (const auto& [cell, place] : program_.uses) {
     FusedHandler& run = program_.cells[static_cast<size_t>(cell)].run;
-    if (program_.place(place).uniform && !program_.place(place).whole && run == store)
-      run = program_.kernels->step(FusedStep::store_uniform);
+    if (program_.place(place).narrow && run == store) run = program_.kernels->step(FusedStep::store_uniform);
   }
   program_.tail = program_.cells;
   program_.tail_offsets.resize(program_.places.size());

@@ -25,12 +25,19 @@ struct FusedPlace {
   size_t offset = 0;        ///< of a block in scratch
   bool uniform = false;     ///< of a block: all elements are the same number, and only the first one is read, unless
   bool whole = false;       ///< the program reads them all
+  bool narrow = false;      ///< of a block: only its first vector matters
 
   [[nodiscard]] bool is_stream() const { return kind == Kind::input || kind == Kind::output; }
 };
 
 /// Results larger than this are not in the caches when they are read next, so writing need not fetch their lines.
 inline constexpr size_t streaming_bytes = size_t{8} << 20;
+
+/// Part of a program that runs on its own.
+struct FusedSegment {
+  int begin = 0;                   ///< its first cell
+  std::vector<int> reads, writes;  ///< streams: those that it reads before it writes them, and those that it writes
+};
 
 struct FusedProgram {
   /// Which cell refers to which place.
@@ -40,14 +47,14 @@ struct FusedProgram {
 
   const FusedKernels* kernels = nullptr;
   std::vector<FusedPlace> places;
-  std::vector<Use> uses, stream_uses;
+  std::vector<Use> uses;
   std::vector<FusedCell> cells;
   /// The same for a block that is not full: inputs and outputs are blocks of scratch, reductions look at `stride`
   /// elements. Empty in programs over rows.
   std::vector<FusedCell> tail;
-  std::vector<int> tail_counts;                    ///< cells of `tail` whose stride is the number of elements
-  std::vector<Use> streaming;                      ///< cells that store past the caches
-  std::vector<int> segments;                       ///< where each begins
+  std::vector<int> tail_counts;  ///< cells of `tail` whose stride is the number of elements
+  std::vector<Use> streaming;    ///< cells that store past the caches
+  std::vector<FusedSegment> segments;
   std::vector<int> input_streams, output_streams;  ///< places
   size_t scratch_bytes = 0;          ///< of all blocks, and in programs with a tail of those that stand in for streams
   std::vector<size_t> tail_offsets;  ///< by place: of the block that stands in for a stream
@@ -77,9 +84,12 @@ class FusedBuilder {
   /// program goes over blocks of rows.
   FusedBuilder(const Graph& body, DType lane, Isa isa, bool rows);
 
+  /// Of a vector.
+  [[nodiscard]] int64_t lanes() const { return program_.kernels->block / fused_registers; }
+
   int add_place(FusedPlace place);
-  /// One block of scratch; `uniform`: of one number.
-  int add_block(bool uniform = false);
+  /// One block of scratch; `uniform`: of one number; `narrow`: only its first vector matters.
+  int add_block(bool uniform = false, bool narrow = false);
   /// The value of a body node lies there before any segment runs.
   void define(int node, int place);
   /// The same for a block that holds numbers or masks as lanes.
@@ -110,6 +120,15 @@ class FusedBuilder {
   bool is_lane_type(DType dtype) const {
     return dtype == lane_ || dtype == DType::boolean || (dtype == DType::bf16 && lane_ == DType::f32);
   }
+  bool is_ready(const Node& node) const;
+  static bool reads(const Node& node, int value);
+  bool reduce_registers();
+  bool go_on();
+  bool go_on_with_product();
+  void start_anew();
+  void emit_waiting(std::vector<int>::iterator node);
+  void emit_with_product(const Node& node, const Node& product, FusedWithProduct step, int a, int b);
+  int source_of(int node) const;
   const FusedHandlers* handlers_of(const Node& node) const;
   bool runs_in_registers(const Node& node) const;
   const PointwiseKernels& kernels_of(const Node& node) const;
@@ -134,6 +153,7 @@ class FusedBuilder {
   FusedCell& emit(FusedHandler run);
   FusedCell& emit(FusedHandler run, int place, bool writes);
   void emit_step(FusedStep step, int place);
+  void note_stream(int place, bool writes);
   void read_whole(int place);
   void take_neighbours_along(std::vector<FusedCell>& cells, bool part) const;
 
@@ -145,7 +165,11 @@ class FusedBuilder {
   std::vector<Home> homes_;
   std::vector<int> uses_left_;  // in this segment
   std::vector<int> free_blocks_, segment_blocks_;
-  std::map<int, std::vector<int>> stores_;  // of this segment, by node
+  // Of this segment: by node, whether its value exists; nodes and reductions still to come.
+  std::vector<bool> made_;
+  std::vector<int> waiting_;
+  std::vector<FusedReduction> reducing_;
+  std::map<int, std::vector<int>> stores_;  // by node
   std::map<int, int64_t> fetches_;          // of this segment, by place, until a cell does it
   struct ReduceCell {
     int cell;
@@ -154,7 +178,8 @@ class FusedBuilder {
   std::vector<ReduceCell> reduces_;
   struct OpCell {
     int cell, cells;
-    const FusedHandlers* handlers;
+    const FusedHandlers* handlers;  // null: with_product
+    FusedWithProduct with_product;
     int in_registers, uniform;
   };
   std::vector<OpCell> ops_;

@@ -32,16 +32,9 @@ void FusedFrame::bind() {
   }
 }
 
-void FusedFrame::bind_streams() {
-  for (const auto& [cell, place] : program_.stream_uses) cells_[cell].base = bases_[place];
-}
-
 void FusedFrame::rebind(int place, const void* base) {
   set(place, base);
-  for (const int cell : program_.cells_of[static_cast<size_t>(place)]) {
-    if (parts_.whole) cells_[cell].base = bases_[place];
-    if (parts_.tail && !program_.place(place).is_stream()) tail_[cell].base = bases_[place];
-  }
+  for (const int cell : program_.cells_of[static_cast<size_t>(place)]) point(cell, bases_[place]);
 }
 
 // A kernel that writes over one of its inputs has the line in the cache anyway, and a caller's memory may be unaligned.
@@ -54,31 +47,6 @@ void FusedFrame::choose_stores(const KernelCall& call) {
       if (call.inputs[program_.place(other).index] == output) past_caches = false;
     }
     if (!past_caches) cells_[cell].run = program_.kernels->step(FusedStep::store);
-  }
-}
-
-// Where a stream has element `at`, and how many bytes `count` of its elements are.
-std::pair<std::byte*, size_t> FusedFrame::part(int place, int64_t at, int64_t count) const {
-  const size_t size = program_.place(place).element_size;
-  return {static_cast<std::byte*>(bases_[place]) + static_cast<size_t>(at) * size, static_cast<size_t>(count) * size};
-}
-
-void FusedFrame::load_tail(int64_t at, int64_t count) const {
-  for (const int place : program_.input_streams) {
-    program_.kernels->fill_block(part(place, at, count).first, count, stand_in(place),
-                                 program_.place(place).element_size);
-  }
-  for (const int cell : program_.tail_counts) tail_[cell].stride = count;
-}
-
-void FusedFrame::run_tail(int segment, int64_t at) const {
-  program_.kernels->run(tail_ + program_.segments[static_cast<size_t>(segment)], at, at + 1, 1);
-}
-
-void FusedFrame::store_tail(int64_t at, int64_t count) const {
-  for (const int place : program_.output_streams) {
-    const auto [memory, bytes] = part(place, at, count);
-    std::memcpy(memory, stand_in(place), bytes);
   }
 }
 

@@ -36,9 +36,7 @@ class FusedFrame {
 
   /// Writes all addresses into the cells.
   void bind();
-  /// Writes those of streams, but not into the tail.
-  void bind_streams();
-  /// Writes one into the cells that use it, of both programs, the tail's only if it is no stream.
+  /// Writes one, of no stream, into the cells that use it.
   void rebind(int place, const void* base);
 
   /// Bound: outputs that cannot be stored past the caches in this call are stored as usual.
@@ -49,19 +47,43 @@ class FusedFrame {
   }
 
   void run(int segment, int64_t begin, int64_t end) const {
-    program_.kernels->run(cells_ + program_.segments[static_cast<size_t>(segment)], begin, end,
+    program_.kernels->run(cells_ + program_.segments[static_cast<size_t>(segment)].begin, begin, end,
                           program_.kernels->block);
   }
-  /// The same for `count` elements from `at` on, fewer than a block: copies them into blocks that stand in for the
-  /// streams, runs there, and copies the results out.
-  void load_tail(int64_t at, int64_t count) const;
-  void run_tail(int segment, int64_t at) const;
-  void store_tail(int64_t at, int64_t count) const;
+  /// A segment that goes along nothing.
+  void run_once(int segment) const {
+    const FusedCell* const cells = parts_.whole ? cells_ : tail_;
+    program_.kernels->run(cells + program_.segments[static_cast<size_t>(segment)].begin, 0, 1, 1);
+  }
+  /// The same for `count` elements from `at` on, fewer than a block: copies what the segment reads into blocks that
+  /// stand in for the streams, runs there, and copies the results out. Element 0 of a stream is `shift(place)` bytes
+  /// behind its base.
+  template <class Shift>
+  void run_tail(int segment, int64_t at, int64_t count, Shift shift) const {
+    const FusedSegment& streams = program_.segments[static_cast<size_t>(segment)];
+    const auto memory = [&](int place) {
+      return static_cast<std::byte*>(bases_[place]) + shift(place) +
+             static_cast<size_t>(at) * program_.place(place).element_size;
+    };
+    for (const int place : streams.reads)
+      program_.kernels->fill_block(memory(place), count, stand_in(place), program_.place(place).element_size);
+    for (const int cell : program_.tail_counts) tail_[cell].stride = count;
+    program_.kernels->run(tail_ + streams.begin, at, at + 1, 1);
+    for (const int place : streams.writes)
+      std::memcpy(memory(place), stand_in(place), static_cast<size_t>(count) * program_.place(place).element_size);
+  }
+
+  /// A cell's operand, in both programs.
+  void point(int cell, void* base) const {
+    if (parts_.whole) cells_[cell].base = base;
+    if (parts_.tail) tail_[cell].base = base;
+  }
+  /// That of a stream, for which a block stands in in the tail.
+  void point_stream(int cell, void* base) const { cells_[cell].base = base; }
 
   [[nodiscard]] FusedCell* cells() const { return cells_; }
 
  private:
-  [[nodiscard]] std::pair<std::byte*, size_t> part(int place, int64_t at, int64_t count) const;
   [[nodiscard]] std::byte* stand_in(int place) const {
     return blocks_ + program_.tail_offsets[static_cast<size_t>(place)];
   }

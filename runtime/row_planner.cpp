@@ -17,7 +17,10 @@ namespace {
 
 /// Of processors of today 256 KiB to 2 MiB; what fits need not be asked for.
 constexpr size_t second_cache = size_t{512} * 1024;
-constexpr int64_t least_ahead = 4096;  // bytes
+/// Bytes: how far ahead streams are asked for where rows are short, and what a group of rows reads, half of the
+/// smallest first-level cache of today.
+constexpr int64_t least_ahead = 4096;
+constexpr size_t group_bytes = 16384;
 
 /// Places every value of a body and cuts its nodes into phases.
 class RowPlanner {
@@ -53,11 +56,9 @@ class RowPlanner {
     if (node.op->fused_reduce >= 0) {
       if (input_of_.contains(from)) stream(from);
       if (reduces_rows(node, space_)) {
-        RowReduction reduction{static_cast<FusedReduce>(node.op->fused_reduce), builder_.add_block(),
-                               builder_.add_block(true)};
-        builder_.define(node.id, reduction.result);
-        number_of_[node.id] = reduction.result;
-        reductions_[static_cast<size_t>(node.id)] = reduction;
+        const RowNumber& number = add_number(node.id, false);
+        reductions_[static_cast<size_t>(node.id)] = {static_cast<FusedReduce>(node.op->fused_reduce),
+                                                     builder_.add_block(), number.lanes};
         level(node.id) = level(from) + 1;
       }
     } else if (node.op->pointwise != nullptr) {
@@ -69,15 +70,13 @@ class RowPlanner {
           operand(value.node, value.node, RowOperand::Kind::by_row);
         }
       }
-      if (!is_full(node)) number_of_[node.id] = builder_.add_block(true);
+      if (!is_full(node)) add_number(node.id, false);
     } else if (input_of_.contains(from)) {  // a broadcast or an alias of an operand
       const Shape& shape = graph_.node(from).outputs[0].shape;
       operand(node.id, from,
               node.op == &broadcast_def ? kind_of(shape, node.outputs[0].shape) : RowOperand::Kind::by_row);
     } else {  // of a number of each row
-      const int place = number_of_.at(from);
-      number_of_[node.id] = place;
-      builder_.define_lanes(node.id, place);
+      number_of_[node.id] = number_of_.at(from);
     }
     phases_ = std::max(phases_, level(node.id) + 1);
   }
@@ -86,6 +85,12 @@ class RowPlanner {
     if (from.element_count().value() == 1) return RowOperand::Kind::uniform;
     if (to != space_.shape) return RowOperand::Kind::by_row;
     return repeats_rows(from, space_) ? RowOperand::Kind::by_column : RowOperand::Kind::by_row;
+  }
+
+  // `natural`: as it is in memory; else as a lane.
+  const RowNumber& add_number(int node, bool natural) {
+    const size_t element_size = natural ? size_of_value(node) : size_of(lane_);
+    return number_of_[node] = {builder_.add_block(false, true), builder_.add_block(true), element_size, natural};
   }
 
   void stream(int node) {
@@ -99,11 +104,16 @@ class RowPlanner {
   void operand(int node, int from, RowOperand::Kind kind) {
     if (!operands_known_.insert(node).second) return;
     RowOperand made{.kind = kind, .input = input_of_.at(from), .element_size = size_of_value(from)};
-    made.place = kind == RowOperand::Kind::by_column
-                     ? builder_.add_place({FusedPlace::Kind::buffer, 0, made.element_size})
-                     : builder_.add_block(true);
-    builder_.define(node, made.place);
-    if (kind != RowOperand::Kind::by_column) number_of_.try_emplace(node, made.place);
+    if (kind == RowOperand::Kind::by_row) {
+      made.place = add_number(node, true).lanes;
+    } else {
+      made.place = kind == RowOperand::Kind::by_column
+                       ? builder_.add_place({FusedPlace::Kind::buffer, 0, made.element_size})
+                       : builder_.add_block(true);
+      builder_.define(node, made.place);
+      // One number is the same for all rows.
+      if (kind == RowOperand::Kind::uniform) number_of_[node] = {made.place, made.place, made.element_size, true};
+    }
     operands_.push_back(made);
   }
 
@@ -118,7 +128,8 @@ class RowPlanner {
         output_places_[i] = builder_.add_place({FusedPlace::Kind::output, static_cast<int>(i), size_of_value(node.id)});
         stores_.emplace_back(node.id, output_places_[i]);
       } else {
-        numbers_out_.push_back({number_of_.at(node.id), static_cast<int>(i), size_of_value(node.id)});
+        const RowNumber& number = number_of_.at(node.id);
+        numbers_out_.push_back({number.lanes, static_cast<int>(i), size_of_value(node.id), number.element_size});
       }
     }
     for (const int node : buffered_) {
@@ -214,6 +225,18 @@ class RowPlanner {
     return phases.empty() ? level_[static_cast<size_t>(node)] : *phases.begin();
   }
 
+  // Where the next segment finds the numbers that are there in a phase, but for those that it makes.
+  void define_numbers(int RowNumber::*place, int phase, const std::vector<int>& made) {
+    for (const auto& [node, number] : number_of_) {
+      if (level(node) > phase || std::find(made.begin(), made.end(), node) != made.end()) continue;
+      if (number.natural) {
+        builder_.define(node, number.*place);
+      } else {
+        builder_.define_lanes(node, number.*place);
+      }
+    }
+  }
+
   void add_phase(int phase) {
     std::vector<int> once, along;
     std::vector<std::pair<int, int>> stores_once, stores_along;
@@ -224,7 +247,7 @@ class RowPlanner {
         if (computed_in_[static_cast<size_t>(id)].contains(phase)) along.push_back(id);
       } else if (level(id) == phase) {
         once.push_back(id);
-        stores_once.emplace_back(id, number_of_.at(id));
+        stores_once.emplace_back(id, number_of_.at(id).lanes);
       }
     }
     for (const auto& store : stores_) {
@@ -241,7 +264,9 @@ class RowPlanner {
       const int value = graph_.node(sum_nodes_[i]).inputs[0].node;
       if (reduced_in_.at(sum_nodes_[i]) == phase) reducing.push_back({value, FusedReduce::sum, sums_[i].place});
     }
+    define_numbers(&RowNumber::lanes, phase, once);
     builder_.add_segment(once, stores_once, {});
+    define_numbers(&RowNumber::uniform, phase, {});
     builder_.add_segment(along, stores_along, reducing, fetches_in(phase));
     computes_once_.push_back(!once.empty());
   }
@@ -296,24 +321,29 @@ class RowPlanner {
     region->padded = (space_.length + block - 1) / block * block;
     region->element_size = size_of(lane_);
     region->outputs = numbers_out_;
+    for (const auto& [node, number] : number_of_) {
+      if (!number.natural) region->numbers.insert(number.lanes);
+    }
+    region->group = rows_together();
     for (int phase = 0; phase < phases_; ++phase) {
-      RowPhase made{computes_once_[static_cast<size_t>(phase)], region->reductions.size(), 0};
+      RowPhase made{computes_once_[static_cast<size_t>(phase)], region->reductions.size(), 0, {}, {}, {}};
       for (const auto& [node, reduction] : reductions_) {
         if (reduced_in_.at(static_cast<int>(node)) == phase) region->reductions.push_back(reduction);
       }
       made.last_reduction = region->reductions.size();
-      region->phases.push_back(made);
+      add_moves(*region, made, static_cast<size_t>(2 * phase + 1));
+      region->phases.push_back(std::move(made));
     }
     size_t bytes = region->layout.end;
-    const auto take = [&](size_t element_size) {
+    const auto take = [&](size_t element_size, int64_t rows = 1) {
       const size_t offset = bytes;
-      bytes += cache_aligned(static_cast<size_t>(region->padded) * element_size);
+      bytes += cache_aligned(static_cast<size_t>(region->padded * rows) * element_size);
       return offset;
     };
     for (RowOperand& operand : operands_) {
       if (operand.kind == RowOperand::Kind::by_column) operand.offset = take(operand.element_size);
     }
-    for (auto& [place, offset] : buffers_) offset = take(region->program.place(place).element_size);
+    for (auto& [place, offset] : buffers_) offset = take(region->program.place(place).element_size, region->group);
     region->operands = operands_;
     region->buffers = buffers_;
     region->sums = {.sums = sums_, .dtype = lane_};
@@ -345,6 +375,48 @@ class RowPlanner {
     return plan;
   }
 
+  // As many as the first-level cache holds beside what is asked for ahead: what a phase has read is there for the next.
+  // A vector has a lane for each, and no leaf of sums over rows begins within a group.
+  int64_t rows_together() const {
+    size_t row = 0;
+    for (const auto& [node, place] : stream_of_) row += static_cast<size_t>(space_.length) * size_of_value(node);
+    for (const int node : buffered_) row += static_cast<size_t>(space_.length) * size_of_value(node);
+    const int64_t most = std::min(reduce_leaf_lines, builder_.lanes());
+    int64_t rows = 1;
+    while (2 * rows <= most && 2 * static_cast<size_t>(rows) * row <= group_bytes) rows *= 2;
+    return rows;
+  }
+
+  // What is elsewhere for each row, in the program of a phase along it.
+  void add_moves(const RowRegion& region, RowPhase& phase, size_t segment) const {
+    const FusedProgram& program = region.program;
+    const int begin = program.segments[segment].begin, end = segment + 1 < program.segments.size()
+                                                                 ? program.segments[segment + 1].begin
+                                                                 : static_cast<int>(program.cells.size());
+    const auto add = [&](std::vector<RowMove>& moves, int place, int base, size_t stride) {
+      for (const int cell : program.cells_of[static_cast<size_t>(place)]) {
+        if (cell >= begin && cell < end) moves.push_back({cell, base, stride});
+      }
+    };
+    const auto bytes = [&](int place, int64_t elements) {
+      return static_cast<size_t>(elements) * program.place(place).element_size;
+    };
+    for (const int place : program.input_streams) add(phase.stream_moves, place, place, bytes(place, region.length));
+    for (const int place : program.output_streams) add(phase.stream_moves, place, place, bytes(place, region.length));
+    for (const auto& [place, offset] : buffers_) add(phase.group_moves, place, place, bytes(place, region.padded));
+    std::set<int> known;  // broadcasts of a number share its places
+    for (const auto& [node, number] : number_of_) {
+      if (number.lanes == number.uniform || !known.insert(number.uniform).second) continue;
+      if (program.place(number.uniform).whole) {
+        const std::vector<int>& cells = program.cells_of[static_cast<size_t>(number.uniform)];
+        if (std::any_of(cells.begin(), cells.end(), [&](int cell) { return cell >= begin && cell < end; }))
+          phase.spread.push_back(number);
+      } else {
+        add(phase.group_moves, number.uniform, number.lanes, number.element_size);
+      }
+    }
+  }
+
   // Storing past the caches needs aligned rows.
   std::vector<int> streaming_outputs() const {
     std::vector<int> outputs;
@@ -367,7 +439,7 @@ class RowPlanner {
   std::vector<int> level_;                     // by node: after how many reductions, one after the other
   std::map<int, int> input_of_;                // node -> input
   std::map<int, int> stream_of_;               // node -> place
-  std::map<int, int> number_of_;               // node -> place of the number of each row
+  std::map<int, RowNumber> number_of_;         // by node: a number of each row
   std::map<size_t, RowReduction> reductions_;  // by node
   std::set<int> operands_known_;
   std::vector<RowOperand> operands_;

@@ -1,5 +1,6 @@
-// Runs a region with reductions along its rows. A row goes through all phases while it is in the cache: a phase is a
-// fused program along the row; the reductions at its end make the numbers that the next phase reads.
+// Runs a region with reductions along its rows. A group of rows goes through all phases while it is in the cache: a
+// phase is a fused program along each of them; the reductions at its end make the numbers that the next phase reads.
+// While the last numbers of one row are still being made, the processor is already at the next row.
 #include <gradloom/runtime/row_region_internal.hpp>
 
 #include <algorithm>
@@ -18,18 +19,24 @@ class RowRun {
         scratch_(static_cast<std::byte*>(call.scratch)),
         kernels_(*region.program.kernels),
         whole_(region.length / kernels_.block * kernels_.block),
-        frame_(region.program, region.layout, call.scratch, {.whole = true, .tail = whole_ < region.length}) {
+        frame_(region.program, region.layout, call.scratch, {.whole = whole_ > 0, .tail = whole_ < region.length}) {
     for (const int place : region.program.input_streams)
       frame_.set(place, call.inputs[region.program.place(place).index]);
     for (const int place : region.program.output_streams)
       frame_.set(place, call.outputs[region.program.place(place).index]);
     for (const RowOperand& operand : region.operands) {
       const auto* const input = static_cast<const std::byte*>(call.inputs[operand.input]);
-      if (operand.kind == RowOperand::Kind::uniform) set_number(operand.place, input, operand.element_size);
+      if (operand.kind == RowOperand::Kind::uniform)
+        kernels_.fill_block(input, 1, frame_.block(operand.place), operand.element_size);
       if (operand.kind == RowOperand::Kind::by_column) {
         std::memcpy(scratch_ + operand.offset, input, static_cast<size_t>(region.length) * operand.element_size);
         frame_.set(operand.place, scratch_ + operand.offset);
       }
+    }
+    // In lanes that no row has, functions find a number that they are meant for.
+    for (const int place : region.numbers) {
+      kernels_.reset(FusedReduce::prod, frame_.block(place));
+      kernels_.fill_block(frame_.block(place), 1, frame_.block(place), region.element_size);
     }
     for (const auto& [place, offset] : region.buffers) frame_.set(place, scratch_ + offset);
     frame_.bind();
@@ -45,57 +52,55 @@ class RowRun {
   RowRun(const RowRun&) = delete;
   RowRun& operator=(const RowRun&) = delete;
 
-  void run(int64_t row) {
-    const auto at_row = [&](const void* base, size_t element_size) {
-      return static_cast<std::byte*>(const_cast<void*>(base)) +
-             static_cast<size_t>(row * region_.length) * element_size;
-    };
-    for (const int place : region_.program.input_streams) {
-      const FusedPlace& p = region_.program.place(place);
-      frame_.set(place, at_row(call_.inputs[p.index], p.element_size));
-    }
-    for (const int place : region_.program.output_streams) {
-      const FusedPlace& p = region_.program.place(place);
-      frame_.set(place, at_row(call_.outputs[p.index], p.element_size));
-    }
-    frame_.bind_streams();
+  void run_group(int64_t first, int64_t count) {
     for (const RowOperand& operand : region_.operands) {
       if (operand.kind != RowOperand::Kind::by_row) continue;
-      set_number(
-          operand.place,
-          static_cast<const std::byte*>(call_.inputs[operand.input]) + static_cast<size_t>(row) * operand.element_size,
-          operand.element_size);
+      const size_t size = operand.element_size;
+      const auto* const numbers =
+          static_cast<const std::byte*>(call_.inputs[operand.input]) + static_cast<size_t>(first) * size;
+      kernels_.fill_block(numbers, count, frame_.block(operand.place), size);
     }
-    if (row % reduce_leaf_lines == 0) begin_leaves(row / reduce_leaf_lines);
-
-    if (whole_ < region_.length) frame_.load_tail(whole_, region_.length - whole_);
+    if (first % reduce_leaf_lines == 0) begin_leaves(first / reduce_leaf_lines);
     int segment = 0;
     for (const RowPhase& phase : region_.phases) {
-      if (phase.computes_once) frame_.run(segment, 0, 1);
-      run_along(phase, segment + 1);
+      if (phase.computes_once) frame_.run_once(segment);
+      for (int64_t i = 0; i < count; ++i) {
+        begin_row(phase, first + i, i);
+        run_along(phase, segment + 1, first + i, i);
+      }
       segment += 2;
     }
-    if (whole_ < region_.length) frame_.store_tail(whole_, region_.length - whole_);
-    for (const RowOutput& output : region_.outputs) {
-      const std::byte* const number = frame_.block(output.place);
-      std::byte* const to =
-          static_cast<std::byte*>(call_.outputs[output.output]) + static_cast<size_t>(row) * output.element_size;
-      if (output.element_size == 1) {  // a boolean, which is a lane of ones or zeros here
-        *to = static_cast<std::byte>(*number != std::byte{0});
-      } else {
-        std::memcpy(to, number, output.element_size);
-      }
-    }
+    for (const RowOutput& output : region_.outputs) write_numbers(output, first, count);
   }
 
  private:
   static constexpr size_t most_levels = 8, widest_vector = 64;
 
-  void set_number(int place, const void* from, size_t element_size) {
-    if (region_.program.place(place).whole) {
-      kernels_.fill_block(from, 1, frame_.block(place), element_size);
-    } else {
-      std::memcpy(frame_.block(place), from, element_size);
+  [[nodiscard]] void* moved(const RowMove& move, int64_t rows) const {
+    return static_cast<std::byte*>(const_cast<void*>(frame_.base(move.place))) +
+           static_cast<size_t>(rows) * move.stride;
+  }
+
+  void begin_row(const RowPhase& phase, int64_t row, int64_t in_group) {
+    if (whole_ > 0) {  // else they are all tail, for which blocks stand in
+      for (const RowMove& move : phase.stream_moves) frame_.point_stream(move.cell, moved(move, row));
+    }
+    for (const RowMove& move : phase.group_moves) frame_.point(move.cell, moved(move, in_group));
+    for (const RowNumber& number : phase.spread) {
+      kernels_.fill_block(frame_.block(number.lanes) + static_cast<size_t>(in_group) * number.element_size, 1,
+                          frame_.block(number.uniform), number.element_size);
+    }
+  }
+
+  void write_numbers(const RowOutput& output, int64_t first, int64_t count) const {
+    const std::byte* const numbers = frame_.block(output.place);
+    const size_t size = output.element_size;
+    std::byte* const to = static_cast<std::byte*>(call_.outputs[output.output]) + static_cast<size_t>(first) * size;
+    if (output.stride == size) {
+      std::memcpy(to, numbers, static_cast<size_t>(count) * size);
+    } else {  // booleans, which are lanes of ones or zeros here
+      for (int64_t i = 0; i < count; ++i)
+        to[i] = static_cast<std::byte>(numbers[static_cast<size_t>(i) * output.stride] != std::byte{0});
     }
   }
 
@@ -122,7 +127,7 @@ class RowRun {
   };
 
   // Rows longer than a leaf of the reductions' tree are folded leaf by leaf.
-  void run_along(const RowPhase& phase, int segment) {
+  void run_along(const RowPhase& phase, int segment, int64_t row, int64_t in_group) {
     const int64_t end = region_.length;
     const std::span<Reducing> reducing =
         std::span(reducing_).subspan(phase.first_reduction, phase.last_reduction - phase.first_reduction);
@@ -130,22 +135,24 @@ class RowRun {
       const int64_t leaf_end = std::min(leaf + reduce_leaf_elements, end);
       for (Reducing& r : reducing) std::memcpy(r.accumulator, r.identity, widest_vector);
       frame_.run(segment, leaf, std::min(leaf_end, whole_));
-      if (leaf_end == end && whole_ < end) frame_.run_tail(segment, whole_);
+      if (leaf_end == end && whole_ < end) {
+        frame_.run_tail(segment, whole_, end - whole_, [&](int place) {
+          return static_cast<size_t>(row * end) * region_.program.place(place).element_size;
+        });
+      }
       if (end <= reduce_leaf_elements) {
-        for (Reducing& r : reducing) finish(r);
+        for (const Reducing& r : reducing) kernels_.fold(r.reduce, r.accumulator, number_of(r, in_group));
       } else {
         for (Reducing& r : reducing) fold_leaf(r);
       }
     }
     if (end > reduce_leaf_elements) {
-      for (Reducing& r : reducing) combine_leaves(r);
+      for (Reducing& r : reducing) combine_leaves(r, in_group);
     }
   }
 
-  // The only leaf.
-  void finish(const Reducing& r) {
-    kernels_.fold(r.reduce, r.accumulator, frame_.block(r.result));
-    if (region_.program.place(r.result).whole) set_number(r.result, frame_.block(r.result), region_.element_size);
+  [[nodiscard]] std::byte* number_of(const Reducing& r, int64_t in_group) const {
+    return frame_.block(r.result) + static_cast<size_t>(in_group) * region_.element_size;
   }
 
   void fold_leaf(Reducing& r) const {
@@ -157,7 +164,7 @@ class RowRun {
     ++r.leaves;
   }
 
-  void combine_leaves(Reducing& r) {
+  void combine_leaves(Reducing& r, int64_t in_group) const {
     alignas(8) std::byte value[8];
     bool any = false;
     for (size_t level = 0; level < most_levels; ++level) {
@@ -170,7 +177,7 @@ class RowRun {
       any = true;
     }
     r.leaves = 0;
-    set_number(r.result, value, region_.element_size);
+    std::memcpy(number_of(r, in_group), value, region_.element_size);
   }
 
   const RowRegion& region_;
@@ -192,7 +199,7 @@ void run_rows(const KernelCall& call) {
   const int64_t begin = chunk_begin(units, call.chunks, call.chunk) * unit,
                 end = std::min(chunk_begin(units, call.chunks, call.chunk + 1) * unit, region.rows);
   RowRun run(region, call);
-  for (int64_t row = begin; row < end; ++row) run.run(row);
+  for (int64_t row = begin; row < end; row += region.group) run.run_group(row, std::min(region.group, end - row));
   call.count((end - begin) * region.read_per_row, (end - begin) * region.written_per_row);
 }
 

@@ -202,6 +202,42 @@ BOOST_AUTO_TEST_CASE(rows_that_are_reduced) {
   check_fusion(with_gradients(y / sqrt(mean(square(y), {.axes = {1, 2}, .keepdims = true}) + 1e-3), {x}));
 }
 
+// Numbers of rows lie side by side while they are computed: masks as well, and under other shapes.
+BOOST_AUTO_TEST_CASE(numbers_of_rows) {
+  for (const int64_t length : {100, 256, 4500}) {
+    for (const int64_t rows : {1, 7, 40}) {
+      BOOST_TEST_CONTEXT(rows << " rows of " << length) {
+        Graph g;
+        const Tensor x = g.input("x", {rows, length}), dy = g.input("dy", {rows, length});
+        const Tensor scale = g.input("scale", {rows, 1}), column = g.input("column", {length});
+        const Tensor total = sum(x * scale, {.axes = {1}}), tall = reshape(total, {rows, 1});
+        const Tensor risen = reshape(exp(total * 0.01) + total, {rows, 1}) * scale;
+        const Tensor positive = logical_or(greater(scale, 0.5), less(tall, 0));
+        const Tensor y = where(positive, x * risen, dy - tall) + column;
+        const Tensor spread = sum(y * y, {.axes = {1}, .keepdims = true});
+        check_fusion({y, total, positive, greater(total, 0), y / sqrt(spread + 1) * tall, sum(y, {.axes = {0}})});
+        check_fusion(
+            {cast(total, DType::bf16), cast(total * 10, DType::i32), x * cast(cast(tall, DType::i32), DType::f32)});
+      }
+    }
+  }
+}
+
+// What a region adds to a value or takes from it may be a product that nobody stores.
+BOOST_AUTO_TEST_CASE(products_on_the_fly) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const int64_t n : block_sizes) {
+      BOOST_TEST_CONTEXT(to_string(dtype) << ", " << n << " elements") {
+        Graph g;
+        const Tensor x = g.input("x", {n}, dtype), y = g.input("y", {n}, dtype), z = g.input("z", {n}, dtype);
+        const Tensor a = tanh(x * y);
+        check_fusion({a + y * z, a - y * z, z * x - a, a * (x * z), a + y * 0.3, a - 0.7 * z});
+        check_fusion({a + y * y, tanh(a * y) + a * z, a * z + a * y, square(x * y) - x * y});
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(softmax_and_layer_norm_are_one_kernel_with_their_gradients) {
   constexpr int64_t rows = 48, length = 1024, bytes = rows * length * 4;
   Graph g;
