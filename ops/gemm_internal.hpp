@@ -11,6 +11,7 @@
 #include <gradloom/ops/gemm_rowwise_internal.hpp>
 #include <gradloom/ops/gemm_strip_internal.hpp>
 #include <gradloom/ops/gemm_vector_internal.hpp>
+#include <gradloom/ops/second_cache_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
@@ -79,8 +80,8 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   const bool must_pack_a = (g.a_row != 1 && g.a_col != 1) || (rows_in_one_set(g) && g.n > lanes);
   // Packed panels are padded, so that only the tile has to be cut, once and not for each k.
   const bool must_pack_b = g.b_col != 1 || (kMaskIsSlow && g.n % lanes != 0);
-  // In place, the lines that a tile reads of A (if contiguous along the rows) or of B lie a whole row apart. Once there
-  // are more than half an L1 cache of them, none survives until the next tile; and where a page has less than three of
+  // In place, the lines that a tile reads of A, if contiguous along the rows, lie a whole row apart. Once there are
+  // more than half an L1 cache of them, none survives until the next tile; and where a page has less than three of
   // them, they share a few sets, or no prefetcher follows from page to page.
   constexpr int64_t many = 192, page = 4096;
   const auto far_apart = [&](int64_t row) { return 2 * row * bytes >= page; };
@@ -90,8 +91,12 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   const bool packs_a = has_a || must_pack_a ||
                        (g.n >= 4 * kPanel<T> && (big || (g.a_col == 1 ? g.kept_a != nullptr && far_apart(g.a_row)
                                                                       : largest_chunk >= many || far_apart(g.a_col))));
+  // Those of B, too; a panel is asked for ahead, so it is read at full speed from L2 if it stays there.
+  const auto panel_stays = [&] {
+    return stays_in_second_cache(largest_chunk, kPanel<T> * bytes / cache_line, g.b_row * bytes);
+  };
   const bool packs_b =
-      has_b || must_pack_b || (g.m >= 8 * kTallRows && (big || largest_chunk > 2 * many || far_apart(g.b_row)));
+      has_b || must_pack_b || (g.m >= 3 * kTallRows && !panel_stays()) || (g.m >= 8 * kTallRows && big);
   GemmKept* const kept_a = packs_a && row_blocks.count == 1 ? g.kept_a : nullptr;
   GemmKept* const kept_b = packs_b && col_blocks.count == 1 ? g.kept_b : nullptr;
   for (GemmKept* const kept : {kept_a, kept_b}) {
@@ -108,6 +113,8 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
   // A row of B is a line or two of a panel, and the next row far away: each panel is packed between the tiles of the
   // one before, which leave memory the time that it takes.
   const bool packs_ahead = packs_b && !has_b && g.b_col == 1;
+  // What is read in place is asked for instead.
+  const bool asks_for_b = !packs_b && g.m >= 8 * kTallRows;
   TallStrip<T> strip(g, flipped);
   Requests requests;
   const TileKernel<T>(*const kernels)[kTallRows][kTallVectors] =
@@ -145,7 +152,12 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
         for (int64_t jr = 0; jr < panels.count; ++jr) {
           const auto [vectors, col, cols, b, panel] = panel_at(jr);
           if (packs_b && ic == 0 && !has_b && (jr == 0 || !packs_ahead)) pack_b(b, g.b_row, g.b_col, k, cols, panel);
-          const bool has_next = packs_ahead && ic == 0 && jr + 1 < panels.count;
+          if (asks_for_b && ic == 0 && jr == 0) {
+            requests.clear();
+            requests.add(reinterpret_cast<const std::byte*>(b), g.b_row * bytes, k, cols * bytes);
+            requests.make_all();
+          }
+          const bool has_next = (packs_ahead || asks_for_b) && ic == 0 && jr + 1 < panels.count;
           const Panel<T> next = has_next ? panel_at(jr + 1) : Panel<T>{};
 
           const bool ragged = cols < vectors * lanes;
@@ -183,7 +195,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
               if (asks) strip.add_requests(requests, row, col, rows, cols);
             }
             by_rows[rows - 1][vectors - 1](tile);
-            if (from < to)
+            if (packs_ahead && from < to)
               pack_b(next.b + from * g.b_row, g.b_row, 1, to - from, next.cols,
                      next.packed + from * next.vectors * lanes);
             if (by_strip) {

@@ -58,14 +58,17 @@ inline Batch<float> load_b(const BFloat16* from) { return load_bf16(from); }
 template <class T, int Rows, int Vectors, ALayout Layout, bool Masked, class TB = T>
 void compute_tile(const Tile<T, TB>& t) noexcept {
   constexpr int64_t lanes = kLanes<T>;
-  const LaneMask<T> mask(t.last_lanes);
+  // Copies: as far as the compiler knows, what is stored may change `t`.
+  const LaneMask<T> mask(t.last_lanes), stored(t.stored_lanes);
   const T* a = t.a;
   const TB* b = t.b;
-  const int64_t a_stride = t.a_stride, b_row = t.b_row;
+  const T* const old = t.old;
+  T* const c = t.c;
+  const int64_t a_stride = t.a_stride, b_row = t.b_row, old_row = t.old_row, c_row = t.c_row;
   // C is not needed before the whole chunk is summed: time enough to fetch it.
   constexpr bool is_tall = Rows > kTileRows;
-  const T* const needed = t.old != nullptr ? t.old : t.c;
-  const int64_t needed_row = t.old != nullptr ? t.old_row : t.c_row;
+  const T* const needed = old != nullptr ? old : c;
+  const int64_t needed_row = old != nullptr ? old_row : c_row;
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
@@ -115,22 +118,21 @@ void compute_tile(const Tile<T, TB>& t) noexcept {
       a += Layout == ALayout::along_k ? 1 : a_stride;
     }
   }
-  if (t.old != nullptr) {
+  if (old != nullptr) {
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
       for (int j = 0; j < Vectors; ++j) {
-        const T* old = t.old + i * t.old_row + j * lanes;
-        sum[i][j] = (Masked && j == Vectors - 1 ? load_lanes(old, mask) : Batch<T>::load_unaligned(old)) + sum[i][j];
+        const T* const from = old + i * old_row + j * lanes;
+        sum[i][j] = (Masked && j == Vectors - 1 ? load_lanes(from, mask) : Batch<T>::load_unaligned(from)) + sum[i][j];
       }
     }
   }
-  const LaneMask<T> stored(t.stored_lanes);
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 16
     for (int j = 0; j < Vectors; ++j) {
-      T* out = t.c + i * t.c_row + j * lanes;
+      T* const out = c + i * c_row + j * lanes;
       if (Masked && j == Vectors - 1) {
         store_lanes(out, sum[i][j], stored);
       } else {

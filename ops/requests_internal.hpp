@@ -23,7 +23,9 @@ class Requests {
   /// `rows` runs of `bytes`, `stride` bytes apart.
   void add(const std::byte* begin, int64_t stride, int64_t rows, int64_t bytes) {
     if (count_ == kMost || rows == 0 || bytes <= 0) return;
-    ranges_[count_++] = {begin, stride, rows, bytes};
+    // The end of a run that begins within a line may lie in one more.
+    const bool aligned = ((reinterpret_cast<uintptr_t>(begin) | static_cast<uintptr_t>(stride)) & (kLine - 1)) == 0;
+    ranges_[count_++] = {begin, stride, rows, aligned ? bytes : bytes + kLine - 1};
     if (rows > longest_) longest_ = rows;
   }
 

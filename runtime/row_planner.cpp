@@ -16,7 +16,7 @@ namespace gradloom::inline v0 {
 namespace {
 
 /// Of processors of today 256 KiB to 2 MiB; what fits need not be asked for.
-constexpr size_t second_cache = size_t{512} * 1024;
+constexpr size_t cached_bytes = size_t{512} * 1024;
 /// Bytes: how far ahead streams are asked for where rows are short, and what a group of rows reads, half of the
 /// smallest first-level cache of today.
 constexpr int64_t least_ahead = 4096;
@@ -276,7 +276,7 @@ class RowPlanner {
   std::vector<FusedFetch> fetches_in(int phase) const {
     size_t bytes = 0;
     for (const auto& [node, place] : stream_of_) bytes += size_of_value(node);
-    if (bytes * static_cast<size_t>(space_.rows * space_.length) <= second_cache) return {};
+    if (bytes * static_cast<size_t>(space_.rows * space_.length) <= cached_bytes) return {};
     std::vector<FusedFetch> fetches;
     for (const auto& [node, place] : stream_of_) {
       if (last_phase_reading(node) != phase) continue;
