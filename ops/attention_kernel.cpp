@@ -10,30 +10,18 @@
 // so that dP = (dout v^T) D and dv = (P D)^T dout; the sums are those without it.
 #include <gradloom/ops/attention_dropout_internal.hpp>
 #include <gradloom/ops/attention_scores_internal.hpp>
+#include <gradloom/ops/reduce_functors_internal.hpp>
 
 namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 namespace {
 
-template <class T>
-T largest_lane(Batch<T> x) {
-  alignas(64) T values[lanes<T>];
-  x.store_aligned(values);
-  for (int width = lanes<T> / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) values[i] = values[i] > values[i + width] ? values[i] : values[i + width];
+struct Larger {
+  template <class V>
+  V operator()(V a, V b) const {
+    return xsimd::max(a, b);
   }
-  return values[0];
-}
-
-template <class T>
-T sum_of_lanes(Batch<T> x) {
-  alignas(64) T values[lanes<T>];
-  x.store_aligned(values);
-  for (int width = lanes<T> / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) values[i] += values[i + width];
-  }
-  return values[0];
-}
+};
 
 /// Where the rows of one head of a [batch, rows, heads, size] tensor begin.
 template <class T>
@@ -86,16 +74,16 @@ void add_row(const ScoreRow<T>& score, T* row, int64_t seen, int64_t keys, RowSu
   for (; col + lanes<T> <= seen; col += lanes<T>) {
     const V x = score(V::load_aligned(row + col), col);
     x.store_aligned(row + col);
-    most = xsimd::max(most, x);
+    most = Larger{}(most, x);
   }
   if (col < seen) {
     const V x = score.part(V::load_aligned(row + col), col, seen - col);
     x.store_aligned(row + col);
-    most = xsimd::max(most, x);
+    most = Larger{}(most, x);
     col += lanes<T>;
   }
   const int64_t end = col;
-  const T before = sums.largest, in_block = largest_lane(most);
+  const T before = sums.largest, in_block = fold_lanes<Larger, T>(Larger{}, most);
   const T largest = in_block > before ? in_block : before;
   // A row that has seen nothing yet, for a mask of its own: exp(-inf - 0) is 0.
   const T shift = largest == -math::infinity<T> ? T{0} : largest;
@@ -107,7 +95,7 @@ void add_row(const ScoreRow<T>& score, T* row, int64_t seen, int64_t keys, RowSu
   }
   for (; col < keys; col += lanes<T>) V(T{0}).store_aligned(row + col);
 
-  const T in_row = sum_of_lanes(total);
+  const T in_row = fold_lanes<Sum, T>(Sum{}, total);
   if (before == largest) {
     sums.total += in_row;
     return;

@@ -11,7 +11,7 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 /// Rows of scores in work at once: many where all of them see the whole block of keys, for fewer loads and stores; few
 /// along the diagonal of a causal attention, where what lies beyond it within the rows is computed for nothing.
-inline constexpr int64_t kScoreRows = 64, kDiagonalRows = 32;
+inline constexpr int64_t kScoreRows = 64, kDiagonalRows = 16;
 /// Of a row of scores in scratch: not a power of two, so that columns of them do not meet in a few sets of the cache.
 inline constexpr int64_t kScoreStride = attention_key_block + 16;
 
