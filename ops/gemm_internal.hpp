@@ -93,7 +93,8 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
                                                                       : largest_chunk >= many || far_apart(g.a_col))));
   // Those of B, too; a panel is asked for ahead, so it is read at full speed from L2 if it stays there.
   const auto panel_stays = [&] {
-    return stays_in_second_cache(largest_chunk, kPanel<T> * bytes / cache_line, g.b_row * bytes);
+    constexpr int64_t lines = round_up(kPanel<T> * bytes, cache_line) / cache_line;
+    return stays_in_second_cache(largest_chunk, lines, g.b_row * bytes);
   };
   const bool packs_b =
       has_b || must_pack_b || (g.m >= 3 * kTallRows && !panel_stays()) || (g.m >= 8 * kTallRows && big);
