@@ -16,6 +16,7 @@ namespace gradloom::inline v0::GRADLOOM_KERNEL_ISA {
 
 namespace {
 
+/// Of two scores. Unlike Max it takes no care of NaN, which reaches the result by the exponentials anyway.
 struct Larger {
   template <class V>
   V operator()(V a, V b) const {

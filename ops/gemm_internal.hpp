@@ -153,7 +153,7 @@ inline void multiply(const GemmArgs<T>& g, bool flipped, T* workspace) {
         for (int64_t jr = 0; jr < panels.count; ++jr) {
           const auto [vectors, col, cols, b, panel] = panel_at(jr);
           if (packs_b && ic == 0 && !has_b && (jr == 0 || !packs_ahead)) pack_b(b, g.b_row, g.b_col, k, cols, panel);
-          if (asks_for_b && ic == 0 && jr == 0) {
+          if (asks_for_b && ic == 0 && jr == 0) {  // at once: no tile comes before the first panel
             requests.clear();
             requests.add(reinterpret_cast<const std::byte*>(b), g.b_row * bytes, k, cols * bytes);
             requests.make_all();

@@ -27,7 +27,7 @@ const SecondCache& second_cache() noexcept {
 }
 
 bool stays_in_second_cache(int64_t rows, int64_t lines, int64_t row_bytes) noexcept {
-  // What else is read or written beside a matrix whose rows are whole pages apart usually is, too.
+  // The rows of what is read or written beside such a matrix are usually whole pages apart, too, in the same sets.
   constexpr int64_t page = 4096;
   if (row_bytes % page == 0) return false;
   const SecondCache cache = second_cache();

@@ -170,7 +170,7 @@ class FusedBuilder {
   std::vector<int> waiting_;
   std::vector<FusedReduction> reducing_;
   std::map<int, std::vector<int>> stores_;  // by node
-  std::map<int, int64_t> fetches_;          // of this segment, by place, until a cell does it
+  std::map<int, int64_t> fetches_;          // by place, until a cell does it
   struct ReduceCell {
     int cell;
     FusedReduce reduce;
