@@ -36,12 +36,12 @@ inline double estimated_cycles(const GemmArgs<T>& g) {
   const double m = static_cast<double>(g.m), n = static_cast<double>(g.n), k = static_cast<double>(g.k);
   const double transposing = 3.5 / lanes;  // per element, with register transposes; one by one takes 1.5
   // A single vector of columns means a load for every multiply-add.
-  double cycles = m * k * static_cast<double>(vectors) * (vectors == 1 ? 0.8 : 0.5);
+  double cycles = m * k * static_cast<double>(vectors) * (vectors == 1 ? 0.65 : 0.5);
   if (g.b_col != 1) cycles += k * n * (g.b_row == 1 ? transposing : 1.5);
   if (g.a_row != 1 && g.a_col != 1) cycles += m * k * 1.5;
   // A tile of C written column by column touches a cache line for every few elements, and once for each chunk of k.
   if (g.c_col != 1)
-    cycles += m * n * static_cast<double>((g.k + kGemmChunk - 1) / kGemmChunk) * (g.c_row == 1 ? 0.6 : 2);
+    cycles += m * n * static_cast<double>((g.k + kGemmChunk - 1) / kGemmChunk) * (g.c_row == 1 ? 0.3 : 2);
   return cycles;
 }
 
