@@ -346,11 +346,16 @@ class RowPlanner {
     for (auto& [place, offset] : buffers_) offset = take(region->program.place(place).element_size, region->group);
     region->operands = operands_;
     region->buffers = buffers_;
-    region->sums = {.sums = sums_, .dtype = lane_};
-    plan.shared_bytes = region->sums.place_leaves(request_, region->rows, region->padded, 0);
+    region->sums = sums_;
 
     const int64_t unit = sums_.empty() ? 1 : reduce_leaf_lines, units = (region->rows + unit - 1) / unit;
-    plan.steps = {{run_rows, std::min(units, chunk_count(region->rows * region->length, pointwise_grain))}};
+    plan.steps = {{run_rows, std::min(units, chunks_of(region->rows * region->length))}};
+    if (!sums_.empty()) region->leaves = LeafTree(units, plan.steps[0].chunks);
+    for (ColumnSum& sum : region->sums) {
+      sum.leaves = plan.shared_bytes;
+      plan.shared_bytes +=
+          cache_aligned(static_cast<size_t>(region->leaves.slots() * region->padded) * region->element_size);
+    }
     ChunkShare& share =
         plan.steps[0].share = {.elements = region->rows * region->length, .line = unit * region->length};
     for (const auto& [node, place] : stream_of_) share.add_input(input_of_.at(node));
@@ -373,6 +378,13 @@ class RowPlanner {
         space_.rows, space_.length, phases_, buffered_.size(), again_, bytes_again_, bytes_spared_);
     plan.params = std::move(region);
     return plan;
+  }
+
+  // Chunks combine their sums over rows: the larger they are, the fewer are left, but all threads want some.
+  int64_t chunks_of(int64_t elements) const {
+    constexpr int64_t enough = 32, times = 4;
+    const int64_t usual = chunk_count(elements, pointwise_grain);
+    return sums_.empty() || usual <= enough ? usual : std::max(enough, chunk_count(elements, times * pointwise_grain));
   }
 
   // As many as the first-level cache holds beside what is asked for ahead: what a phase has read is there for the next.

@@ -11,11 +11,20 @@ namespace gradloom::inline v0 {
 
 namespace {
 
+/// The first step's chunks begin with a leaf of the column sums.
+int64_t rows_of_a_unit(const RowRegion& region) { return region.sums.empty() ? 1 : reduce_leaf_lines; }
+
+std::byte* slot_of(const RowRegion& region, const ColumnSum& sum, void* shared, int64_t slot) {
+  return static_cast<std::byte*>(shared) + sum.leaves + static_cast<size_t>(slot * region.padded) * region.element_size;
+}
+
 class RowRun {
  public:
-  RowRun(const RowRegion& region, const KernelCall& call)
+  RowRun(const RowRegion& region, const KernelCall& call, int64_t begin)
       : region_(region),
         call_(call),
+        first_leaf_(begin / reduce_leaf_lines),
+        first_slot_(region.sums.empty() ? 0 : region.leaves.first_slot(call.chunk)),
         scratch_(static_cast<std::byte*>(call.scratch)),
         kernels_(*region.program.kernels),
         whole_(region.length / kernels_.block * kernels_.block),
@@ -60,7 +69,7 @@ class RowRun {
           static_cast<const std::byte*>(call_.inputs[operand.input]) + static_cast<size_t>(first) * size;
       kernels_.fill_block(numbers, count, frame_.block(operand.place), size);
     }
-    if (first % reduce_leaf_lines == 0) begin_leaves(first / reduce_leaf_lines);
+    if (first % reduce_leaf_lines == 0) begin_leaf();
     int segment = 0;
     for (const RowPhase& phase : region_.phases) {
       if (phase.computes_once) frame_.run_once(segment);
@@ -71,6 +80,8 @@ class RowRun {
       segment += 2;
     }
     for (const RowOutput& output : region_.outputs) write_numbers(output, first, count);
+    const int64_t end = first + count;
+    if (end % reduce_leaf_lines == 0 || end == region_.rows) end_leaf((end - 1) / reduce_leaf_lines);
   }
 
  private:
@@ -104,15 +115,30 @@ class RowRun {
     }
   }
 
-  // Sums over rows go on in the row of partial sums that the leaf has.
-  void begin_leaves(int64_t leaf) {
-    for (const ColumnSum& sum : region_.sums.sums) {
-      std::byte* const sums = static_cast<std::byte*>(call_.shared) + sum.leaves +
-                              static_cast<size_t>(leaf * region_.padded) * region_.element_size;
-      const int64_t step = kernels_.block / fused_registers;
-      for (int64_t at = 0; at < region_.padded; at += step)
-        kernels_.reset(FusedReduce::sum, sums + static_cast<size_t>(at) * region_.element_size);
+  [[nodiscard]] std::byte* slot(const ColumnSum& sum, int64_t depth) const {
+    return slot_of(region_, sum, call_.shared, first_slot_ + depth);
+  }
+
+  // Sums over rows go on in the slot on top of the stack.
+  void begin_leaf() {
+    const size_t bytes = static_cast<size_t>(region_.padded) * region_.element_size;
+    for (const ColumnSum& sum : region_.sums) {
+      std::byte* const sums = slot(sum, waiting_);
+      kernels_.reset(FusedReduce::sum, sums);
+      const size_t vector = static_cast<size_t>(kernels_.block / fused_registers) * region_.element_size;
+      for (size_t filled = vector; filled < bytes; filled *= 2)
+        std::memcpy(sums + filled, sums, std::min(filled, bytes - filled));
       frame_.rebind(sum.place, sums);
+    }
+  }
+
+  void end_leaf(int64_t leaf) {
+    if (region_.sums.empty()) return;
+    ++waiting_;
+    for (int64_t merges = LeafTree::merges_after(leaf, first_leaf_); merges > 0; --merges) {
+      --waiting_;
+      for (const ColumnSum& sum : region_.sums)
+        kernels_.sum_rows(slot(sum, waiting_), 0, 1, region_.padded, slot(sum, waiting_ - 1), true);
     }
   }
 
@@ -182,30 +208,42 @@ class RowRun {
 
   const RowRegion& region_;
   const KernelCall& call_;
+  const int64_t first_leaf_, first_slot_;  // of the chunk
   std::byte* const scratch_;
   const FusedKernels& kernels_;
   const int64_t whole_;
   FusedFrame frame_;
   Reducing reducing_[most_row_reductions];
   size_t reducing_count_ = 0;
+  int64_t waiting_ = 0;  // partial sums on the chunk's stack
 };
 
 }  // namespace
 
 void run_rows(const KernelCall& call) {
   const auto& region = *static_cast<const RowRegion*>(call.params);
-  // Chunks begin with a leaf of the column sums.
-  const int64_t unit = region.sums.sums.empty() ? 1 : reduce_leaf_lines, units = (region.rows + unit - 1) / unit;
+  const int64_t unit = rows_of_a_unit(region), units = (region.rows + unit - 1) / unit;
   const int64_t begin = chunk_begin(units, call.chunks, call.chunk) * unit,
                 end = std::min(chunk_begin(units, call.chunks, call.chunk + 1) * unit, region.rows);
-  RowRun run(region, call);
+  RowRun run(region, call, begin);
   for (int64_t row = begin; row < end; row += region.group) run.run_group(row, std::min(region.group, end - row));
   call.count((end - begin) * region.read_per_row, (end - begin) * region.written_per_row);
 }
 
 void combine_row_sums(const KernelCall& call) {
   const auto& region = *static_cast<const RowRegion*>(call.params);
-  region.sums.combine_chunk(call, region.rows, region.length, region.padded);
+  const FusedKernels& kernels = *region.program.kernels;
+  const int64_t begin = chunk_begin(region.length, call.chunks, call.chunk),
+                end = chunk_begin(region.length, call.chunks, call.chunk + 1);
+  const size_t before = static_cast<size_t>(begin) * region.element_size,
+               bytes = static_cast<size_t>(end - begin) * region.element_size;
+  for (const ColumnSum& sum : region.sums) {
+    const auto at = [&](int64_t slot) { return slot_of(region, sum, call.shared, slot) + before; };
+    for (const auto& [into, from] : region.leaves.merges())
+      kernels.sum_rows(at(from), 0, 1, end - begin, at(into), true);
+    std::memcpy(static_cast<std::byte*>(call.outputs[sum.output]) + before, at(0), bytes);
+  }
+  call.count(0, static_cast<int64_t>(region.sums.size() * bytes));
 }
 
 }  // namespace gradloom::inline v0

@@ -4,6 +4,7 @@
 #include <gradloom/ops/reduce_table_internal.hpp>
 #include <gradloom/runtime/column_sums_internal.hpp>
 #include <gradloom/runtime/fused_frame_internal.hpp>
+#include <gradloom/runtime/leaf_tree_internal.hpp>
 #include <gradloom/runtime/region_internal.hpp>
 
 #include <set>
@@ -70,14 +71,15 @@ struct RowRegion {
   std::vector<RowReduction> reductions;  // by phase
   std::set<int> numbers;                 // places of those that the region computes
   std::vector<RowOutput> outputs;
-  ColumnSums sums;  // their places are those of the leaf at hand; leaves are rows of `padded` elements
+  std::vector<ColumnSum> sums;                    // their places are those of the leaf at hand
+  LeafTree leaves;                                // a slot is a row of `padded` elements
   std::vector<std::pair<int, size_t>> buffers;    // places of values that later phases read, offset in scratch
   int64_t read_per_row = 0, written_per_row = 0;  // bytes
 };
 
 /// The first step: a chunk of the rows.
 void run_rows(const KernelCall& call);
-/// The second, if the region sums over its rows.
+/// The second, if the region sums over its rows: some of the columns.
 void combine_row_sums(const KernelCall& call);
 
 }  // namespace gradloom::inline v0

@@ -202,6 +202,14 @@ BOOST_AUTO_TEST_CASE(rows_that_are_reduced) {
   check_fusion(with_gradients(y / sqrt(mean(square(y), {.axes = {1, 2}, .keepdims = true}) + 1e-3), {x}));
 }
 
+// Chunks of rows combine sums over them as far as they can.
+BOOST_AUTO_TEST_CASE(many_rows_that_are_summed) {
+  Graph g;
+  const Tensor x = g.input("x", {2085, 1100}), dy = g.input("dy", {2085, 1100});
+  const Tensor gain = g.input("gain", {1100}), bias = g.input("bias", {1100});
+  check_fusion(gradients(layer_norm(x, gain, bias), {gain, bias}, dy));
+}
+
 // Numbers of rows lie side by side while they are computed: masks as well, and under other shapes.
 BOOST_AUTO_TEST_CASE(numbers_of_rows) {
   for (const int64_t length : {100, 256, 4500}) {
