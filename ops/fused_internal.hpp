@@ -81,6 +81,10 @@ inline void fetch_ahead(const FusedCell* cell, const E* from) {
   for (int64_t i = 0; i < registers * lanes<T>; i += line) __builtin_prefetch(ahead + i);
 }
 
+/// Does a step take so many instructions that eight copies are no faster than a loop?
+template <class Step>
+inline constexpr bool is_bulky = false;
+
 /// The handler that does `Step` to each register. A Step is made from its cell and where the block is, takes a register
 /// and its number, and says how many cells it is long. `Along`: the cell before it loads the registers, or the one
 /// after it stores them, and this handler does it too.
@@ -101,14 +105,21 @@ template <class T, class Step, int Along = 0>
     if constexpr (stores) store(to + i * lanes<T>, y);
     return y;
   };
-  a = one(a, 0);
-  b = one(b, 1);
-  c = one(c, 2);
-  d = one(d, 3);
-  e = one(e, 4);
-  f = one(f, 5);
-  g = one(g, 6);
-  h = one(h, 7);
+  if constexpr (is_bulky<Step>) {
+    Register<T> x[registers] = {a, b, c, d, e, f, g, h};
+#pragma GCC unroll 1
+    for (int64_t i = 0; i < registers; ++i) x[i] = one(x[i], i);
+    a = x[0], b = x[1], c = x[2], d = x[3], e = x[4], f = x[5], g = x[6], h = x[7];
+  } else {
+    a = one(a, 0);
+    b = one(b, 1);
+    c = one(c, 2);
+    d = one(d, 3);
+    e = one(e, 4);
+    f = one(f, 5);
+    g = one(g, 6);
+    h = one(h, 7);
+  }
   next += stores ? 1 : 0;
   return reinterpret_cast<Handler<T>>(next->run)(next, at, a, b, c, d, e, f, g, h);
 }
@@ -144,6 +155,10 @@ struct Binary {
   Binary(const FusedCell* cell, int64_t at) : other(cell, at) {}
   Batch<T> operator()(Batch<T> x, int64_t i) const { return kept<T>(Second ? F{}(other[i], x) : F{}(x, other[i])); }
 };
+
+/// A functor that declares a member `bulky`.
+template <class T, class F, bool Second, bool Uniform>
+inline constexpr bool is_bulky<Binary<T, F, Second, Uniform>> = requires { F::bulky; };
 
 template <class T, class F, int InRegisters, int Uniform>
 struct Ternary {

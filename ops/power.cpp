@@ -38,6 +38,8 @@ struct Reciprocal {
   }
 };
 struct Pow {
+  static constexpr bool bulky = true;
+
   template <class B>
   B operator()(B x, B y) const {
     return math::pow(x, y);
