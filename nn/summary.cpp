@@ -24,6 +24,12 @@ std::string scope_of(std::string_view name) {
   return std::string(name.substr(0, name.rfind('/') == std::string_view::npos ? 0 : name.rfind('/')));
 }
 
+/// The innermost scope that holds both, or is one of them.
+std::string common_scope(std::string a, std::string_view b) {
+  while (!a.empty() && b != a && !b.starts_with(a + "/")) a = scope_of(a);
+  return a;
+}
+
 struct Row {
   std::string name;
   std::string composition;  // of its nodes, or empty
@@ -43,6 +49,15 @@ class Summary {
     }
     fixed_.resize(needed_.size());
     owners_.resize(needed_.size());
+    last_used_.resize(needed_.size());
+    last_used_[static_cast<size_t>(output.node_id())] = output.output();
+    for (int id = 0; id < graph_.node_count(); ++id) {
+      if (!needed_[static_cast<size_t>(id)]) continue;
+      for (const Value& input : graph_.node(id).inputs) {
+        int& last = last_used_[static_cast<size_t>(input.node)];
+        last = std::max(last, input.output);
+      }
+    }
   }
 
   std::string text() {
@@ -66,7 +81,12 @@ class Summary {
                              [&](const Value& v) { return fixed_[static_cast<size_t>(v.node)]; });
     for (const Value& input : node.inputs) {
       const auto from = static_cast<size_t>(input.node);
-      if (owners_[at].empty() && fixed_[from]) owners_[at] = owners_[from];
+      if (!fixed_[from]) continue;
+      if (owners_[at].empty()) {
+        owners_[at] = owners_[from];
+      } else if (node.op->properties.runs_bodies) {  // a loop uses the parameters of all that is in it
+        owners_[at] = common_scope(owners_[at], owners_[from]);
+      }
     }
     Dim parameters = 0;
     for (const Value& input : node.inputs) {
@@ -77,15 +97,19 @@ class Summary {
       waiting_ = waiting_ + parameters;
       return;
     }
-    Row& row = row_of(node);
-    row.shape = node.outputs[0].shape.bind(sizes_);
-    row.dtype = node.outputs[0].dtype;
+    find_row(node);
+    if (node.op->properties.runs_bodies) take_parts_in();
+    Row& row = rows_.back();
+    // Of a scan, what it gives for each step rather than what it carries.
+    const TensorType& result = node.outputs[node.op == &scan_def ? static_cast<size_t>(last_used_[at]) : 0];
+    row.shape = result.shape.bind(sizes_);
+    row.dtype = result.dtype;
     row.parameters = row.parameters + parameters + std::exchange(waiting_, 0);
     row.flops = row.flops + flops(node);
   }
 
-  /// The row that a node belongs to: that of its layer, or of the composition it is a part of, if that is the last one.
-  Row& row_of(const Node& node) {
+  /// Makes the row that a node belongs to the last one: that of its layer, or of the composition it is a part of.
+  void find_row(const Node& node) {
     const std::string& owner = owners_[static_cast<size_t>(node.id)];
     std::string scope = node.path;
     while (!scope.empty() && !scopes_.contains(scope)) scope = scope_of(scope);
@@ -106,7 +130,18 @@ class Summary {
       rows_.back().name = prefix + (composition.empty() ? std::string(node.op->name) : composition);
       rows_.back().composition = composition;
     }
-    return rows_.back();
+  }
+
+  /// What a loop needs of its own parts, such as projections for all steps at once, comes before it.
+  void take_parts_in() {
+    Row loop = std::move(rows_.back());
+    rows_.pop_back();
+    while (!rows_.empty() && rows_.back().name.starts_with(loop.name + "/")) {
+      loop.parameters = loop.parameters + rows_.back().parameters;
+      loop.flops = loop.flops + rows_.back().flops;
+      rows_.pop_back();
+    }
+    rows_.push_back(std::move(loop));
   }
 
   [[nodiscard]] Dim elements(const Value& value) const {
@@ -199,6 +234,7 @@ class Summary {
   std::set<std::string> scopes_;     // with parameters in them, at any depth
   std::vector<bool> fixed_;          // by node: depends on no input
   std::vector<std::string> owners_;  // by node: the scope of the parameters it uses
+  std::vector<int> last_used_;       // by node: of its outputs
   std::set<int> counted_;            // parameters
   Dim waiting_ = 0;                  // parameters of nodes that are fixed, for the row that uses them
   std::vector<Row> rows_;

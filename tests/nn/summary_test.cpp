@@ -2,6 +2,7 @@
 #include <gradloom/nn/dense.hpp>
 #include <gradloom/nn/layer.hpp>
 #include <gradloom/nn/losses.hpp>
+#include <gradloom/nn/recurrent.hpp>
 #include <gradloom/nn/summary.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
@@ -80,6 +81,20 @@ BOOST_AUTO_TEST_CASE(loops_attention_and_pooling_count) {
       },
       {.carried = {g.input("start", {3})}, .sequences = {g.input("steps", {5, 3})}});
   BOOST_TEST(flops(sums.outputs[0]) == "30");
+}
+
+// A scan and the projections in front of it are the layer; its result is what it gives for each step.
+BOOST_AUTO_TEST_CASE(a_recurrent_layer_is_a_line) {
+  Graph g;
+  const nn::RecurrentResult r = nn::lstm(g.input("x", {12, 8, 20}), 32, {.layers = 2});
+  BOOST_TEST(nn::summary(nn::dense(r.outputs, 5)) ==
+             "layer           result          parameters      flops   bytes\n"
+             "lstm_1/layer_1  f32[12, 8, 32]       6,784  1,330,176  12,288\n"
+             "lstm_1/layer_2  f32[12, 8, 32]       8,320  1,625,088  12,288\n"
+             "dense_1         f32[12, 8, 5]          165     31,200   1,920\n"
+             "all                                 15,269  2,986,464  26,496\n"
+             "parameters: 15,269 trainable, 0 frozen, 61,076 bytes\n");
+  BOOST_TEST(nn::summary(r.final[1].hidden).find("lstm_1/layer_2  f32[8, 32]") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(symbols_stay_symbols) {
