@@ -192,6 +192,48 @@ BOOST_AUTO_TEST_CASE(optimisers_leave_the_statistics_alone) {
   BOOST_TEST(!is_trainable(other.running_variance().node()));
 }
 
+// Every small batch moves the statistics; the weights move with the last of them, by the mean of what each batch's own
+// statistics gave: one large batch would be normalised differently.
+BOOST_AUTO_TEST_CASE(accumulated_gradients_meet_statistics_that_every_batch_moves) {
+  Graph g;
+  const Tensor x = g.input("x", {rows / 2, 2, channels}, DType::f64);
+  nn::BatchNorm layer;
+  const Tensor y = layer(x), loss = mean(y * y * y + y);
+  const std::vector<Tensor> weights = {layer.gain(), layer.bias()};
+  const auto updates = nn::gradient_descent(loss, {.learning_rate = 0.5, .accumulate = 2});
+  const Program train = compile({.outputs = {loss}, .updates = updates});
+  const Program look = compile({.outputs = gradients(loss, weights)});
+  State state;
+  Statistics running[channels];
+  for (Statistics& s : running) s.variance = 1;
+  std::vector<double> sums[2] = {std::vector<double>(channels), std::vector<double>(channels)};
+  for (uint64_t piece = 1; piece <= 2; ++piece) {
+    const Array given = random_array({rows / 2, 2, channels}, piece, static_cast<double>(piece));
+    State apart = state;  // the gradient at the weights that all pieces of a step see
+    const std::vector<Array> parts = look.run(apart, {{"x", given}});
+    for (size_t w = 0; w < 2; ++w) {
+      const std::vector<double> part = parts[w].to_vector<double>();
+      for (size_t c = 0; c < channels; ++c) sums[w][c] += part[c] / 2;
+    }
+    (void)train.run(state, {{"x", given}});
+    for (int64_t c = 0; c < channels; ++c) {
+      const Statistics s = of_channel(given, c);
+      running[c].mean = 0.9 * running[c].mean + 0.1 * s.mean;
+      running[c].variance = 0.9 * running[c].variance + 0.1 * s.variance * rows / (rows - 1);
+      const auto i = static_cast<size_t>(c);
+      const auto is = [&](const Tensor& parameter, double wanted) {
+        BOOST_TEST(std::fabs(state.get(parameter.name()).to_vector<double>()[i] - wanted) < 1e-12, parameter.name());
+      };
+      is(layer.running_mean(), running[c].mean);
+      is(layer.running_variance(), running[c].variance);
+      for (size_t w = 0; w < 2; ++w) {
+        const double start = w == 0 ? 1 : 0;
+        is(weights[w], piece == 1 ? start : start - 0.5 * sums[w][i]);
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {
   const std::string file = "batch_norm_test.cpp:";
   const std::string rule =
