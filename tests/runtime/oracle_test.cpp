@@ -3,6 +3,7 @@
 // rewritten.
 #include "random_cases_helper.hpp"
 #include "random_graph_helper.hpp"
+#include "random_image_graph_helper.hpp"
 #include <gradloom/graph/error.hpp>
 #include <gradloom/runtime/program.hpp>
 
@@ -56,13 +57,14 @@ std::string difference(const Results& a, const Results& b, bool to_the_bit) {
   return {};
 }
 
-void check_graphs(test::RandomGraphOptions options, uint64_t graphs, const std::vector<std::string>& passes) {
+template <class Make>
+void check_graphs(Make make, uint64_t graphs, const std::vector<std::string>& passes) {
   const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 8);
   const Executor one{{.threads = 1}}, two{{.threads = 2}}, eight{{.threads = 8}};
   const Executor* const executors[] = {&one, &two, &eight};
   int wrong = 0;
   for (uint64_t seed = 0; seed < graphs && wrong < 5; ++seed) {
-    const RandomGraph made = random_graph(seed, options);
+    const RandomGraph made = make(seed);
     const Results expected = results_of(made, Optimize::none, {}, one);
     const auto check = [&](const std::string& what, const Results& results, bool to_the_bit) {
       const std::string found = difference(expected, results, to_the_bit);
@@ -71,7 +73,7 @@ void check_graphs(test::RandomGraphOptions options, uint64_t graphs, const std::
       BOOST_ERROR("seed " << seed << ", " << what << ": " << found);
     };
     const Executor& executor = *executors[seed % 3];
-    check("fused", results_of(made, Optimize::all, {"stabilize", "simplify", "hoist"}, executor), true);
+    check("fused", results_of(made, Optimize::all, {"stabilize", "simplify", "hoist", "winograd"}, executor), true);
     check("all passes", results_of(made, Optimize::all, {}, executor), false);
     const std::string& left_out = passes[seed % passes.size()];
     check("without " + left_out, results_of(made, Optimize::all, {left_out}, executor), false);
@@ -90,11 +92,18 @@ void check_graphs(test::RandomGraphOptions options, uint64_t graphs, const std::
 BOOST_AUTO_TEST_SUITE(runtime_oracle)
 
 BOOST_AUTO_TEST_CASE(optimised_programs_agree_with_the_graph_as_written) {
-  check_graphs({}, test::random_cases(1000, 10000), {"stabilize", "simplify", "recompute", "pack", "fuse"});
+  check_graphs([](uint64_t seed) { return random_graph(seed); }, test::random_cases(1000, 10000),
+               {"stabilize", "simplify", "recompute", "pack", "fuse"});
 }
 
 BOOST_AUTO_TEST_CASE(optimised_loops_agree_with_loops_as_written) {
-  check_graphs({.loops = true}, test::random_cases(100, 3000), {"prune", "hoist", "simplify", "fuse", "stabilize"});
+  check_graphs([](uint64_t seed) { return random_graph(seed, {.loops = true}); }, test::random_cases(100, 3000),
+               {"prune", "hoist", "simplify", "fuse", "stabilize"});
+}
+
+BOOST_AUTO_TEST_CASE(optimised_networks_over_images_agree_with_networks_as_written) {
+  check_graphs(test::random_image_graph, test::random_cases(150, 3000),
+               {"winograd", "fold", "fuse", "simplify", "recompute", "pack"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()
