@@ -43,7 +43,7 @@ struct PassOptions {
 [[nodiscard]] Module pack(const Module& module, const PassOptions& options);
 /// Where a region would read several values that another one computes from fewer, the nodes that compute them are
 /// copied, for fuse() to put where they are read.
-[[nodiscard]] Module recompute(const Module& module);
+[[nodiscard]] Module recompute(const Module& module, const PassOptions& options);
 /// Pointwise nodes that share an iteration space become one region, broadcasts of its operands included.
 [[nodiscard]] Module fuse(const Module& module);
 /// What is kept of f32 for long is stored as bf16.

@@ -117,7 +117,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
     if (fixed_weights_) pass("fold", [&] { return fold(module); });
     if (fast_convolution_) pass("winograd", [&] { return choose_winograd(module, options); });
     pass("pack", [&] { return pack(module, options); });
-    pass("recompute", [&] { return recompute(module); });
+    pass("recompute", [&] { return recompute(module, options); });
     pass("fuse", [&] { return fuse(module); });
   }
   std::optional<Plan> narrowed;
