@@ -3,6 +3,10 @@
 
     compare.py [--peers] [--threads 1,2] [--rounds 3] [--markdown FILE] [CASE...]
 
+Cases that are matrix products (gemm_nn_512, dense784x512_fwd_nt, gemv_..., 33x129x65_tn) go through gemm_suite, beside BLAS
+libraries, and have tables of their own. Without names all of gradloom_bench's cases are measured, and with --peers those of
+gemm_suite.
+
 Every program runs each case in a process of its own, the programs take turns, and this goes on for --rounds rounds; of the
 rounds' medians the middle one counts. The last column says how many times as fast as the fastest peer Gradloom is. A "!" after
 a figure says that other processes used more than 3 % of the processors in that measurement: run it again on an idle machine.
@@ -10,17 +14,18 @@ First losses that differ between programs are reported: then they do not compute
 Needs the standard library only.
 """
 import argparse
-import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from quiet_run import run_once, wait_for_idle
+import compare_gemm
+from quiet_run import CPUS, DISTURBED, clean_env, list_of, run_once, wait_for_idle
 
-DISTURBED = 0.03
 OPENBLAS_OPENMP = f"/usr/lib/{platform.machine()}-linux-gnu/openblas-openmp"
+PRODUCT = re.compile(r"(gemm_|gemv_|dense\d+x\d+_|\d+x\d+x\d+_[nt]{2}$)")
 COLUMNS = "case threads median_ms min_ms peak_rss_mb loss_first loss_last steps rate rate_unit base_rss_mb".split()
 
 
@@ -43,21 +48,11 @@ class Figure(NamedTuple):
 
 # ------------------------------------------------------------------------------------------------- the competitors
 
-def list_of(command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-
-
-def clean_env(**more):
-    """The environment without what would change a library's kernels behind our back."""
-    unwanted = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "ATEN_CPU_CAPABILITY", "PEERS_THREADS_SET"}
-    return {k: v for k, v in os.environ.items() if k not in unwanted} | more
-
-
-def gradloom(build):
+def gradloom(build, options):
     program = build / "bench" / "gradloom_bench"
     if not program.exists():
         sys.exit(f"compare.py: {program} is missing; ./dev build makes it")
-    return Program("gradloom", [str(program)], clean_env(), frozenset(list_of([str(program), "--list"])))
+    return Program("gradloom", [str(program)] + options, clean_env(), frozenset(list_of([str(program), "--list"])))
 
 
 def peers(build, configurations):
@@ -133,7 +128,39 @@ def table_row(case, threads, figures):
         return row + ["", "", "", ""]
     name, best = min(figures.items(), key=lambda item: item[1].ms)
     ratio = f"{best.ms / own.ms:.2f}" if own else ""
+    if own and own.peak_mb > best.peak_mb / 2:
+        print(f"# {case}: Gradloom took more than half of the memory of {name}", file=sys.stderr)
     return row + [time_text(best), name, f"{best.peak_mb:.0f}", ratio]
+
+
+def version_of(package):
+    try:
+        query = ["dpkg-query", "--show", "--showformat=${Version}", package]
+        return subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    except FileNotFoundError:  # no Debian
+        return ""
+
+
+def conditions(build, options):
+    """The machine, the versions and the flags that a table was measured with."""
+    cpu = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    cache = (build / "CMakeCache.txt").read_text()
+    compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache, re.M).group(1)
+    flags = re.search(r"^CMAKE_CXX_FLAGS_RELEASE:\w+=(.*)$", cache, re.M).group(1)
+    lines = [f"{CPUS} processors ({cpu.group(1) if cpu else platform.machine()}), Linux {platform.release()}",
+             f"{list_of_lines([compiler, '--version'])[0]}, {flags}"]
+    if commit := list_of_lines(["git", "describe", "--always", "--dirty"]):
+        lines.append(f"Gradloom {commit[0]}" + "".join(f" {option}" for option in options))
+    packages = ["libtbb12", "libtorch1.13", "libopenblas0-openmp", "libblis4-openmp", "libdnnl2", "libdlib19.1"]
+    lines.append(", ".join(f"{package} {version}" for package in packages if (version := version_of(package))))
+    return "".join(f"- {line}\n" for line in lines if line) + "\n"
+
+
+def list_of_lines(command):
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.splitlines()
+    except FileNotFoundError:
+        return []
 
 
 HEAD = ["case", "threads", "Gradloom ms", "rate", "MB", "best peer ms", "which", "MB", "ratio"]
@@ -163,29 +190,51 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: %(default)s)")
     parser.add_argument("--patience", type=float, default=10, metavar="S",
                         help="seconds to wait for an idle machine before each run (default: %(default)s)")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too")
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all of gradloom_bench")
+    parser.add_argument("--seconds", type=float, default=0.03,
+                        help="for each product and library (default: %(default)s)")
+    parser.add_argument("--exact", action="store_true", help="Gradloom without fast convolutions")
+    parser.add_argument("--isa", choices=["baseline", "avx2", "avx512"], help="Gradloom's instruction set")
+    parser.add_argument("--markdown", type=Path, metavar="FILE",
+                        help="write machine, versions and the tables there too")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
     args = parser.parse_args()
 
-    programs = [] if args.only_peers else [gradloom(args.build)]
+    options = (["--exact"] if args.exact else []) + (["--isa", args.isa] if args.isa else [])
+    programs = [] if args.only_peers else [gradloom(args.build, options)]
     if args.peers or args.only_peers:
         programs += peers(args.build, args.configurations.split(","))
     known = frozenset.union(*(p.cases for p in programs)) if args.only_peers else programs[0].cases
-    unknown = [c for c in args.cases if c not in known]
+    products = [c for c in args.cases if PRODUCT.match(c) and c not in known]
+    cases = [c for c in args.cases if c not in products]
+    unknown = [c for c in cases if c not in known]
     if unknown:
-        sys.exit(f"compare.py: no case {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        sys.exit(f"compare.py: no case {', '.join(unknown)}; there are {', '.join(sorted(known))}, and products")
+    suite = compare_gemm.suite_of(args.build)
+    if products and not suite.exists():
+        sys.exit(f"compare.py: {suite} is missing; ./dev bench --peers builds it")
+    if not args.cases:
+        cases = sorted(known)
+        products = list_of([str(suite), "--list"]) if args.peers and suite.exists() else []
 
     rows = []
-    print("\t".join(HEAD), flush=True)
-    for case in args.cases or sorted(known):
+    if cases:
+        print("\t".join(HEAD), flush=True)
+    for case in cases:
         able = [p for p in programs if case in p.cases]
         for threads in map(int, args.threads.split(",")):
             figures = measure(able, case, threads, args)
             check_losses(case, figures)
             rows.append(table_row(case, threads, figures))
             print("\t".join(rows[-1]), flush=True)
+    text = conditions(args.build, options) + (markdown(rows) if rows else "")
+    if products:
+        blas = compare_gemm.PEERS if args.peers else []
+        text += "\n"
+        for line in compare_gemm.tables(args.build, products, blas, map(int, args.threads.split(",")), args):
+            print(line, flush=True)
+            text += line + "\n"
     if args.markdown:
-        args.markdown.write_text(markdown(rows))
+        args.markdown.write_text(text)
 
 
 if __name__ == "__main__":

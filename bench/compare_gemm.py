@@ -3,7 +3,7 @@
 
     compare_gemm.py [--threads 1,2] [--seconds 0.03] [--rounds 3] [CASE...] > TABLE.md
 
-All go through gemm_suite, Gradloom as the library cblas_gradloom. Within a batch of cases the libraries take turns, a process
+compare.py makes the same tables for cases with such names. All go through gemm_suite, Gradloom as the library cblas_gradloom. Within a batch of cases the libraries take turns, a process
 each, for --rounds rounds, so that a ratio comes from figures that are seconds apart; of the rounds' medians the middle one
 counts. A "!" after a ratio says that other processes used more than 3 % of the processors meanwhile. Needs the standard
 library only.
@@ -14,8 +14,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from compare import DISTURBED, clean_env, list_of
-from quiet_run import run_once
+from quiet_run import DISTURBED, clean_env, list_of, run_once
 
 PEERS = ["openblas", "blis", "dnnl"]
 BATCH = 12  # a few seconds: the speed of a virtual machine drifts
@@ -48,22 +47,32 @@ def rate_text(rate):
     return f"{rate:.1f}" if rate >= 10 else f"{rate:.3g}"
 
 
-def print_table(suite, libraries, cases, threads, args):
-    print(f"## {threads} thread{'s' if threads > 1 else ''}\n")
-    print("| m x n x k | " + " | ".join(libraries) + " | best peer | ratio |")
-    print("|---|" + "---:|" * len(libraries) + "---|---:|")
-    ratios = []
-    for begin in range(0, len(cases), BATCH):
-        batch = cases[begin:begin + BATCH]
-        rows, disturbed = measure_batch(suite, libraries, batch, threads, args)
-        for case, (own, *others) in zip(batch, rows):
-            best = max(others)
-            ratios.append(own / best)
-            cells = [case] + [rate_text(rate) for rate in [own] + others]
-            cells += [PEERS[others.index(best)], f"{ratios[-1]:.2f}" + (" !" if disturbed else "")]
-            print("| " + " | ".join(cells) + " |", flush=True)
-    mean = math.exp(statistics.fmean(map(math.log, ratios)))
-    print(f"\nGeometric mean of the ratios {mean:.3f}, least {min(ratios):.2f}, {len(ratios)} cases.\n")
+def suite_of(build):
+    return build / "bench" / "peers" / "gemm_suite"
+
+
+def tables(build, cases, peers, thread_counts, args):
+    """The lines of a table for each number of threads, as they are measured."""
+    suite = suite_of(build)
+    libraries = {"gradloom": build.resolve() / "bench" / "libcblas_gradloom.so"} | {name: name for name in peers}
+    for threads in thread_counts:
+        yield f"## {threads} thread{'s' if threads > 1 else ''}: GFLOP/s\n"
+        yield "| m x n x k | " + " | ".join(libraries) + " |" + (" best peer | ratio |" if peers else "")
+        yield "|---|" + "---:|" * len(libraries) + ("---|---:|" if peers else "")
+        ratios = []
+        for begin in range(0, len(cases), BATCH):
+            batch = cases[begin:begin + BATCH]
+            rows, disturbed = measure_batch(suite, libraries, batch, threads, args)
+            for case, (own, *others) in zip(batch, rows):
+                cells = [case] + [rate_text(rate) for rate in [own] + others]
+                if others:
+                    best = max(others)
+                    ratios.append(own / best)
+                    cells += [peers[others.index(best)], f"{ratios[-1]:.2f}" + (" !" if disturbed else "")]
+                yield "| " + " | ".join(cells) + " |"
+        if ratios:
+            mean = math.exp(statistics.fmean(map(math.log, ratios)))
+            yield f"\nGeometric mean of the ratios {mean:.3f}, least {min(ratios):.2f}, {len(ratios)} cases.\n"
 
 
 def main():
@@ -75,11 +84,9 @@ def main():
     parser.add_argument("cases", nargs="*", metavar="CASE", help="names, or MxNxK_nt (default: gemm_suite --list)")
     args = parser.parse_args()
 
-    suite = args.build / "bench" / "peers" / "gemm_suite"
-    libraries = {"gradloom": args.build.resolve() / "bench" / "libcblas_gradloom.so"} | {name: name for name in PEERS}
-    cases = args.cases or list_of([str(suite), "--list"])
-    for threads in map(int, args.threads.split(",")):
-        print_table(suite, libraries, cases, threads, args)
+    cases = args.cases or list_of([str(suite_of(args.build)), "--list"])
+    for line in tables(args.build, cases, PEERS, map(int, args.threads.split(",")), args):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ A two-thread measurement is spoiled by any other busy process: both threads meet
 scheduler tick. This waits for the machine to be idle, runs the command, and compares the processor time that the whole
 machine spent with what the command itself used. If others took more than a few per cent it tries again, and passes on the
 output of the least disturbed try. The lock file, if given, is held meanwhile, so that measurements which name the same file
-never overlap. compare.py uses run_once() and wait_for_idle().
+never overlap. compare.py and compare_gemm.py use its functions.
 """
 import argparse
 import fcntl
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 CPUS = len(os.sched_getaffinity(0))
+DISTURBED = 0.03  # a share of the processors that others used
 
 
 class Result(NamedTuple):
@@ -42,6 +43,16 @@ def wait_for_idle(limit):
         time.sleep(0.3)
         if (busy_seconds() - before) / (time.monotonic() - start) / CPUS < 0.05:
             return
+
+
+def list_of(command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+
+
+def clean_env(**more):
+    """The environment without what would change a library's kernels behind our back."""
+    unwanted = {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "ATEN_CPU_CAPABILITY", "PEERS_THREADS_SET"}
+    return {k: v for k, v in os.environ.items() if k not in unwanted} | more
 
 
 def run_once(command, env=None):
