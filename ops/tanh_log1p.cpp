@@ -1,5 +1,6 @@
 // tanh(log(1 + v)) = h / (h + 1) and v times its derivative, v (v + 1) / (h + 1)^2, for h = v^2 / 2 + v
-// (math_tanh_log1p_internal.hpp). Errors in ULP, float and double: tanh_log1p 3.34, 2.90; tanh_log1p_slope 5.09, 4.20.
+// (math_tanh_log1p_internal.hpp). Errors in ULP, float and double: tanh_log1p 3.34, 2.90; tanh_log1p_slope 2.48, 2.33
+// with fused multiply-adds, 4.02, 3.63 without.
 #include <gradloom/ops/pointwise_internal.hpp>
 
 #ifdef GRADLOOM_KERNEL_ISA
@@ -85,7 +86,7 @@ const OpDef tanh_log1p_slope_def{
     },
     .pointwise = &tanh_log1p_slope_table,
     .reference = [](const double* v) { return slope(v[0]); },
-    .ulps = 5.5,
+    .ulps = 4.5,
     .samples =
         [] {
           return pointwise_samples(1, {{0.1, 3}, {0, 1e-4, false}, {-0.5, 100, false}, {0, 1e6, false}});

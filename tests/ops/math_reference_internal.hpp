@@ -106,7 +106,7 @@ inline constexpr UnaryReference unary_references[] = {
     GRADLOOM_REFERENCE("log1p", std::log1p(x), -0.9, 10, 4),
     GRADLOOM_REFERENCE("softplus", reference::softplus(x), -8, 8, 4),
     GRADLOOM_REFERENCE("tanh_log1p", reference::tanh_log1p(x), 0.01, 100, 4),
-    GRADLOOM_REFERENCE("tanh_log1p_slope", reference::tanh_log1p_slope(x), 0.01, 100, 5),
+    GRADLOOM_REFERENCE("tanh_log1p_slope", reference::tanh_log1p_slope(x), 0.01, 100, 4.1),
     GRADLOOM_REFERENCE("sin", std::sin(x), -10, 10, 4),
     GRADLOOM_REFERENCE("cos", std::cos(x), -10, 10, 4),
     GRADLOOM_REFERENCE("tan", std::tan(x), -10, 10, 4),
