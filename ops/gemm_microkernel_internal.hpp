@@ -89,42 +89,33 @@ void compute_tile(const Tile<T, TB>& t) noexcept {
   // Where the result's rows or other panels push B out of L2, no prefetcher brings it back in time.
   constexpr int64_t rows_ahead = 8;
   const int64_t ahead = rows_ahead * b_row;
-  // A term of the sum.
-  const auto add = [&]() __attribute__((always_inline)) {
-    Batch<T> bv[Vectors];
-#pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) {
-      if constexpr (Masked && std::is_same_v<T, TB>) {
-        bv[j] = j == Vectors - 1 ? load_lanes(b + j * lanes, mask) : load_b(b + j * lanes);
-      } else {
-        bv[j] = load_b(b + j * lanes);
-      }
-    }
-    if constexpr (is_tall) {
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) __builtin_prefetch(reinterpret_cast<const std::byte*>(b + ahead + j * lanes));
-    }
-    b += b_row;
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-      const Batch<T> av(Layout == ALayout::along_k ? a[i * a_stride] : a[i]);
-#pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = fmadd(av, bv[j], sum[i][j]);
-    }
-    a += Layout == ALayout::along_k ? 1 : a_stride;
-  };
   const int64_t step = t.requests == nullptr ? t.k : t.requests->step_of(t.k);
   for (int64_t left = t.k; left > 0; left -= step) {
     if (t.requests != nullptr) t.requests->make();
     const int64_t steps = left < step ? left : step;
-    // A large tile hides the loop.
-    int64_t p = 0;
-    if constexpr (Rows * Vectors < 16) {
 #pragma GCC unroll 4
-      for (; p < steps; ++p) add();
-    } else {
-#pragma GCC unroll 2
-      for (; p < steps; ++p) add();
+    for (int64_t p = 0; p < steps; ++p) {
+      Batch<T> bv[Vectors];
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) {
+        if constexpr (Masked && std::is_same_v<T, TB>) {
+          bv[j] = j == Vectors - 1 ? load_lanes(b + j * lanes, mask) : load_b(b + j * lanes);
+        } else {
+          bv[j] = load_b(b + j * lanes);
+        }
+      }
+      if constexpr (is_tall) {
+#pragma GCC unroll 16
+        for (int j = 0; j < Vectors; ++j) __builtin_prefetch(reinterpret_cast<const std::byte*>(b + ahead + j * lanes));
+      }
+      b += b_row;
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) {
+        const Batch<T> av(Layout == ALayout::along_k ? a[i * a_stride] : a[i]);
+#pragma GCC unroll 16
+        for (int j = 0; j < Vectors; ++j) sum[i][j] = fmadd(av, bv[j], sum[i][j]);
+      }
+      a += Layout == ALayout::along_k ? 1 : a_stride;
     }
   }
   if (old != nullptr) {
