@@ -79,14 +79,16 @@ class Summary {
     // What is made of parameters and constants alone is a part of the layer that uses it, not one of its own.
     fixed_[at] = std::all_of(node.inputs.begin(), node.inputs.end(),
                              [&](const Value& v) { return fixed_[static_cast<size_t>(v.node)]; });
+    bool owned = false;
     for (const Value& input : node.inputs) {
-      const auto from = static_cast<size_t>(input.node);
-      if (!fixed_[from]) continue;
-      if (owners_[at].empty()) {
-        owners_[at] = owners_[from];
+      const std::string& owner = owners_[static_cast<size_t>(input.node)];
+      if (!fixed_[static_cast<size_t>(input.node)] || owner.empty()) continue;
+      if (!owned) {
+        owners_[at] = owner;
       } else if (node.op->properties.runs_bodies) {  // a loop uses the parameters of all that is in it
-        owners_[at] = common_scope(owners_[at], owners_[from]);
+        owners_[at] = common_scope(owners_[at], owner);
       }
+      owned = true;
     }
     Dim parameters = 0;
     for (const Value& input : node.inputs) {
