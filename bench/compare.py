@@ -133,12 +133,12 @@ def table_row(case, threads, figures):
     return row + [time_text(best), name, f"{best.peak_mb:.0f}", ratio]
 
 
-def version_of(package):
+def lines_of(command):
+    """What a command prints; nothing if there is no such command."""
     try:
-        query = ["dpkg-query", "--show", "--showformat=${Version}", package]
-        return subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-    except FileNotFoundError:  # no Debian
-        return ""
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def conditions(build, options):
@@ -148,19 +148,13 @@ def conditions(build, options):
     compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache, re.M).group(1)
     flags = re.search(r"^CMAKE_CXX_FLAGS_RELEASE:\w+=(.*)$", cache, re.M).group(1)
     lines = [f"{CPUS} processors ({cpu.group(1) if cpu else platform.machine()}), Linux {platform.release()}",
-             f"{list_of_lines([compiler, '--version'])[0]}, {flags}"]
-    if commit := list_of_lines(["git", "describe", "--always", "--dirty"]):
+             f"{lines_of([compiler, '--version'])[0]}, {flags}"]
+    if commit := lines_of(["git", "describe", "--always", "--dirty"]):
         lines.append(f"Gradloom {commit[0]}" + "".join(f" {option}" for option in options))
     packages = ["libtbb12", "libtorch1.13", "libopenblas0-openmp", "libblis4-openmp", "libdnnl2", "libdlib19.1"]
-    lines.append(", ".join(f"{package} {version}" for package in packages if (version := version_of(package))))
+    versions = lines_of(["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n"] + packages)
+    lines.append(", ".join(version for version in versions if not version.endswith(" ")))
     return "".join(f"- {line}\n" for line in lines if line) + "\n"
-
-
-def list_of_lines(command):
-    try:
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.splitlines()
-    except FileNotFoundError:
-        return []
 
 
 HEAD = ["case", "threads", "Gradloom ms", "rate", "MB", "best peer ms", "which", "MB", "ratio"]
@@ -228,7 +222,7 @@ def main():
             print("\t".join(rows[-1]), flush=True)
     text = conditions(args.build, options) + (markdown(rows) if rows else "")
     if products:
-        blas = compare_gemm.PEERS if args.peers else []
+        blas = compare_gemm.PEERS if args.peers or args.only_peers else []
         text += "\n"
         for line in compare_gemm.tables(args.build, products, blas, map(int, args.threads.split(",")), args):
             print(line, flush=True)

@@ -3,10 +3,10 @@
 
     compare_gemm.py [--threads 1,2] [--seconds 0.03] [--rounds 3] [CASE...] > TABLE.md
 
-compare.py makes the same tables for cases with such names. All go through gemm_suite, Gradloom as the library cblas_gradloom. Within a batch of cases the libraries take turns, a process
-each, for --rounds rounds, so that a ratio comes from figures that are seconds apart; of the rounds' medians the middle one
-counts. A "!" after a ratio says that other processes used more than 3 % of the processors meanwhile. Needs the standard
-library only.
+compare.py makes the same tables for cases with such names. All go through gemm_suite, Gradloom as the library
+cblas_gradloom. Within a batch of cases the libraries take turns, a process each, for --rounds rounds, so that a ratio comes
+from figures that are seconds apart; of the rounds' medians the middle one counts. A "!" after a ratio says that other
+processes used more than 3 % of the processors meanwhile. Needs the standard library only.
 """
 import argparse
 import math

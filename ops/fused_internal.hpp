@@ -81,7 +81,8 @@ inline void fetch_ahead(const FusedCell* cell, const E* from) {
   for (int64_t i = 0; i < registers * lanes<T>; i += line) __builtin_prefetch(ahead + i);
 }
 
-/// Does a step take so many instructions that eight copies are no faster than a loop?
+/// Does a step take so many instructions that eight copies are no faster than a loop? Its functor declares a member
+/// `bulky` then.
 template <class Step>
 inline constexpr bool is_bulky = false;
 
@@ -156,9 +157,12 @@ struct Binary {
   Batch<T> operator()(Batch<T> x, int64_t i) const { return kept<T>(Second ? F{}(other[i], x) : F{}(x, other[i])); }
 };
 
-/// A functor that declares a member `bulky`.
-template <class T, class F, bool Second, bool Uniform>
-inline constexpr bool is_bulky<Binary<T, F, Second, Uniform>> = requires { F::bulky; };
+template <class F>
+concept Bulky = requires {
+  F::bulky;
+};
+template <class T, Bulky F, bool Second, bool Uniform>
+inline constexpr bool is_bulky<Binary<T, F, Second, Uniform>> = true;
 
 template <class T, class F, int InRegisters, int Uniform>
 struct Ternary {

@@ -41,6 +41,17 @@
 
 namespace gradloom::test {
 
+Array uniform_array(std::mt19937_64& rng, const std::vector<int64_t>& sizes, DType dtype, double low, double high) {
+  Array array{std::span<const int64_t>(sizes), dtype};
+  std::uniform_real_distribution<double> uniform(low, high);
+  if (dtype == DType::f32) {
+    for (float& x : array.data<float>()) x = static_cast<float>(uniform(rng));
+  } else {
+    for (double& x : array.data<double>()) x = uniform(rng);
+  }
+  return array;
+}
+
 namespace {
 
 class Maker {
@@ -79,16 +90,7 @@ class Maker {
   const Tensor& any() { return tensors_[below(tensors_.size())]; }
   void add(const Tensor& tensor) { tensors_.push_back(tensor); }
 
-  Array values(const std::vector<int64_t>& sizes, DType dtype) {
-    Array array{std::span<const int64_t>(sizes), dtype};
-    std::uniform_real_distribution<double> uniform(-1.5, 1.5);
-    if (dtype == DType::f32) {
-      for (float& x : array.data<float>()) x = static_cast<float>(uniform(rng_));
-    } else {
-      for (double& x : array.data<double>()) x = uniform(rng_);
-    }
-    return array;
-  }
+  Array values(const std::vector<int64_t>& sizes, DType dtype) { return uniform_array(rng_, sizes, dtype, -1.5, 1.5); }
 
   // Keeps values moderate: every result of something that grows is squeezed.
   Tensor squeezed(const Tensor& x) { return below(2) == 0 ? tanh(x) : x / (1 + abs(x)); }

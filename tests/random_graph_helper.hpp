@@ -6,9 +6,13 @@
 #include <gradloom/runtime/state.hpp>
 
 #include <cstdint>
+#include <random>
 #include <vector>
 
 namespace gradloom::test {
+
+/// Random numbers of [low, high) in an Array of f32 or f64.
+Array uniform_array(std::mt19937_64& rng, const std::vector<int64_t>& sizes, DType dtype, double low, double high);
 
 struct RandomGraph {
   Graph graph;

@@ -55,14 +55,7 @@ class ImageMaker {
   int64_t below(int64_t n) { return static_cast<int64_t>(rng_() % static_cast<uint64_t>(n)); }
 
   Array values(const std::vector<int64_t>& sizes, double low, double high) {
-    Array array{std::span<const int64_t>(sizes), dtype_};
-    std::uniform_real_distribution<double> uniform(low, high);
-    if (dtype_ == DType::f32) {
-      for (float& v : array.data<float>()) v = static_cast<float>(uniform(rng_));
-    } else {
-      for (double& v : array.data<double>()) v = uniform(rng_);
-    }
-    return array;
+    return uniform_array(rng_, sizes, dtype_, low, high);
   }
 
   Tensor parameter(const std::vector<int64_t>& sizes, double low, double high) {
@@ -87,7 +80,7 @@ class ImageMaker {
     }
   }
 
-  // A bias, a residual or an activation, or none: what rides in the epilogue.
+  // A bias and an activation, or neither: what rides in the epilogue.
   Tensor finished(const Tensor& y) {
     const Tensor biased = below(2) == 0 ? y + parameter({size(y, -1)}, -0.5, 0.5) : y;
     return activated(biased);
