@@ -4,13 +4,13 @@
 
 #include <cstring>
 
-extern "C" void peer_torch_threads(int threads) {
+extern "C" [[gnu::visibility("default")]] void peer_torch_threads(int threads) {
   at::set_num_threads(threads);
   at::set_num_interop_threads(1);
 }
 
-extern "C" void peer_torch_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const float* a,
-                                const float* b, float* c) {
+extern "C" [[gnu::visibility("default")]] void peer_torch_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n,
+                                                               int64_t k, const float* a, const float* b, float* c) {
   torch::NoGradGuard no_grad;
   const auto wrap = [](const float* data, int64_t rows, int64_t cols) {
     return torch::from_blob(const_cast<float*>(data), {rows, cols});
