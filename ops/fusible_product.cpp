@@ -38,7 +38,7 @@ void finish(const KernelCall& call) {
 
 /// The product of a node, with what it needs of b prepared if that is known.
 template <class T>
-std::shared_ptr<FusibleProduct<T>> product_of(const KernelRequest& request, const void* b) {
+std::shared_ptr<FusibleProduct<T>> product_of(const KernelRequest& request, const void* b, int sharing = 1) {
   const ProductTable& table = *request.node().op->product;
   std::shared_ptr<FusibleProduct<T>> product;
   if constexpr (std::is_same_v<T, float>) {
@@ -46,6 +46,7 @@ std::shared_ptr<FusibleProduct<T>> product_of(const KernelRequest& request, cons
   } else {
     product = table.f64(request);
   }
+  if (sharing > 1) product->share_chunks(sharing);
   if (b != nullptr && product->prepare_chunks > 0) product->bake(static_cast<const T*>(b));
   return product;
 }
@@ -80,17 +81,24 @@ bool has_one_matrix(const Graph& graph, const Node& node) {
   return table.has_one_matrix == nullptr || table.has_one_matrix(graph, node);
 }
 
+bool are_side_by_side(const Graph& graph, const Node& a, const Node& b) {
+  return a.op == b.op && a.op->product != nullptr && a.op->product->side_by_side != nullptr &&
+         a.outputs[0] == b.outputs[0] && a.op->product->side_by_side(graph, a, b);
+}
+
 const void* constant_input(const KernelRequest& request, int input) {
   const Node& node = request.graph().node(request.node().inputs[static_cast<size_t>(input)].node);
   return is_constant(node) ? literal_of(node).bytes.data() : nullptr;
 }
 
 template <class T>
-std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b) {
-  return product_of<T>(request, b);
+std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b, int sharing) {
+  return product_of<T>(request, b, sharing);
 }
-template std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request, const void* b);
-template std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request, const void* b);
+template std::shared_ptr<const FusibleProduct<float>> fusible_product(const KernelRequest& request, const void* b,
+                                                                      int sharing);
+template std::shared_ptr<const FusibleProduct<double>> fusible_product(const KernelRequest& request, const void* b,
+                                                                       int sharing);
 
 KernelPlan plan_product(const KernelRequest& request) {
   return request.output().dtype == DType::f64 ? plan_of<double>(request) : plan_of<float>(request);

@@ -19,6 +19,12 @@ struct WeightChannels;
 /// counted once.
 struct ProductTraffic {
   int64_t read = 0, made = 0;
+  int64_t read_a = 0;  ///< of what is read: of the first operand
+};
+
+/// The rows and columns of the result that a chunk makes.
+struct ProductBlock {
+  int64_t row = 0, rows = 0, col = 0, cols = 0;
 };
 
 /// What a product works with.
@@ -26,7 +32,8 @@ template <class T>
 struct ProductMemory {
   const T* a = nullptr;
   const T* b = nullptr;
-  T* result = nullptr;  ///< with an epilogue: room for partial sums, if FusibleProduct::needs_partials
+  T* result = nullptr;    ///< with an epilogue: room for partial sums, if FusibleProduct::needs_partials
+  int64_t block_row = 0;  ///< not 0: `result` has room for the chunk's block alone, in rows so far apart
   void* scratch = nullptr;
   void* shared = nullptr;
   bool continues = false;  ///< KernelCall::continues
@@ -61,6 +68,11 @@ class FusibleProduct {
   double nanoseconds = 0;  // expected
   std::string remark;      // KernelPlan::remark
 
+  /// Says that each chunk is made together with those of other products, side_by_side() with this one; `products` with
+  /// this one: then they are all cut into the same blocks, as many as all together are worth. Comes first.
+  virtual void share_chunks(int /*products*/) {}
+  /// The block of a chunk, where chunks are shared.
+  [[nodiscard]] virtual ProductBlock block(int64_t /*chunk*/) const { return {}; }
   /// Does once and for all what prepare() does with b, if that is a constant. What it makes is the product's own.
   virtual void bake(const T* /*b*/) {}
   /// Packs an operand, or sums parts, into shared memory.
@@ -81,6 +93,8 @@ struct ProductTable {
   bool (*is_in_order)(const Graph& graph, const Node& node) = nullptr;
   /// Is the result one matrix, so that its columns can be summed along the way? Null: always.
   bool (*has_one_matrix)(const Graph& graph, const Node& node) = nullptr;
+  /// Can two such products share their chunks? Null: no.
+  bool (*side_by_side)(const Graph& graph, const Node& a, const Node& b) = nullptr;
   /// Which elements of its second operand, whose sizes are given, make which of the result. Null: an order of its own.
   WeightChannels (*channels)(const Node& node, const std::vector<int64_t>& sizes) = nullptr;
 };
@@ -91,12 +105,16 @@ struct ProductTable {
 /// ProductTable::has_one_matrix of such a node.
 [[nodiscard]] bool has_one_matrix(const Graph& graph, const Node& node);
 
+/// Can these two be made block by block by the same threads, for one epilogue? FusibleProduct::share_chunks().
+[[nodiscard]] bool are_side_by_side(const Graph& graph, const Node& a, const Node& b);
+
 /// The elements of an input that is a constant, else null.
 [[nodiscard]] const void* constant_input(const KernelRequest& request, int input);
 
-/// The product of such a node. `b`: its second operand, if that is known.
+/// The product of such a node, one of so many that share their chunks. `b`: its second operand, if that is known.
 template <class T>
-[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b);
+[[nodiscard]] std::shared_ptr<const FusibleProduct<T>> fusible_product(const KernelRequest& request, const void* b,
+                                                                       int sharing = 1);
 
 /// OpDef::plan of a product of floats: a node that is nothing but that.
 [[nodiscard]] KernelPlan plan_product(const KernelRequest& request);

@@ -127,11 +127,14 @@ struct KernelPlan {
 /// A node to be planned: every size is a number.
 class KernelRequest {
  public:
-  KernelRequest(const Graph& graph, const Node& node, Isa isa) : graph_(graph), node_(node), isa_(isa) {}
+  KernelRequest(const Graph& graph, const Node& node, Isa isa, int64_t calls = 1)
+      : graph_(graph), node_(node), isa_(isa), calls_(calls) {}
 
   [[nodiscard]] const Node& node() const { return node_; }
   [[nodiscard]] const Attributes& attributes() const { return node_.attributes; }
   [[nodiscard]] Isa isa() const { return isa_; }
+  /// How often the node is called in a run, with operands elsewhere each time: in the body of a loop.
+  [[nodiscard]] int64_t calls() const { return calls_; }
   [[nodiscard]] int input_count() const { return static_cast<int>(node_.inputs.size()); }
   [[nodiscard]] const TensorType& input(int i) const {
     const Value& value = node_.inputs[static_cast<size_t>(i)];
@@ -152,6 +155,7 @@ class KernelRequest {
   const Graph& graph_;
   const Node& node_;
   Isa isa_;
+  int64_t calls_;
 };
 
 }  // namespace gradloom::inline v0

@@ -55,7 +55,8 @@ void pack(const KernelCall& call) {
 }
 
 KernelPlan plan_packing(const KernelRequest& request) {
-  constexpr int64_t grain = 64 * 1024;
+  // Weights were written by other cores, in the last step: their lines come one by one.
+  constexpr int64_t grain = 16 * 1024;
   const std::vector<int64_t> sizes = request.input_sizes(0);
   const bool transpose = request.attributes().get<bool>("transpose");
   auto params = std::make_shared<PackParams>();
@@ -104,10 +105,25 @@ class PackedProduct final : public FusibleProduct<T> {
     this->nanoseconds = 100 + std::max(static_cast<double>(m * n) * static_cast<double>(k) / 60, weight_bytes / 80);
   }
 
+  // As many blocks as the grid would have for the work of all, down a column first: the weights of a column stay in the
+  // cache meanwhile, as do the blocks of the other products.
+  void share_chunks(int products) override {
+    if (this->chunks == 0) return;
+    constexpr int64_t most_elements = 8 * 1024;  // of a block
+    const int64_t wanted = std::max(products * this->chunks, this->rows * this->columns / most_elements);
+    col_blocks_ = std::min(wanted, chunk_count(this->columns, kPackedUnit));
+    row_blocks_ = std::min(chunk_count(wanted, col_blocks_), chunk_count(this->rows, row_unit));
+    by_columns_ = true;
+    this->chunks = row_blocks_ * col_blocks_;
+  }
+
   void prepare(int64_t, const ProductMemory<T>&) const override {}
 
   void finish(int64_t chunk, const ProductMemory<T>& memory) const override {
-    const Block block = block_of(chunk);
+    const ProductBlock block = this->block(chunk);
+    const bool apart = memory.block_row > 0;
+    T* const c =
+        memory.result == nullptr || apart ? memory.result : memory.result + block.row * this->columns + block.col;
     GemmArgs<T> args{.m = block.rows,
                      .n = block.cols,
                      .k = k_,
@@ -117,8 +133,8 @@ class PackedProduct final : public FusibleProduct<T> {
                      .b = nullptr,
                      .b_row = 0,
                      .b_col = 0,
-                     .c = memory.result == nullptr ? nullptr : memory.result + block.row * this->columns + block.col,
-                     .c_row = this->columns,
+                     .c = c,
+                     .c_row = apart ? memory.block_row : this->columns,
                      .c_col = 1};
     args.epilogue = memory.epilogue;
     args.row_offset = block.row;
@@ -130,33 +146,30 @@ class PackedProduct final : public FusibleProduct<T> {
     }
   }
 
+  [[nodiscard]] ProductBlock block(int64_t chunk) const override {
+    const auto cut = [](int64_t size, int64_t unit, int64_t parts, int64_t i) {
+      const int64_t units = chunk_count(size, unit);
+      const int64_t begin = chunk_begin(units, parts, i) * unit;
+      return std::pair(begin, std::min(size, chunk_begin(units, parts, i + 1) * unit) - begin);
+    };
+    const auto down = cut(this->rows, row_unit, row_blocks_, by_columns_ ? chunk % row_blocks_ : chunk / col_blocks_);
+    const auto across =
+        cut(this->columns, kPackedUnit, col_blocks_, by_columns_ ? chunk / row_blocks_ : chunk % col_blocks_);
+    return {down.first, down.second, across.first, across.second};
+  }
+
   [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override {
-    const Block block = block_of(chunk);
-    const int64_t weights = block.row == 0 ? k_ * block.cols : 0;
-    return {(block.col == 0 ? k_ * block.rows : 0) + (weights_ == DType::bf16 ? weights / 2 : weights),
-            block.rows * block.cols};
+    const ProductBlock block = this->block(chunk);
+    const int64_t weights = block.row == 0 ? k_ * block.cols : 0, a = block.col == 0 ? k_ * block.rows : 0;
+    return {a + (weights_ == DType::bf16 ? weights / 2 : weights), block.rows * block.cols, a};
   }
 
  private:
   /// Rows are cut as those of any product: epilogues that sum columns add groups of 16 rows in a fixed order.
   static constexpr int64_t row_unit = 16, most_parts = 32;
 
-  struct Block {
-    int64_t row, rows, col, cols;
-  };
-
-  [[nodiscard]] Block block_of(int64_t chunk) const {
-    const auto cut = [](int64_t size, int64_t unit, int64_t parts, int64_t i) {
-      const int64_t units = chunk_count(size, unit);
-      const int64_t begin = chunk_begin(units, parts, i) * unit;
-      return std::pair(begin, std::min(size, chunk_begin(units, parts, i + 1) * unit) - begin);
-    };
-    const auto down = cut(this->rows, row_unit, row_blocks_, chunk / col_blocks_);
-    const auto across = cut(this->columns, kPackedUnit, col_blocks_, chunk % col_blocks_);
-    return {down.first, down.second, across.first, across.second};
-  }
-
   int64_t k_ = 0, row_blocks_ = 1, col_blocks_ = 1;
+  bool by_columns_ = false;
   DType weights_;
   const PackedGemm<T>& kernels_;
 };
@@ -168,7 +181,16 @@ std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request) 
                                             request.input(1).dtype, packed_gemm<T>(request.isa()));
 }
 
-constexpr ProductTable product_table{.f32 = packed_product<float>, .f64 = packed_product<double>};
+bool side_by_side(const Graph& graph, const Node& a, const Node& b) {
+  const auto depth = [&](const Node& node) {
+    const Value& value = node.inputs[0];
+    return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape[-1];
+  };
+  return depth(a) == depth(b);
+}
+
+constexpr ProductTable product_table{
+    .f32 = packed_product<float>, .f64 = packed_product<double>, .side_by_side = side_by_side};
 
 }  // namespace
 

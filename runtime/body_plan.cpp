@@ -28,8 +28,9 @@ void run_body_level(const KernelCall& call) {
   level.body->run(level, call);
 }
 
-BodyPlan::BodyPlan(const Subgraph& body, std::span<const Tensor> outputs, Isa isa, size_t offset)
-    : plan_(make_plan(Rewriter(body.graph, outputs, {}).run(), isa, Joining::none)) {
+BodyPlan::BodyPlan(const Subgraph& body, std::span<const Tensor> outputs, const KernelRequest& request, int64_t times,
+                   size_t offset)
+    : plan_(make_plan(Rewriter(body.graph, outputs, {}).run(), request.isa(), Joining::none, times * request.calls())) {
   for (const Tensor& input : body.graph.inputs()) {
     const auto slot = std::find_if(plan_.inputs.begin(), plan_.inputs.end(),
                                    [&](const Slot& s) { return s.name == input.node().name; });

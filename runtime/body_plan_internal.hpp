@@ -39,8 +39,10 @@ struct BodyLevel {
 
 class BodyPlan {
  public:
-  /// Plans `outputs` of the body, all of whose sizes are known. `offset`: of its memory in the node's shared memory.
-  BodyPlan(const Subgraph& body, std::span<const Tensor> outputs, Isa isa, size_t offset);
+  /// Plans `outputs` of the body, all of whose sizes are known, which the requested node calls so many times, if that
+  /// is known, else once. `offset`: of its memory in the node's shared memory.
+  BodyPlan(const Subgraph& body, std::span<const Tensor> outputs, const KernelRequest& request, int64_t times,
+           size_t offset);
   BodyPlan(const BodyPlan&) = delete;
   BodyPlan& operator=(const BodyPlan&) = delete;
 

@@ -123,7 +123,7 @@ KernelPlan plan_cond(const KernelRequest& request) {
   for (const int branch : {0, 1}) {
     const Subgraph& body =
         *request.attributes().get<std::shared_ptr<const Subgraph>>(branch == 0 ? "then" : "otherwise");
-    branches->bodies[branch].emplace(body, body.outputs, request.isa(), 0);
+    branches->bodies[branch].emplace(body, body.outputs, request, 1, 0);
     const BodyPlan& planned = *branches->bodies[branch];
     planned.add_steps(plan, branch == 0 ? run_branch_level<0> : run_branch_level<1>,
                       branch == 0 ? again_branch_level<0> : again_branch_level<1>, 0.5);
@@ -145,7 +145,7 @@ KernelPlan plan_while_loop(const KernelRequest& request) {
     shared_bytes += (loop->bytes.back() + 63) / 64 * 64;
   }
   loop->flag_offset = shared_bytes;
-  loop->body.emplace(body, body.outputs, request.isa(), shared_bytes + 64);
+  loop->body.emplace(body, body.outputs, request, 1, shared_bytes + 64);
   KernelPlan plan;
   plan.steps.push_back({.run = [](const KernelCall& call) { static_cast<const WhileLoop*>(call.params)->begin(call); },
                         .nanoseconds = address_ns});

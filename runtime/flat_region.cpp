@@ -250,17 +250,21 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
     plan.shared_bytes = region->sums.place_leaves(request, count / region->columns, region->columns, 0);
 
   region->tiles = (count + tile - 1) / tile;
+  plan.nanoseconds =
+      50 + static_cast<double>(count) *
+               (0.05 * program.instructions + 0.05 * static_cast<double>(stream_of.size() + body.outputs.size()));
   if (count > 0) {
-    plan.steps = {{run_flat, std::min(region->tiles, chunk_count(count, pointwise_grain))}};
+    // Long programs are worth a hand-over sooner.
+    constexpr double grain_ns = 4000;
+    const int64_t usual = chunk_count(count, pointwise_grain);
+    const auto by_time = static_cast<int64_t>(plan.nanoseconds / grain_ns);
+    plan.steps = {{run_flat, std::min(region->tiles, std::max(usual, by_time))}};
     ChunkShare& share = plan.steps[0].share = {.elements = count, .line = tile};
     for (const auto& [node, place] : stream_of) share.add_input(input_of.at(node));
     for (const SpreadOperand& operand : region->operands) share.remove_input(operand.input);
   }
   if (count > 0 && region->columns > 0) plan.steps.push_back({combine_sums, ColumnSums::chunks(region->columns)});
   plan.scratch_bytes = bytes;
-  plan.nanoseconds =
-      50 + static_cast<double>(count) *
-               (0.05 * program.instructions + 0.05 * static_cast<double>(stream_of.size() + body.outputs.size()));
   plan.params = std::move(region);
   return plan;
 }

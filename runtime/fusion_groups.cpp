@@ -83,11 +83,16 @@ bool FusionGroups::is_column_sum(int id) const {
   return rank >= 2 && static_cast<int>(axes.size()) == rank - 1 && axes.back() == rank - 2;
 }
 
+std::vector<int> FusionGroups::products_of(int group) const {
+  std::vector<int> products;
+  std::copy_if(members(group).begin(), members(group).end(), std::back_inserter(products),
+               [&](int member) { return is_product(member); });
+  return products;
+}
+
 int FusionGroups::product_of(int group) const {
-  for (const int member : members(group)) {
-    if (is_product(member)) return member;
-  }
-  return -1;
+  const std::vector<int> products = products_of(group);
+  return products.empty() ? -1 : products[0];
 }
 
 bool FusionGroups::fits_product(int id, DType lane) const {
@@ -110,10 +115,13 @@ bool FusionGroups::same_space(int a, int b) const {
 
 bool FusionGroups::may_merge(int a, int b) const {
   if (members(a).size() + members(b).size() > most_nodes) return false;
-  if (const int product = std::max(product_of(a), product_of(b)); product >= 0) {
-    if (std::min(product_of(a), product_of(b)) >= 0) return false;
+  std::vector<int> products = products_of(a);
+  for (const int product : products_of(b)) products.push_back(product);
+  for (const int product : products) {
+    if (product != products[0] && !are_side_by_side(graph_, graph_.node(products[0]), graph_.node(product)))
+      return false;
     const DType lane = graph_.node(product).outputs[0].dtype;
-    for (const Value& operand : graph_.node(product).inputs) {  // the product comes first
+    for (const Value& operand : graph_.node(product).inputs) {  // the products come first
       const int group = group_of(operand.node);
       if (group == a || group == b) return false;
     }
@@ -153,7 +161,7 @@ bool FusionGroups::updates_with_slots(int a, int b, int product) const {
 void FusionGroups::join_product(int sum) {
   const int value = graph_.node(sum).inputs[0].node, group = group_of(value);
   const int product = product_of(group);
-  if (product < 0 || !has_one_matrix(graph_, graph_.node(product)) || !(is_pointwise(value) || value == product))
+  if (product < 0 || !has_one_matrix(graph_, graph_.node(product)) || !(is_pointwise(value) || is_product(value)))
     return;
   const DType lane = graph_.node(product).outputs[0].dtype;
   // The sum is known only when the region has ended.

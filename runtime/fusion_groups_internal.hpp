@@ -33,7 +33,9 @@ class FusionGroups {
   [[nodiscard]] int producer_of(int reader, const Value& value) const;
   [[nodiscard]] bool is_pointwise(int id) const;
   [[nodiscard]] bool is_broadcast(int id) const;
-  /// The product whose parts a group works on as soon as they are finished, or -1.
+  /// The products whose parts a group works on as soon as they are finished: all of one shape.
+  [[nodiscard]] std::vector<int> products_of(int group) const;
+  /// The first of them, or -1.
   [[nodiscard]] int product_of(int group) const;
   /// Can a node run on parts of a product's result of that dtype? Its operands must be there in step with the rows, or
   /// be the same in every row; numbers of other dtypes do not fit the registers.

@@ -52,11 +52,13 @@ class Choice {
   // For every other group: are the pointwise values that `group` reads of it made of fewer arrays there?
   void choose(int group, int product) {
     const TensorType& made = graph_.node(product).outputs[0];
-    const auto& factors = graph_.node(product).inputs;  // a product reads whole arrays
+    std::set<int> factors;  // a product reads whole arrays
+    for (const int factor_of : groups_.products_of(group)) {
+      for (const Value& value : graph_.node(factor_of).inputs) factors.insert(value.node);
+    }
     const auto may_be_copied = [&](int id) {
       return groups_.is_pointwise(id) && !groups_.is_broadcast(id) && graph_.node(id).outputs[0].shape == made.shape &&
-             groups_.fits_product(id, made.dtype) &&
-             std::none_of(factors.begin(), factors.end(), [&](const Value& value) { return value.node == id; });
+             groups_.fits_product(id, made.dtype) && !factors.contains(id);
     };
     std::map<int, std::set<int>> wanted;  // by group
     for (const int member : groups_.members(group)) {

@@ -18,7 +18,7 @@ namespace {
 
 class Planner {
  public:
-  Planner(Module module, Isa isa, Joining joining) : isa_(isa), joining_(joining) {
+  Planner(Module module, Isa isa, Joining joining, int64_t calls) : isa_(isa), joining_(joining), calls_(calls) {
     plan_.module = std::move(module);
     const size_t n = static_cast<size_t>(graph().node_count());
     plan_.kernels.resize(n);
@@ -57,7 +57,7 @@ class Planner {
       const Node& node = graph().node(id);
       if (is_input(node) || is_parameter(node) || is_constant(node) || node.op->properties.alias) continue;
       KernelPlan& kernel = plan_.kernels[static_cast<size_t>(id)];
-      kernel = plan_node({graph(), node, isa_});
+      kernel = plan_node({graph(), node, isa_, calls_});
       plan_.scratch_bytes = std::max(plan_.scratch_bytes, kernel.scratch_bytes);
       plan_.nanoseconds += kernel.nanoseconds;
     }
@@ -375,6 +375,7 @@ class Planner {
 
   Isa isa_;
   Joining joining_;
+  int64_t calls_;
   Plan plan_;
   std::map<Value, int> storage_of_;  // roots only
   std::map<int, int> shared_of_;     // node -> storage
@@ -386,6 +387,8 @@ class Planner {
 
 }  // namespace
 
-Plan make_plan(Module module, Isa isa, Joining joining) { return Planner(settle(module), isa, joining).run(); }
+Plan make_plan(Module module, Isa isa, Joining joining, int64_t calls) {
+  return Planner(settle(module), isa, joining, calls).run();
+}
 
 }  // namespace gradloom::inline v0

@@ -90,8 +90,8 @@ struct Plan {
 /// May chunks follow chunks, or do tasks wait for tasks only?
 enum class Joining : uint8_t { none, chunks };
 
-/// Plans a module whose sizes are all known.
-[[nodiscard]] Plan make_plan(Module module, Isa isa, Joining joining = Joining::chunks);
+/// Plans a module whose sizes are all known; for the body of a loop, `calls` is KernelRequest's.
+[[nodiscard]] Plan make_plan(Module module, Isa isa, Joining joining = Joining::chunks, int64_t calls = 1);
 
 /// "matmul"; for a region with the ops in it: "region(add, relu)".
 [[nodiscard]] std::string kernel_name(const Node& node);

@@ -1,6 +1,8 @@
 // A matrix product or convolution with the pointwise nodes that follow it: a fused program runs over each part of the
 // result while that is in the first-level cache (the epilogue), and sums of its columns are taken there too. The
-// product itself is stored only if somebody else reads it.
+// product itself is stored only if somebody else reads it. Several products of one shape, as those of the gates of a
+// recurrent cell, are made block by block: all but the last into scratch, and the last with the epilogue, for which the
+// others are operands.
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/movement.hpp>
@@ -11,6 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <map>
+#include <set>
 #include <span>
 
 namespace gradloom::inline v0 {
@@ -27,6 +31,16 @@ struct RowOperand {
   size_t offset = 0;     // of the first block in scratch, if not
 };
 
+/// A product whose blocks are made before those of the one that has the epilogue.
+template <class T>
+struct BesideProduct {
+  std::shared_ptr<const FusibleProduct<T>> product;
+  int a = 0, b = 0;  // inputs
+  int place = 0;
+  bool reads_a = true;  // no other of the region's products has
+  size_t offset = 0;    // of the block in scratch
+};
+
 /// Columns of blocks whose operands are at hand at once.
 constexpr int64_t most_groups = 16;
 
@@ -40,8 +54,10 @@ struct ProductRegion {
   FusedFrameLayout layout;
   int a = 0, b = 0;  // inputs
   int64_t rows = 0, columns = 0;
-  int tile = 0;             // place of the product's part
-  std::vector<int> places;  // of streams, the tile and strips: what the program walks through row by row
+  std::vector<BesideProduct<T>> beside;
+  int64_t beside_stride = 0;  // elements from one row of their blocks to the next
+  int tile = 0;               // place of the product's part
+  std::vector<int> places;    // of streams, the tile and strips: what the program walks through row by row
   std::vector<RowOperand> operands;
   /// How far what a cell refers to moves from one column of blocks to the next.
   struct Step {
@@ -60,11 +76,26 @@ struct ProductRegion {
   size_t frame_offset = 0;
   std::vector<size_t> strip_offsets, edge_offsets;
 
+  [[nodiscard]] const BesideProduct<T>* beside_at(int place) const {
+    for (const BesideProduct<T>& other : beside) {
+      if (other.place == place) return &other;
+    }
+    return nullptr;
+  }
+
+  /// Is a place filled by a product?
+  [[nodiscard]] bool is_made(int place) const { return place == tile || beside_at(place) != nullptr; }
+
   void count_traffic(const KernelCall& call) const {
     if (call.traffic == nullptr) return;
     const ProductTraffic moved = product->traffic(call.chunk);
+    int64_t read = moved.read;
+    for (const BesideProduct<T>& other : beside) {
+      const ProductTraffic more = other.product->traffic(call.chunk);
+      read += more.read - (other.reads_a ? 0 : more.read_a);
+    }
     constexpr int64_t size = sizeof(T);
-    call.count(moved.read * size + moved.made * read_per_element, moved.made * written_per_element);
+    call.count(read * size + moved.made * read_per_element, moved.made * written_per_element);
   }
 };
 
@@ -76,6 +107,7 @@ class Epilogue {
       : region_(region),
         call_(call),
         scratch_(static_cast<std::byte*>(call.scratch)),
+        block_(region.product->block(call.chunk)),
         frame_(region.program, region.layout, scratch_ + region.frame_offset, {}),
         rows_per_block_(region.program.kernels->rows_per_block),
         width_(region.program.kernels->block / rows_per_block_) {
@@ -148,6 +180,10 @@ class Epilogue {
     const FusedPlace& p = region_.program.place(place);
     if (place == region_.tile) return {reinterpret_cast<std::byte*>(part.tile + i * part.stride + part.j), part.stride};
     if (p.kind == FusedPlace::Kind::buffer) {
+      if (const BesideProduct<T>* const other = region_.beside_at(place)) {
+        const int64_t element = (part.row + i - block_.row) * region_.beside_stride + part.col + part.j - block_.col;
+        return {scratch_ + other->offset + static_cast<size_t>(element) * sizeof(T), region_.beside_stride};
+      }
       std::byte* const strip = scratch_ + region_.strip_offsets[static_cast<size_t>(place)];
       return {strip + static_cast<size_t>(i * part.stride + part.j) * sizeof(T), part.stride};
     }
@@ -200,14 +236,14 @@ class Epilogue {
     };
     for (const int place : region_.places) {
       const FusedPlace::Kind kind = region_.program.place(place).kind;
-      if (kind == FusedPlace::Kind::input || place == region_.tile) copy(place, false);
+      if (kind == FusedPlace::Kind::input || region_.is_made(place)) copy(place, false);
       point(place, {scratch_ + region_.edge_offsets[static_cast<size_t>(place)], width_});
     }
     point_operands(group);
     region_.program.kernels->run(frame_.cells(), 0, 1, 1);
     for (const int place : region_.places) {
       const FusedPlace::Kind kind = region_.program.place(place).kind;
-      if (kind != FusedPlace::Kind::input && place != region_.tile) copy(place, true);
+      if (kind != FusedPlace::Kind::input && !region_.is_made(place)) copy(place, true);
     }
   }
 
@@ -252,6 +288,7 @@ class Epilogue {
   const ProductRegion<T>& region_;
   const KernelCall& call_;
   std::byte* const scratch_;
+  const ProductBlock block_;
   FusedFrame frame_;
   const int64_t rows_per_block_, width_;
   std::array<GemmStream, 8> streams_;  // what comes on top of that is not asked for
@@ -277,6 +314,15 @@ void prepare_product(const KernelCall& call) {
 template <class T>
 void finish_product(const KernelCall& call) {
   const auto& region = *static_cast<const ProductRegion<T>*>(call.params);
+  for (const BesideProduct<T>& other : region.beside) {
+    other.product->finish(call.chunk,
+                          {.a = static_cast<const T*>(call.inputs[other.a]),
+                           .b = static_cast<const T*>(call.inputs[other.b]),
+                           .result = reinterpret_cast<T*>(static_cast<std::byte*>(call.scratch) + other.offset),
+                           .block_row = region.beside_stride,
+                           .scratch = call.scratch,
+                           .shared = call.shared});
+  }
   Epilogue<T> epilogue(region, call);
   const GemmEpilogue<T> hook = epilogue.hook();
   region.count_traffic(call);
@@ -295,9 +341,11 @@ void combine_sums(const KernelCall& call) {
 }
 
 template <class T>
-KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const Node& product) {
+KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const std::vector<const Node*>& products) {
   const Graph& graph = body.graph;
+  const Node& product = *products.back();
   const TensorType& type = product.outputs[0];
+  const auto sharing = static_cast<int>(products.size());
   FusedBuilder builder(graph, type.dtype, request.isa(), true);
 
   std::map<int, int> input_of, stream_of;
@@ -308,8 +356,11 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     places.push_back(builder.add_place(place));
     return places.back();
   };
-  const int tile = add_rows_of({FusedPlace::Kind::buffer, 0, sizeof(T)});
-  builder.define(product.id, tile);
+  std::map<int, int> made_at;  // product -> place
+  for (const Node* node : products) {
+    made_at[node->id] = add_rows_of({FusedPlace::Kind::buffer, 0, sizeof(T)});
+    builder.define(node->id, made_at[node->id]);
+  }
   std::vector<RowOperand> operands;
   std::vector<int> nodes;
   for (int id = 0; id < graph.node_count(); ++id) {
@@ -334,7 +385,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   std::vector<int> output_places(body.outputs.size(), -1);
   for (size_t i = 0; i < body.outputs.size(); ++i) {
     const Node& node = graph.node(body.outputs[i].node_id());
-    if (node.op->pointwise == nullptr && &node != &product) continue;
+    if (node.op->pointwise == nullptr && !made_at.contains(node.id)) continue;
     output_places[i] = add_rows_of({FusedPlace::Kind::output, static_cast<int>(i), size_of(node.outputs[0].dtype)});
     stores.emplace_back(node.id, output_places[i]);
     stored.try_emplace(node.id, output_places[i]);
@@ -343,7 +394,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   for (size_t i = 0; i < body.outputs.size(); ++i) {
     if (output_places[i] >= 0) continue;
     const int value = graph.node(body.outputs[i].node_id()).inputs[0].node;
-    if (value == product.id) stored.try_emplace(value, tile);
+    if (const auto made = made_at.find(value); made != made_at.end()) stored.try_emplace(value, made->second);
     if (!stored.contains(value)) {
       stored[value] = add_rows_of({FusedPlace::Kind::buffer, 0, sizeof(T)});
       stores.emplace_back(value, stored[value]);
@@ -353,12 +404,26 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   builder.add_segment(nodes, stores, {});
 
   KernelPlan plan;
-  const void* const constant = constant_input(request, input_of.at(product.inputs[1].node));
-  auto planned = fusible_product<T>({graph, product, request.isa()}, constant);
-  if (planned->chunks == 0) return plan;
-  auto region = std::make_shared<ProductRegion<T>>(std::move(planned), builder.finish());
+  const auto planned = [&](const Node& node) {
+    const void* const constant = constant_input(request, input_of.at(node.inputs[1].node));
+    return fusible_product<T>({graph, node, request.isa()}, constant, sharing);
+  };
+  auto last = planned(product);
+  if (last->chunks == 0) return plan;
+  auto region = std::make_shared<ProductRegion<T>>(std::move(last), builder.finish());
   region->a = input_of.at(product.inputs[0].node);
   region->b = input_of.at(product.inputs[1].node);
+  std::set<int> whole = {region->a, region->b};  // inputs that no output may overwrite
+  std::set<int> left = {region->a};
+  for (const Node* node : std::span(products).first(products.size() - 1)) {
+    BesideProduct<T> other{.product = planned(*node),
+                           .a = input_of.at(node->inputs[0].node),
+                           .b = input_of.at(node->inputs[1].node),
+                           .place = made_at[node->id]};
+    other.reads_a = left.insert(other.a).second;
+    whole.insert({other.a, other.b});
+    region->beside.push_back(std::move(other));
+  }
   for (const int place : region->program.input_streams)
     region->read_per_element += static_cast<int64_t>(region->program.place(place).element_size);
   for (const int place : region->program.output_streams)
@@ -369,15 +434,15 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   constexpr int64_t asked_for = int64_t{2} << 20;
   // What is written is mostly what was read, in place.
   const int64_t per_element = std::max(region->read_per_element, region->written_per_element);
-  region->asks_for_streams = region->rows * region->columns * per_element >= asked_for;
-  region->tile = tile;
+  region->asks_for_streams = region->rows * region->columns * per_element * request.calls() >= asked_for;
+  region->tile = made_at[product.id];
   region->places = places;
   region->operands = std::move(operands);
 
   // An output may take the buffer of an operand that is read in step with it, before it is written.
   for (const auto& [node, place] : stream_of) {
     const int input = input_of.at(node);
-    if (input == region->a || input == region->b) continue;
+    if (whole.contains(input)) continue;
     for (size_t o = 0; o < body.outputs.size(); ++o) {
       if (output_places[o] >= 0 && size_of(graph.node(node).outputs[0].dtype) == size_of(body.outputs[o].dtype()) &&
           builder.last_read(place) <= builder.first_write(output_places[o])) {
@@ -411,7 +476,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   for (const int place : places) {
     region->edge_offsets[static_cast<size_t>(place)] = bytes;
     bytes += cache_aligned(static_cast<size_t>(program.kernels->block) * program.place(place).element_size);
-    if (program.place(place).kind == FusedPlace::Kind::buffer && place != tile) {
+    if (program.place(place).kind == FusedPlace::Kind::buffer && !region->is_made(place)) {
       region->strip_offsets[static_cast<size_t>(place)] = bytes;
       bytes += largest_part;
     }
@@ -428,12 +493,26 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     bytes += cache_aligned(most_groups * block * operand.element_size);
     add_steps(operand.place, block * operand.element_size);
   }
+  if (!region->beside.empty()) {
+    int64_t most_rows = 0, most_columns = 0;
+    for (int64_t chunk = 0; chunk < region->product->chunks; ++chunk) {
+      const ProductBlock made = region->product->block(chunk);
+      most_rows = std::max(most_rows, made.rows);
+      most_columns = std::max(most_columns, made.cols);
+    }
+    constexpr auto line = static_cast<int64_t>(64 / sizeof(T));
+    region->beside_stride = chunk_count(most_columns, line) * line;
+    for (BesideProduct<T>& other : region->beside) {
+      other.offset = bytes;
+      bytes += static_cast<size_t>(most_rows * region->beside_stride) * sizeof(T);
+    }
+  }
   plan.scratch_bytes = bytes;
   if (region->product->prepare_chunks > 0) plan.steps.push_back({prepare_product<T>, region->product->prepare_chunks});
   plan.steps.push_back({finish_product<T>, region->product->chunks});
   if (!region->sums.sums.empty()) plan.steps.push_back({combine_sums<T>, ColumnSums::chunks(region->columns)});
-  plan.nanoseconds =
-      region->product->nanoseconds + 0.05 * program.instructions * static_cast<double>(region->rows * region->columns);
+  plan.nanoseconds = sharing * region->product->nanoseconds +
+                     0.05 * program.instructions * static_cast<double>(region->rows * region->columns);
   plan.params = std::move(region);
   return plan;
 }
@@ -441,14 +520,14 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
 }  // namespace
 
 KernelPlan plan_product_region(const KernelRequest& request, const Subgraph& body) {
+  std::vector<const Node*> products;
   for (int id = 0; id < body.graph.node_count(); ++id) {
     const Node& node = body.graph.node(id);
-    if (!is_fusible_product(body.graph, node)) continue;
-    return node.outputs[0].dtype == DType::f64 ? plan_region<double>(request, body, node)
-                                               : plan_region<float>(request, body, node);
+    if (is_fusible_product(body.graph, node)) products.push_back(&node);
   }
-  assert(false && "a region of a product has one");
-  return {};
+  assert(!products.empty() && "a region of a product has one");
+  return products[0]->outputs[0].dtype == DType::f64 ? plan_region<double>(request, body, products)
+                                                     : plan_region<float>(request, body, products);
 }
 
 }  // namespace gradloom::inline v0

@@ -24,8 +24,16 @@ struct Carried {
   size_t spare_offset = 0;               // in shared memory, where there is neither: every other step writes there
 };
 
+struct ScanLoop;
+
+/// The level that ends with the question whether there is another step.
+struct LastLevel : BodyLevel {
+  const ScanLoop* loop = nullptr;
+};
+
 struct ScanLoop {
   std::optional<BodyPlan> body;
+  LastLevel last_level;
   int64_t length = 0;
   bool reverse = false;
   std::vector<Carried> carried;
@@ -116,6 +124,7 @@ KernelPlan plan_scan(const KernelRequest& request) {
   const ScanForm form(request.node());
   const Subgraph& body = *form.body;
   auto loop = std::make_shared<ScanLoop>();
+  loop->last_level.loop = loop.get();
   loop->length = form.length.value();
   loop->reverse = form.reverse;
   loop->constants = form.constants;
@@ -149,7 +158,7 @@ KernelPlan plan_scan(const KernelRequest& request) {
       made.push_back(output);
     }
   }
-  loop->body.emplace(body, made, request.isa(), shared_bytes);
+  loop->body.emplace(body, made, request, std::max<int64_t>(loop->length, 1), shared_bytes);
 
   KernelPlan plan;
   constexpr double address_ns = 100;  // about what it takes to place the addresses of a step
@@ -157,16 +166,26 @@ KernelPlan plan_scan(const KernelRequest& request) {
                         .nanoseconds = address_ns});
   plan.shared_bytes = loop->body->end();
   if (loop->length > 0) {
+    loop->last_level.body = &*loop->body;
     loop->body->add_steps(plan, run_body_level, again_body_level, static_cast<double>(loop->length));
-    const int levels = static_cast<int>(plan.steps.size()) - 1;
-    // A step of its own, since a level may be the end of a loop inside.
-    plan.steps.push_back(
-        {.run = [](const KernelCall&) {},
-         .nanoseconds = address_ns * static_cast<double>(loop->length),
-         .again = [](const KernelCall& call) { return static_cast<const ScanLoop*>(call.params)->advance(call); },
-         .back = levels});
+    // Whoever ends the last level goes on to the next step; not where that level is the end of a loop inside, or
+    // nothing is left of the body.
+    if (plan.steps.size() == 1 || plan.steps.back().again != nullptr) {
+      plan.steps.push_back(
+          {.run = [](const KernelCall&) {}, .params = static_cast<const BodyLevel*>(&loop->last_level)});
+    } else {
+      static_cast<BodyLevel&>(loop->last_level) = *static_cast<const BodyLevel*>(plan.steps.back().params);
+      plan.steps.back().params = static_cast<const BodyLevel*>(&loop->last_level);
+    }
+    KernelStep& end = plan.steps.back();
+    end.again = [](const KernelCall& call) {
+      return static_cast<const LastLevel*>(static_cast<const BodyLevel*>(call.params))->loop->advance(call);
+    };
+    end.back = static_cast<int>(plan.steps.size()) - 2;
+    end.nanoseconds += address_ns * static_cast<double>(loop->length);
   }
-  for (const size_t own : {size_t{0}, plan.steps.size() - 1}) plan.nanoseconds += plan.steps[own].nanoseconds;
+  plan.nanoseconds = 0;
+  for (const KernelStep& step : plan.steps) plan.nanoseconds += step.nanoseconds;
   plan.params = std::move(loop);
   return plan;
 }

@@ -65,7 +65,7 @@ bool in_a_body(Plan& plan, Random& random) {
 template <const OpDef& op>
 Task* any_end(Plan& plan, Random& random) {
   return any_task(plan, random, [&](const Task& task) {
-    return task.again != nullptr && node_of(plan, task).op == &op && level_of(plan, task) == nullptr;
+    return task.again != nullptr && task.again != again_body_level && node_of(plan, task).op == &op;
   });
 }
 

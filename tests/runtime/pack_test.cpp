@@ -5,6 +5,7 @@
 #include <gradloom/ops/reduce.hpp>
 #include <gradloom/ops/relu.hpp>
 #include <gradloom/runtime/program.hpp>
+#include <gradloom/runtime/trace.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -64,6 +65,49 @@ void check_packed(int64_t m, int64_t k, int64_t n, bool transpose) {
   }
 }
 
+/// A cell's gates: two products with x and two with h, of which two sums leave.
+template <class T>
+void check_gates(int64_t m, int64_t k, int64_t n) {
+  Graph g;
+  const Tensor x = g.input("x", {m, k}, dtype_of<T>), h = g.input("h", {m, k}, dtype_of<T>),
+               c = g.input("c", {m, n}, dtype_of<T>), bias = g.input("bias", {n}, dtype_of<T>);
+  State state;
+  std::vector<Tensor> products;
+  for (const char* name : {"w1", "w2", "w3", "w4"}) {
+    const Tensor w = g.parameter(name, {k, n}, {}, {.dtype = dtype_of<T>});
+    state.set(name, random_array<T>({k, n}, products.size()));
+    products.push_back(matmul(products.size() < 2 ? x : h, w));
+  }
+  const Tensor gate = relu(products[0] + products[2] + bias), made = products[1] * c + products[3] * gate;
+  const std::vector<Tensor> outputs{made, gate, products[1], sum(products[2], {.axes = {0}})};
+  const Batch inputs{{"x", random_array<T>({m, k}, 5)},
+                     {"h", random_array<T>({m, k}, 6)},
+                     {"c", random_array<T>({m, n}, 7)},
+                     {"bias", random_array<T>({n}, 8)}};
+  const Executor executor{{.threads = 2}};
+  for (const Isa isa : supported_isas()) {
+    const auto run = [&](std::vector<std::string> without) {
+      const Program program = compile(
+          {.outputs = outputs, .isa = to_string(isa), .constants = &state, .without_passes = std::move(without)});
+      Trace trace;
+      State none;
+      std::vector<Array> results = program.run(executor, none, inputs, {.trace = &trace});
+      return std::pair(std::move(results), program.stats().traced);
+    };
+    const auto [expected, many] = run({"fuse"});
+    const auto [results, kernels] = run({});
+    for (size_t i = 0; i < outputs.size(); ++i)
+      BOOST_TEST(same_bits(expected[i], results[i]), to_string(isa) << " " << m << "x" << k << "x" << n << ", " << i);
+    BOOST_TEST_REQUIRE(kernels.size() == 1);
+    // Each operand and result once.
+    const double size = sizeof(T);
+    BOOST_TEST(static_cast<double>(kernels[0].bytes_read) == size * static_cast<double>(2 * m * k + 4 * k * n + m * n),
+               boost::test_tools::tolerance(0.05));
+    BOOST_TEST(static_cast<double>(kernels[0].bytes_written) == size * static_cast<double>(3 * m * n),
+               boost::test_tools::tolerance(0.05));
+  }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(runtime_pack)
@@ -80,6 +124,15 @@ BOOST_AUTO_TEST_CASE(constant_weights_are_packed_once) {
     check_packed<double>(3, 64, 32, transpose);
     check_packed<float>(513, 32, 32, transpose);
   }
+}
+
+BOOST_AUTO_TEST_CASE(products_of_one_shape_are_one_kernel) {
+  check_gates<float>(32, 256, 256);
+  check_gates<float>(37, 64, 100);
+  check_gates<float>(16, 600, 48);  // in two chunks along k
+  check_gates<float>(300, 32, 161);
+  check_gates<double>(33, 700, 40);
+  check_gates<double>(64, 24, 144);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
