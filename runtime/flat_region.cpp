@@ -254,10 +254,12 @@ KernelPlan plan_flat_region(const KernelRequest& request, const Subgraph& body) 
       50 + static_cast<double>(count) *
                (0.05 * program.instructions + 0.05 * static_cast<double>(stream_of.size() + body.outputs.size()));
   if (count > 0) {
-    // Long programs are worth a hand-over sooner.
+    // Long programs are worth a hand-over sooner, as long as that makes few chunks: many short ones from memory take
+    // longer.
     constexpr double grain_ns = 4000;
+    constexpr int64_t enough = 16;
     const int64_t usual = chunk_count(count, pointwise_grain);
-    const auto by_time = static_cast<int64_t>(plan.nanoseconds / grain_ns);
+    const int64_t by_time = std::min(enough, static_cast<int64_t>(plan.nanoseconds / grain_ns));
     plan.steps = {{run_flat, std::min(region->tiles, std::max(usual, by_time))}};
     ChunkShare& share = plan.steps[0].share = {.elements = count, .line = tile};
     for (const auto& [node, place] : stream_of) share.add_input(input_of.at(node));
