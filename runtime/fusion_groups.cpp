@@ -105,7 +105,8 @@ bool FusionGroups::fits_product(int id, DType lane) const {
            if (!is_broadcast(value.node)) return true;
            const Shape& from = type_of(graph_.node(value.node).inputs[0]).shape;
            const int64_t count = from.element_count().value();
-           return count == 1 || (from.rank() > 0 && from[-1] == input.shape[-1] && count == from[-1].value());
+           return count == 1 || (from.rank() > 0 && from[-1] == input.shape[-1] && count == from[-1].value()) ||
+                  has_number_for_each_row(from, input.shape);
          });
 }
 

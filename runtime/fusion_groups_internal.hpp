@@ -38,7 +38,7 @@ class FusionGroups {
   /// The first of them, or -1.
   [[nodiscard]] int product_of(int group) const;
   /// Can a node run on parts of a product's result of that dtype? Its operands must be there in step with the rows, or
-  /// be the same in every row; numbers of other dtypes do not fit the registers.
+  /// be the same in every row or column; numbers of other dtypes do not fit the registers.
   [[nodiscard]] bool fits_product(int id, DType lane) const;
   /// Is a node's value an output or an update of the module?
   [[nodiscard]] bool is_result(int id) const;

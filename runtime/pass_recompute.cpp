@@ -3,6 +3,7 @@
 #include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/fusion_groups_internal.hpp>
 #include <gradloom/runtime/passes_internal.hpp>
+#include <gradloom/runtime/region_internal.hpp>
 
 #include <algorithm>
 #include <map>
@@ -96,20 +97,29 @@ class Choice {
     return chain;
   }
 
-  /// How many arrays of the space less are read or written, in halves, less the functions computed for that.
+  /// How many arrays of the space less are read or written, in halves, less the functions computed for that and a half
+  /// for each operand with a number for each row, which the region writes out.
   int saved(int group, int from, const std::set<int>& values, const Chain& chain, const Shape& space) const {
     const auto others_read = [&](int id) {
       const std::set<int> readers = readers_of(id);
       return groups_.is_result(id) || readers.size() > (readers.contains(group) ? 1U : 0U);
     };
-    int arrays = 0, functions = 0;
+    int arrays = 0, functions = 0, numbers = 0;
     for (const int id : values) arrays += others_read(id) ? 1 : 2;
-    for (const int id : chain.nodes) functions += graph_.node(id).op->ulps > 0.5 ? 1 : 0;
+    for (const int id : chain.nodes) {
+      functions += graph_.node(id).op->ulps > 0.5 ? 1 : 0;
+      for (const Value& value : graph_.node(id).inputs) {
+        if (!groups_.is_broadcast(value.node)) continue;
+        const Value& source = graph_.node(value.node).inputs[0];
+        const Shape& spread = graph_.node(source.node).outputs[static_cast<size_t>(source.output)].shape;
+        numbers += has_number_for_each_row(spread, space) ? 1 : 0;
+      }
+    }
     for (const int id : chain.sources) {
       if (graph_.node(id).outputs[0].shape != space || readers_of(id).contains(group)) continue;
       arrays -= groups_.group_of(id) == from && !others_read(id) ? 2 : 1;
     }
-    return 2 * arrays - function_cost_ * functions;
+    return 2 * arrays - function_cost_ * functions - numbers;
   }
 
   /// Groups that read a node's value from outside its own.

@@ -31,6 +31,12 @@ struct RowOperand {
   size_t offset = 0;     // of the first block in scratch, if not
 };
 
+/// An operand with a number for each row: those of a part are written into a strip as wide as a block.
+struct ColumnOperand {
+  int input = 0, place = 0;
+  size_t element_size = 4;
+};
+
 /// A product whose blocks are made before those of the one that has the epilogue.
 template <class T>
 struct BesideProduct {
@@ -59,6 +65,7 @@ struct ProductRegion {
   int tile = 0;               // place of the product's part
   std::vector<int> places;    // of streams, the tile and strips: what the program walks through row by row
   std::vector<RowOperand> operands;
+  std::vector<ColumnOperand> column_operands;
   /// How far what a cell refers to moves from one column of blocks to the next.
   struct Step {
     int cell;
@@ -83,8 +90,15 @@ struct ProductRegion {
     return nullptr;
   }
 
-  /// Is a place filled by a product?
-  [[nodiscard]] bool is_made(int place) const { return place == tile || beside_at(place) != nullptr; }
+  [[nodiscard]] bool is_column_operand(int place) const {
+    return std::any_of(column_operands.begin(), column_operands.end(),
+                       [&](const ColumnOperand& operand) { return operand.place == place; });
+  }
+
+  /// Is a place filled before the program runs, by a product or with an operand?
+  [[nodiscard]] bool is_made(int place) const {
+    return place == tile || beside_at(place) != nullptr || is_column_operand(place);
+  }
 
   void count_traffic(const KernelCall& call) const {
     if (call.traffic == nullptr) return;
@@ -145,6 +159,7 @@ class Epilogue {
   // Blocks side by side follow each other. Of blocks on top of each other, with rows a page apart, the loads of one
   // wait for the stores of the other: all that the processor compares at first is where in a page they are.
   void run_part(T* tile, int64_t stride, int64_t row, int64_t col, int64_t rows, int64_t cols) {
+    fill_column_operands(row, rows);
     for (int64_t j = 0; j < cols; j += most_groups * width_) {
       const int64_t columns = std::min(most_groups * width_, cols - j), groups = columns / width_;
       fill_operands(col + j, columns);
@@ -184,13 +199,18 @@ class Epilogue {
         const int64_t element = (part.row + i - block_.row) * region_.beside_stride + part.col + part.j - block_.col;
         return {scratch_ + other->offset + static_cast<size_t>(element) * sizeof(T), region_.beside_stride};
       }
-      std::byte* const strip = scratch_ + region_.strip_offsets[static_cast<size_t>(place)];
+      std::byte* const strip = strip_of(place);
+      if (region_.is_column_operand(place)) return {strip + static_cast<size_t>(i * width_) * p.element_size, width_};
       return {strip + static_cast<size_t>(i * part.stride + part.j) * sizeof(T), part.stride};
     }
     const void* const stream = p.kind == FusedPlace::Kind::input ? call_.inputs[p.index] : call_.outputs[p.index];
     const int64_t element = (part.row + i) * region_.columns + part.col + part.j;
     return {static_cast<std::byte*>(const_cast<void*>(stream)) + static_cast<size_t>(element) * p.element_size,
             region_.columns};
+  }
+
+  [[nodiscard]] std::byte* strip_of(int place) const {
+    return scratch_ + region_.strip_offsets[static_cast<size_t>(place)];
   }
 
   void point(int place, Memory at) {
@@ -252,6 +272,33 @@ class Epilogue {
            static_cast<size_t>(group * region_.program.kernels->block) * operand.element_size;
   }
 
+  void fill_column_operands(int64_t row, int64_t rows) {
+    if (region_.column_operands.empty() || (row == filled_row_ && rows <= filled_rows_)) return;
+    filled_row_ = row;
+    filled_rows_ = rows;
+    for (const ColumnOperand& operand : region_.column_operands) {
+      const void* const from = call_.inputs[operand.input];
+      std::byte* const to = strip_of(operand.place);
+      if (operand.element_size == sizeof(T)) {
+        spread(static_cast<const T*>(from) + row, rows, reinterpret_cast<T*>(to));
+      } else {
+        spread(static_cast<const std::byte*>(from) + row, rows, to);  // a mask
+      }
+    }
+  }
+
+  template <class E>
+  void spread(const E* from, int64_t rows, E* to) const {
+    constexpr int64_t vector = 8;  // which width_ is a multiple of, or less
+    if (width_ < vector) {
+      for (int64_t i = 0; i < rows; ++i, to += width_) std::fill_n(to, width_, from[i]);
+      return;
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < width_; j += vector, to += vector) std::fill_n(to, vector, from[i]);
+    }
+  }
+
   void fill_operands(int64_t column, int64_t columns) {
     if (column == filled_ && columns <= filled_columns_) return;
     filled_ = column;
@@ -293,7 +340,8 @@ class Epilogue {
   const int64_t rows_per_block_, width_;
   std::array<GemmStream, 8> streams_;  // what comes on top of that is not asked for
   size_t stream_count_ = 0;
-  int64_t filled_ = -1, filled_columns_ = 0;  // the columns that the operands' blocks are of
+  int64_t filled_ = -1, filled_columns_ = 0;   // the columns that the operands' blocks are of
+  int64_t filled_row_ = -1, filled_rows_ = 0;  // the rows that the strips of numbers for rows are of
 };
 
 template <class T>
@@ -362,6 +410,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     builder.define(node->id, made_at[node->id]);
   }
   std::vector<RowOperand> operands;
+  std::vector<ColumnOperand> column_operands;
   std::vector<int> nodes;
   for (int id = 0; id < graph.node_count(); ++id) {
     const Node& node = graph.node(id);
@@ -376,6 +425,13 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     } else if (node.op == &broadcast_def) {
       const TensorType& from = graph.node(node.inputs[0].node).outputs[0];
       const bool uniform = from.shape.element_count().value() == 1;
+      if (!uniform && has_number_for_each_row(from.shape, type.shape)) {
+        const size_t size = size_of(from.dtype);
+        column_operands.push_back(
+            {input_of.at(node.inputs[0].node), add_rows_of({FusedPlace::Kind::buffer, 0, size}), size});
+        builder.define(id, column_operands.back().place);
+        continue;
+      }
       operands.push_back({input_of.at(node.inputs[0].node), builder.add_block(uniform), size_of(from.dtype), uniform});
       builder.define(id, operands.back().place);
     }
@@ -438,6 +494,7 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   region->tile = made_at[product.id];
   region->places = places;
   region->operands = std::move(operands);
+  region->column_operands = std::move(column_operands);
 
   // An output may take the buffer of an operand that is read in step with it, before it is written.
   for (const auto& [node, place] : stream_of) {
@@ -476,7 +533,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   for (const int place : places) {
     region->edge_offsets[static_cast<size_t>(place)] = bytes;
     bytes += cache_aligned(static_cast<size_t>(program.kernels->block) * program.place(place).element_size);
-    if (program.place(place).kind == FusedPlace::Kind::buffer && !region->is_made(place)) {
+    const bool filled_by_product = region->is_made(place) && !region->is_column_operand(place);
+    if (program.place(place).kind == FusedPlace::Kind::buffer && !filled_by_product) {
       region->strip_offsets[static_cast<size_t>(place)] = bytes;
       bytes += largest_part;
     }
@@ -486,7 +544,9 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
   const auto add_steps = [&](int place, size_t step) {
     for (const int cell : program.cells_of[static_cast<size_t>(place)]) region->steps.push_back({cell, step});
   };
-  for (const int place : places) add_steps(place, block / block_rows * program.place(place).element_size);
+  for (const int place : places) {
+    if (!region->is_column_operand(place)) add_steps(place, block / block_rows * program.place(place).element_size);
+  }
   for (RowOperand& operand : region->operands) {
     if (operand.uniform) continue;
     operand.offset = bytes;

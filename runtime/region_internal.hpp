@@ -49,5 +49,7 @@ inline constexpr int most_row_reductions = 8;  ///< of a region
 /// Is a tensor of shape `from`, broadcast to the space, the same in every row? Or one number for each row?
 [[nodiscard]] bool repeats_rows(const Shape& from, const RowSpace& space);
 [[nodiscard]] bool repeats_columns(const Shape& from, const RowSpace& space);
+/// Does a tensor of shape `from`, broadcast to `to`, have a number for each row of the last axis?
+[[nodiscard]] bool has_number_for_each_row(const Shape& from, const Shape& to);
 
 }  // namespace gradloom::inline v0

@@ -11,6 +11,14 @@ bool repeats_rows(const Shape& from, const RowSpace& space) {
   return spread.sizes == std::vector<int64_t>{space.rows, space.length} && spread.strides == std::vector<int64_t>{0, 1};
 }
 
+bool has_number_for_each_row(const Shape& from, const Shape& to) {
+  if (from.rank() != to.rank() || from.rank() < 2 || from[-1] != Dim(1)) return false;
+  for (int axis = 0; axis + 1 < to.rank(); ++axis) {
+    if (from[axis] != to[axis]) return false;
+  }
+  return true;
+}
+
 bool repeats_columns(const Shape& from, const RowSpace& space) {
   const Spread spread(from.sizes(), space.shape.sizes(), 4);
   return spread.sizes == std::vector<int64_t>{space.rows, space.length} && spread.strides == std::vector<int64_t>{1, 0};

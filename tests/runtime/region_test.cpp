@@ -293,6 +293,10 @@ BOOST_AUTO_TEST_CASE(what_follows_a_product) {
             const Tensor chosen = where(greater(z, beside), tanh(z), beside * z);
             check_fusion({chosen, z, greater(z, beside), sum(chosen, {.axes = {0}}), sum(z * 2, {.axes = {0}})});
             check_fusion({relu(z)});
+            // a number for each row, and a mask
+            const Tensor scale = g.input("scale", {m, 1}, dtype), shift = g.input("shift", {m, 1}, dtype);
+            const Tensor scaled = z * scale + where(greater(scale, shift), shift, beside);
+            BOOST_TEST(check_fusion({scaled, sum(scaled, {.axes = {0}})}) <= (m < 4 || k == 0 ? 3 : 2));
           }
         }
       }
@@ -301,6 +305,9 @@ BOOST_AUTO_TEST_CASE(what_follows_a_product) {
   Graph g;  // batches of products, which meet one matrix or one each
   const Tensor a = g.input("a", {3, 21, 30}), b = g.input("b", {3, 30, 20}), c = g.input("c", {30, 20});
   check_fusion({sigmoid(matmul(a, b)) * 2, relu(matmul(a, c)), sum(matmul(a, c) * 3, {.axes = {0, 1}})});
+  const Tensor scale = g.input("scale", {3, 21, 1});
+  BOOST_TEST(check_fusion({relu(matmul(a, b) * scale)}) == 1);
+  BOOST_TEST(check_fusion({relu(matmul(a, c) - scale)}) == 1);
 }
 
 // Of a step of dense layers nothing is left but products and the updates of biases; each operand moves once.
