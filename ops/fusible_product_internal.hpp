@@ -83,7 +83,7 @@ class FusibleProduct {
 };
 
 /// A product of fewer columns is all edge: its epilogue would run on copies of parts of blocks.
-inline constexpr int64_t kNarrowestProduct = 16;
+inline constexpr int64_t kNarrowestProduct = 8;
 
 /// What an op says of its nodes as products: OpDef::product. Sizes are known.
 struct ProductTable {
