@@ -25,8 +25,8 @@ bool differs(const Results& expected, const Plan& mutated, const RandomGraph& ma
 }
 
 /// Does some order of the mutated plan of this graph give other results, while the plan as made gives the right ones?
-bool caught(const Mutation& mutation, uint64_t seed, RandomGraphOptions options) {
-  const RandomGraph made = random_graph(seed, options);
+bool caught(const Mutation& mutation, uint64_t seed, const std::function<RandomGraph(uint64_t)>& make) {
+  const RandomGraph made = make(seed);
   const Fusion fusion = seed % 2 == 0 ? Fusion::on : Fusion::off;
   Random random(seed);
   Plan mutated = plan_of(made, fusion);
@@ -44,10 +44,14 @@ bool caught(const Mutation& mutation, uint64_t seed, RandomGraphOptions options)
 }  // namespace
 
 void check_all_caught(std::span<const Mutation> mutations, RandomGraphOptions options) {
+  check_all_caught(mutations, [options](uint64_t seed) { return random_graph(seed, options); });
+}
+
+void check_all_caught(std::span<const Mutation> mutations, const std::function<RandomGraph(uint64_t)>& make) {
   constexpr uint64_t most_graphs = 3000;
   for (const Mutation& mutation : mutations) {
     uint64_t seed = 0;
-    while (seed < most_graphs && !caught(mutation, seed, options)) ++seed;
+    while (seed < most_graphs && !caught(mutation, seed, make)) ++seed;
     BOOST_TEST_MESSAGE(mutation.name << ": caught by graph " << seed);
     BOOST_TEST(seed < most_graphs, mutation.name << " was not caught");
   }

@@ -5,6 +5,7 @@
 #include "plan_runner_helper.hpp"
 #include <gradloom/graph/op_def.hpp>
 
+#include <functional>
 #include <random>
 #include <span>
 #include <vector>
@@ -22,6 +23,8 @@ struct Mutation {
 /// For each of them, some random graph's plan with the mistake must give other results than the graph as written, in
 /// some order that it allows, where the plan as made gives the right ones.
 void check_all_caught(std::span<const Mutation> mutations, RandomGraphOptions options = {});
+/// The same with graphs of another kind, by seed.
+void check_all_caught(std::span<const Mutation> mutations, const std::function<RandomGraph(uint64_t)>& make);
 
 /// Any of these, or null.
 template <class T>
