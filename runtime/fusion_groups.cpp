@@ -223,8 +223,11 @@ void FusionGroups::fuse_rows(int reduction) {
       for (const int user : users(member)) {
         if (take(group_of(user))) grows = true;
       }
-      // Other reductions of what the region reads anyway.
+      // What is made for the region alone, and other reductions of what it reads anyway.
       for (const Value& operand : graph_.node(member).inputs) {
+        const int producer = producer_of(member, operand);
+        if (is_pointwise(producer) && is_read_by(group_of(producer), group_of(reduction)) && take(group_of(producer)))
+          grows = true;
         for (const int user : users_[static_cast<size_t>(operand.node)]) {
           if (graph_.node(user).op->fused_reduce >= 0 && take(group_of(user))) grows = true;
         }
@@ -238,6 +241,13 @@ void FusionGroups::fuse_rows(int reduction) {
     group_[static_cast<size_t>(id)] = id;
     members_[static_cast<size_t>(id)] = {id};
   }
+}
+
+bool FusionGroups::is_read_by(int group, int reader) const {
+  return std::all_of(members(group).begin(), members(group).end(), [&](int id) {
+    return !is_result(id) && std::all_of(users(id).begin(), users(id).end(),
+                                         [&](int user) { return group_of(user) == reader || group_of(user) == group; });
+  });
 }
 
 int FusionGroups::count_reductions(int group) const {

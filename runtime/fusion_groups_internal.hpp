@@ -54,6 +54,8 @@ class FusionGroups {
   void join_short_rows(int sum);
   [[nodiscard]] bool reaches(int node, int group) const;
   void fuse_rows(int reduction);
+  /// Does no other group read what this one makes?
+  [[nodiscard]] bool is_read_by(int group, int reader) const;
   [[nodiscard]] int count_reductions(int group) const;
   [[nodiscard]] bool sums_reach(int from, int to) const;
   [[nodiscard]] bool fits_rows(int id, const RowSpace& space, DType lane) const;

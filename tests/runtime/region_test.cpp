@@ -275,6 +275,34 @@ BOOST_AUTO_TEST_CASE(softmax_and_layer_norm_are_one_kernel_with_their_gradients)
   }
 }
 
+// Besides the class of each row as a mask of a byte an element, logits are read once and their gradient is written
+// once.
+BOOST_AUTO_TEST_CASE(cross_entropy_is_one_kernel_with_its_gradient) {
+  constexpr int64_t rows = 200, classes = 100, bytes = rows * classes * 4;
+  Graph g;
+  const Tensor logits = g.input("logits", {rows, classes}), labels = g.input("labels", {rows}, DType::i32);
+  const Tensor loss = nn::softmax_cross_entropy(logits, labels);
+  std::vector<Tensor> outputs = gradients(loss, {logits});
+  outputs.push_back(loss);
+  const Program program = compile({.outputs = outputs});
+  State state;
+  Trace trace;
+  Array classes_of({rows}, DType::i32);
+  for (int64_t i = 0; i < rows; ++i) classes_of.data<int32_t>()[static_cast<size_t>(i)] = static_cast<int32_t>(i % 97);
+  (void)program.run(state, {{"logits", random_array(logits, 1)}, {"labels", classes_of}}, {.trace = &trace});
+  int64_t read = 0, written = 0;
+  int regions = 0;
+  for (const KernelStats& kernel : program.stats().traced) {
+    regions += kernel.bytes_read >= bytes ? 1 : 0;
+    read += kernel.bytes_read;
+    written += kernel.bytes_written;
+  }
+  BOOST_TEST(regions == 1);
+  BOOST_TEST(static_cast<double>(read) == static_cast<double>(bytes + bytes / 4), boost::test_tools::tolerance(0.05));
+  BOOST_TEST(static_cast<double>(written) == static_cast<double>(bytes + bytes / 4),
+             boost::test_tools::tolerance(0.05));
+}
+
 BOOST_AUTO_TEST_CASE(what_follows_a_product) {
   const std::vector<std::vector<int64_t>> sizes = {{1, 5, 16},     {3, 1, 17},     {16, 0, 40},
                                                    {17, 33, 50},   {50, 700, 33},  {64, 20, 64},
