@@ -17,39 +17,46 @@ struct PhiloxTile {
   alignas(64) uint32_t words[4][tile_blocks];
 };
 
-// As philox4x32 in ops/philox.hpp, in which the formula can be read; here the loop over blocks is the inner one, for
-// the compiler to vectorise, a few registers of blocks at a time.
+/// Words in the low halves of their lanes; whatever is in the high ones does no harm.
+using PhiloxLanes = Batch<uint64_t>;
+
+/// The products of the low halves.
+inline PhiloxLanes multiply_low(PhiloxLanes a, PhiloxLanes b) {
+#if defined(__AVX512F__)
+  return _mm512_mul_epu32(a, b);
+#elif defined(__AVX2__)
+  return _mm256_mul_epu32(a, b);
+#else
+  return _mm_mul_epu32(a, b);
+#endif
+}
+
+// As philox4x32 in ops/philox.hpp, in which the formula can be read; here a vector of blocks at a time. What GCC makes of
+// loops over 32-bit words takes 2.5 times as long with AVX-512.
 [[gnu::noinline]] inline void fill_tile(PhiloxTile& tile, uint64_t key, int64_t step, int64_t number) {
-  constexpr int width = 16;
+  constexpr int width = static_cast<int>(PhiloxLanes::size);
   const uint64_t first = static_cast<uint64_t>(number) * tile_blocks;
-  const uint32_t step_low = static_cast<uint32_t>(static_cast<uint64_t>(step));
-  const uint32_t step_high = static_cast<uint32_t>(static_cast<uint64_t>(step) >> 32);
+  alignas(64) uint64_t lane[width];
+  for (int i = 0; i < width; ++i) lane[i] = static_cast<uint64_t>(i);
+  const PhiloxLanes iota = PhiloxLanes::load_aligned(lane);
+  const PhiloxLanes m0(uint64_t{0xD2511F53}), m1(uint64_t{0xCD9E8D57});
   for (int begin = 0; begin < tile_blocks; begin += width) {
     // Tiles are aligned, so the low word of the counter does not overflow within one.
-    uint32_t c0[width], c1[width], c2[width], c3[width];
-    for (int i = 0; i < width; ++i) {
-      c0[i] = static_cast<uint32_t>(first) + static_cast<uint32_t>(begin + i);
-      c1[i] = static_cast<uint32_t>(first >> 32);
-      c2[i] = step_low;
-      c3[i] = step_high;
-    }
+    PhiloxLanes c[4] = {PhiloxLanes(first + static_cast<uint64_t>(begin)) + iota, PhiloxLanes(first >> 32),
+                        PhiloxLanes(static_cast<uint64_t>(step)), PhiloxLanes(static_cast<uint64_t>(step) >> 32)};
     uint32_t key0 = static_cast<uint32_t>(key), key1 = static_cast<uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
-      for (int i = 0; i < width; ++i) {
-        const uint64_t a = uint64_t{0xD2511F53} * c0[i], b = uint64_t{0xCD9E8D57} * c2[i];
-        c0[i] = static_cast<uint32_t>(b >> 32) ^ c1[i] ^ key0;
-        c1[i] = static_cast<uint32_t>(b);
-        c2[i] = static_cast<uint32_t>(a >> 32) ^ c3[i] ^ key1;
-        c3[i] = static_cast<uint32_t>(a);
-      }
+      const PhiloxLanes a = multiply_low(m0, c[0]), b = multiply_low(m1, c[2]);
+      c[0] = (b >> 32) ^ c[1] ^ PhiloxLanes(uint64_t{key0});
+      c[1] = b;
+      c[2] = (a >> 32) ^ c[3] ^ PhiloxLanes(uint64_t{key1});
+      c[3] = a;
       key0 += 0x9E3779B9;
       key1 += 0xBB67AE85;
     }
-    for (int i = 0; i < width; ++i) {
-      tile.words[0][begin + i] = c0[i];
-      tile.words[1][begin + i] = c1[i];
-      tile.words[2][begin + i] = c2[i];
-      tile.words[3][begin + i] = c3[i];
+    for (int w = 0; w < 4; ++w) {
+      c[w].store_aligned(lane);
+      for (int i = 0; i < width; ++i) tile.words[w][begin + i] = static_cast<uint32_t>(lane[i]);
     }
   }
 }
