@@ -31,8 +31,8 @@ inline PhiloxLanes multiply_low(PhiloxLanes a, PhiloxLanes b) {
 #endif
 }
 
-// As philox4x32 in ops/philox.hpp, in which the formula can be read; here a vector of blocks at a time. What GCC makes of
-// loops over 32-bit words takes 2.5 times as long with AVX-512.
+// As philox4x32 in ops/philox.hpp, in which the formula can be read; here a vector of blocks at a time. What GCC makes
+// of loops over 32-bit words takes 2.5 times as long with AVX-512.
 [[gnu::noinline]] inline void fill_tile(PhiloxTile& tile, uint64_t key, int64_t step, int64_t number) {
   constexpr int width = static_cast<int>(PhiloxLanes::size);
   const uint64_t first = static_cast<uint64_t>(number) * tile_blocks;

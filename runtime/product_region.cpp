@@ -536,7 +536,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
     const bool filled_by_product = region->is_made(place) && !region->is_column_operand(place);
     if (program.place(place).kind == FusedPlace::Kind::buffer && !filled_by_product) {
       region->strip_offsets[static_cast<size_t>(place)] = bytes;
-      bytes += largest_part;
+      // A row of a part is a vector at least, of a block two at most.
+      bytes += region->is_column_operand(place) ? 2 * largest_part : largest_part;
     }
   }
   const auto block = static_cast<size_t>(program.kernels->block),

@@ -78,6 +78,9 @@ BOOST_AUTO_TEST_CASE(what_follows_a_convolution) {
   };
   const std::vector<Case> cases = {
       {{2, 7, 7, 5}, {3, 3, 5, 17}, {.padding = Pad::same}},
+      {{2, 7, 7, 5}, {3, 3, 5, 9}, {.padding = Pad::same}},
+      {{2, 9, 8, 12}, {3, 3, 1, 12}, {.padding = Pad::same, .groups = 12}},
+      {{3, 12, 12, 64}, {3, 3, 64, 8}, {.padding = Pad::same}},
       {{1, 13, 12, 16}, {3, 3, 16, 40}, {.strides = {2}, .padding = 1}},
       {{3, 30, 3}, {5, 3, 16}, {.dilations = {2}}},
       {{1, 9, 9, 600}, {1, 1, 600, 24}, {.strides = {2}}},
@@ -104,6 +107,9 @@ BOOST_AUTO_TEST_CASE(what_follows_a_convolution) {
         outputs.insert(outputs.end(), {y, z, greater(z, beside)});
         check_fusion(outputs);
         check_fusion({relu(z)});
+        std::vector<Dim> positions = z.shape().dims();
+        positions.back() = 1;
+        check_fusion({z * g.input("scale", Shape(positions), dtype)});  // a number for each position
       }
     }
   }

@@ -304,9 +304,9 @@ BOOST_AUTO_TEST_CASE(cross_entropy_is_one_kernel_with_its_gradient) {
 }
 
 BOOST_AUTO_TEST_CASE(what_follows_a_product) {
-  const std::vector<std::vector<int64_t>> sizes = {{1, 5, 16},     {3, 1, 17},     {16, 0, 40},
-                                                   {17, 33, 50},   {50, 700, 33},  {64, 20, 64},
-                                                   {97, 1100, 16}, {130, 64, 130}, {16, 3000, 16}};
+  const std::vector<std::vector<int64_t>> sizes = {{1, 5, 16},     {3, 1, 17},   {16, 0, 40},    {17, 33, 50},
+                                                   {50, 700, 33},  {64, 20, 64}, {97, 1100, 16}, {130, 64, 130},
+                                                   {16, 3000, 16}, {40, 30, 8},  {300, 700, 10}, {17, 5, 13}};
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const auto& s : sizes) {
       for (const bool flip_a : {false, true}) {
