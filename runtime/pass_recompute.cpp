@@ -97,8 +97,8 @@ class Choice {
     return chain;
   }
 
-  /// How many arrays of the space less are read or written, in halves, less the functions computed for that and a half
-  /// for each operand with a number for each row, which the region writes out.
+  /// How many arrays of the space less are read or written, in halves, less the functions computed for that and an
+  /// array for each operand with a number for each row, which the region writes out.
   int saved(int group, int from, const std::set<int>& values, const Chain& chain, const Shape& space) const {
     const auto others_read = [&](int id) {
       const std::set<int> readers = readers_of(id);
@@ -119,7 +119,7 @@ class Choice {
       if (graph_.node(id).outputs[0].shape != space || readers_of(id).contains(group)) continue;
       arrays -= groups_.group_of(id) == from && !others_read(id) ? 2 : 1;
     }
-    return 2 * arrays - function_cost_ * functions - numbers;
+    return 2 * arrays - function_cost_ * functions - 2 * numbers;
   }
 
   /// Groups that read a node's value from outside its own.
