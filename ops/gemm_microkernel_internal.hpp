@@ -1,6 +1,7 @@
 // The innermost part of the matrix product: one tile of C in registers.
 #pragma once
 
+#include <gradloom/ops/bf16_pair_internal.hpp>
 #include <gradloom/ops/gemm_lanes_internal.hpp>
 #include <gradloom/ops/load_store_internal.hpp>
 #include <gradloom/ops/requests_internal.hpp>
@@ -28,7 +29,8 @@ inline constexpr int64_t kTallRows = kTileRows, kTallVectors = kTileVectors;
 
 /// One chunk of k of one tile. Elements of A lie at a[row * a_stride + p] or a[row + p * a_stride], those of B at
 /// b[p * b_row + column], those of the result at c[row * c_row + column], those of `old`, what it is added to,
-/// likewise. B may be bf16 where T is float.
+/// likewise. B may be bf16 where T is float; or both are pairs of bf16, those of A behind a pointer to float, and k
+/// counts pairs.
 template <class T, class TB = T>
 struct Tile {
   int64_t k;
@@ -54,6 +56,23 @@ inline Batch<T> load_b(const T* from) {
   return Batch<T>::load_unaligned(from);
 }
 inline Batch<float> load_b(const BFloat16* from) { return load_bf16(from); }
+inline Batch<float> load_b(const BFloat16Pair* from) {
+  return Batch<float>::load_unaligned(reinterpret_cast<const float*>(from));
+}
+
+/// a * b + sum.
+template <class TB, class T>
+inline Batch<T> multiply_add(Batch<T> a, Batch<T> b, Batch<T> sum) {
+#if defined(__AVX512BW__)
+  if constexpr (std::is_same_v<TB, BFloat16Pair>) {
+    // As text: the intrinsic would have all of this source compiled for CPUs that have it.
+    __m512 result = sum;
+    asm("vdpbf16ps %2, %1, %0" : "+v"(result) : "v"(static_cast<__m512>(a)), "v"(static_cast<__m512>(b)));
+    return result;
+  }
+#endif
+  return fmadd(a, b, sum);
+}
 
 template <class T, int Rows, int Vectors, ALayout Layout, bool Masked, class TB = T>
 void compute_tile(const Tile<T, TB>& t) noexcept {
@@ -113,7 +132,7 @@ void compute_tile(const Tile<T, TB>& t) noexcept {
       for (int i = 0; i < Rows; ++i) {
         const Batch<T> av(Layout == ALayout::along_k ? a[i * a_stride] : a[i]);
 #pragma GCC unroll 16
-        for (int j = 0; j < Vectors; ++j) sum[i][j] = fmadd(av, bv[j], sum[i][j]);
+        for (int j = 0; j < Vectors; ++j) sum[i][j] = multiply_add<TB>(av, bv[j], sum[i][j]);
       }
       a += Layout == ALayout::along_k ? 1 : a_stride;
     }

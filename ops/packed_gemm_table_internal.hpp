@@ -16,6 +16,7 @@ extern const PackedGemm<double> packed_gemm_f64;
 namespace avx512 {
 extern const PackedGemm<float> packed_gemm_f32;
 extern const PackedGemm<double> packed_gemm_f64;
+extern const PairPacking pair_packing;
 }  // namespace avx512
 
 }  // namespace gradloom::inline v0

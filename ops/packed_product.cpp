@@ -84,10 +84,13 @@ std::vector<TensorType> product_shape(const ShapeContext& context) {
   return {{context.dtype(0), Shape(std::move(dims))}};
 }
 
+/// What packed weights are; with pairs of bf16, so is the left-hand side, and both count as floats.
+enum class Packed : uint8_t { as_computed, bf16, pairs };
+
 template <class T>
 class PackedProduct final : public FusibleProduct<T> {
  public:
-  PackedProduct(int64_t m, int64_t n, int64_t k, DType weights, const PackedGemm<T>& kernels)
+  PackedProduct(int64_t m, int64_t n, int64_t k, Packed weights, const PackedGemm<T>& kernels)
       : k_(k), weights_(weights), kernels_(kernels) {
     this->rows = m;
     this->columns = n;
@@ -101,7 +104,7 @@ class PackedProduct final : public FusibleProduct<T> {
     this->chunks = row_blocks_ * col_blocks_;
     this->needs_partials = k > kGemmChunk;
     // At 120 GFLOP/s, or as memory delivers the weights, 80 bytes in a nanosecond.
-    const double weight_bytes = static_cast<double>(n * k) * static_cast<double>(size_of(weights));
+    const double weight_bytes = static_cast<double>(n * k) * (weights == Packed::bf16 ? 2.0 : sizeof(T));
     this->nanoseconds = 100 + std::max(static_cast<double>(m * n) * static_cast<double>(k) / 60, weight_bytes / 80);
   }
 
@@ -139,10 +142,14 @@ class PackedProduct final : public FusibleProduct<T> {
     args.epilogue = memory.epilogue;
     args.row_offset = block.row;
     args.col_offset = block.col;
-    if (weights_ == DType::bf16) {
-      kernels_.multiply_bf16(args, packed_panel(reinterpret_cast<const BFloat16*>(memory.b), k_, block.col));
-    } else {
-      kernels_.multiply(args, packed_panel(memory.b, k_, block.col));
+    switch (weights_) {
+      case Packed::as_computed:
+        return kernels_.multiply(args, packed_panel(memory.b, k_, block.col));
+      case Packed::bf16:
+        return kernels_.multiply_bf16(args, packed_panel(reinterpret_cast<const BFloat16*>(memory.b), k_, block.col));
+      case Packed::pairs:
+        return kernels_.multiply_pairs(args,
+                                       packed_panel(reinterpret_cast<const BFloat16Pair*>(memory.b), k_, block.col));
     }
   }
 
@@ -161,7 +168,7 @@ class PackedProduct final : public FusibleProduct<T> {
   [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override {
     const ProductBlock block = this->block(chunk);
     const int64_t weights = block.row == 0 ? k_ * block.cols : 0, a = block.col == 0 ? k_ * block.rows : 0;
-    return {a + (weights_ == DType::bf16 ? weights / 2 : weights), block.rows * block.cols, a};
+    return {a + (weights_ == Packed::bf16 ? weights / 2 : weights), block.rows * block.cols, a};
   }
 
  private:
@@ -170,7 +177,7 @@ class PackedProduct final : public FusibleProduct<T> {
 
   int64_t k_ = 0, row_blocks_ = 1, col_blocks_ = 1;
   bool by_columns_ = false;
-  DType weights_;
+  Packed weights_;
   const PackedGemm<T>& kernels_;
 };
 
@@ -178,7 +185,14 @@ template <class T>
 std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request) {
   const Shape& a = request.input(0).shape;
   return std::make_shared<PackedProduct<T>>(rows_of(a), request.attributes().get<int64_t>("columns"), a[-1].value(),
-                                            request.input(1).dtype, packed_gemm<T>(request.isa()));
+                                            request.input(1).dtype == DType::bf16 ? Packed::bf16 : Packed::as_computed,
+                                            packed_gemm<T>(request.isa()));
+}
+
+std::shared_ptr<FusibleProduct<float>> paired_product(const KernelRequest& request) {
+  const Shape& a = request.input(0).shape;
+  return std::make_shared<PackedProduct<float>>(rows_of(a), request.attributes().get<int64_t>("columns"),
+                                                a[-1].value() / 2, Packed::pairs, packed_gemm<float>(request.isa()));
 }
 
 bool side_by_side(const Graph& graph, const Node& a, const Node& b) {
@@ -191,6 +205,101 @@ bool side_by_side(const Graph& graph, const Node& a, const Node& b) {
 
 constexpr ProductTable product_table{
     .f32 = packed_product<float>, .f64 = packed_product<double>, .side_by_side = side_by_side};
+constexpr ProductTable paired_table{.f32 = paired_product, .side_by_side = side_by_side};
+
+// ---- pairs of bf16
+
+std::vector<TensorType> panels_shape(const ShapeContext& context) {
+  const Shape& weights = context.shape(0);
+  if (weights.rank() != 2 || !weights.known()) context.fail("the weights are no matrix of known sizes");
+  const bool transpose = context.attributes().get<bool>("transpose");
+  const int64_t k = weights[transpose ? 1 : 0].value(), n = weights[transpose ? 0 : 1].value();
+  return {{DType::bf16, {2 * packed_elements(pairs_for(k), n)}}};
+}
+
+std::vector<TensorType> pair_rows_shape(const ShapeContext& context) {
+  const Shape& a = context.shape(0);
+  const bool transpose = context.attributes().get<bool>("transpose");
+  if (!a.known() || a.rank() < 2 || (transpose && a.rank() > 2)) context.fail("lhs is no matrix of known sizes");
+  std::vector<Dim> dims = a.dims();
+  if (transpose) std::swap(dims[0], dims[1]);
+  dims.back() = 2 * pairs_for(dims.back().value());
+  return {{DType::bf16, Shape(std::move(dims))}};
+}
+
+std::vector<TensorType> paired_shape(const ShapeContext& context) {
+  const Shape& a = context.shape(0);
+  const int64_t n = context.attributes().get<int64_t>("columns");
+  if (a.rank() < 2 || !a.known() || a[-1].value() % 2 != 0) context.fail("lhs has no rows of pairs");
+  (void)context.require_equal(2 * packed_elements(a[-1].value() / 2, n), context.shape(1)[0], "the packed elements");
+  std::vector<Dim> dims = a.dims();
+  dims.back() = n;
+  return {{DType::f32, Shape(std::move(dims))}};
+}
+
+/// Lines are cut into units, terms into blocks: chunks are runs of blocks in the order of memory.
+struct PairingParams {
+  using Pack = void (*)(const TermMatrix& from, const PairBlock& block, BFloat16Pair* to) noexcept;
+
+  TermMatrix from{};
+  int64_t lines = 0, unit = 0;
+  Pack pack = nullptr;
+
+  [[nodiscard]] bool lies_across() const { return from.line == 1; }
+  [[nodiscard]] int64_t block_pairs() const { return lies_across() ? kPairUnit : 32 * kPairUnit; }
+  [[nodiscard]] int64_t units() const { return chunk_count(lines, unit); }
+  [[nodiscard]] int64_t depths() const { return chunk_count(pairs_for(from.terms), block_pairs()); }
+  [[nodiscard]] int64_t blocks() const { return units() * depths(); }
+  [[nodiscard]] PairBlock block(int64_t i) const {
+    const int64_t line = (lies_across() ? i % units() : i / depths()) * unit;
+    const int64_t first = (lies_across() ? i / units() : i % depths()) * block_pairs();
+    return {first, std::min(pairs_for(from.terms), first + block_pairs()), line, std::min(lines, line + unit)};
+  }
+};
+
+void pair(const KernelCall& call) {
+  const auto& params = *static_cast<const PairingParams*>(call.params);
+  TermMatrix from = params.from;
+  from.data = call.inputs[0];
+  const int64_t end = chunk_begin(params.blocks(), call.chunks, call.chunk + 1);
+  int64_t elements = 0;
+  for (int64_t i = chunk_begin(params.blocks(), call.chunks, call.chunk); i < end; ++i) {
+    const PairBlock block = params.block(i);
+    params.pack(from, block, static_cast<BFloat16Pair*>(call.outputs[0]));
+    elements += (block.end - block.begin) * 2 * (block.last_line - block.first_line);
+  }
+  call.count(elements * static_cast<int64_t>(from.is_bf16 ? sizeof(BFloat16) : sizeof(float)),
+             elements * static_cast<int64_t>(sizeof(BFloat16)));
+}
+
+KernelPlan plan_pairing(const KernelRequest& request, PairingParams params) {
+  constexpr int64_t grain = 16 * 1024;  // as for weights that stay f32
+  const int64_t count = params.from.terms * params.lines;
+  KernelPlan plan;
+  if (count == 0) return plan;
+  params.from.is_bf16 = request.input(0).dtype == DType::bf16;
+  plan.steps = {{pair, std::min(chunk_count(count, grain), params.blocks())}};
+  plan.nanoseconds = 100 + 0.15 * static_cast<double>(count);
+  plan.params = std::make_shared<PairingParams>(params);
+  return plan;
+}
+
+KernelPlan plan_panels(const KernelRequest& request) {
+  const std::vector<int64_t> sizes = request.input_sizes(0);
+  const bool transpose = request.attributes().get<bool>("transpose");
+  const TermMatrix from =
+      transpose ? TermMatrix{nullptr, false, sizes[1], 1, sizes[1]} : TermMatrix{nullptr, false, sizes[0], sizes[1], 1};
+  return plan_pairing(request, {from, sizes[transpose ? 0 : 1], kPackedUnit, avx512::pair_packing.pack_panels});
+}
+
+KernelPlan plan_pair_rows(const KernelRequest& request) {
+  const std::vector<int64_t> sizes = request.input_sizes(0);
+  const bool transpose = request.attributes().get<bool>("transpose");
+  const TermMatrix from = transpose ? TermMatrix{nullptr, false, sizes[0], sizes[1], 1}
+                                    : TermMatrix{nullptr, false, sizes.back(), 1, sizes.back()};
+  const int64_t lines = transpose ? sizes[1] : rows_of(request.input(0).shape);
+  return plan_pairing(request, {from, lines, kPairUnit, avx512::pair_packing.pack_rows});
+}
 
 }  // namespace
 
@@ -212,6 +321,36 @@ const OpDef packed_matmul_def = {
     .product = &product_table,
     .plan = plan_product,
     .properties = {.takes_bf16 = true}};
+
+const OpDef pair_panels_def = {.name = "pair_panels",
+                               .inputs = {"weights"},
+                               .rule = "pair_panels needs a matrix of f32 or bf16",
+                               .shape = panels_shape,
+                               .no_gradient = "it is made after differentiation",
+                               .plan = plan_panels,
+                               .properties = {.takes_bf16 = true}};
+
+const OpDef pair_rows_def = {.name = "pair_rows",
+                             .inputs = {"lhs"},
+                             .rule = "pair_rows needs a matrix of f32 or bf16",
+                             .shape = pair_rows_shape,
+                             .no_gradient = "it is made after differentiation",
+                             .plan = plan_pair_rows,
+                             .properties = {.takes_bf16 = true}};
+
+const OpDef paired_matmul_def = {.name = "paired_matmul",
+                                 .inputs = {"lhs", "packed"},
+                                 .rule = "paired_matmul needs rows and panels of pairs of bf16",
+                                 .shape = paired_shape,
+                                 .no_gradient = "it is made after differentiation",
+                                 .product = &paired_table,
+                                 .plan = plan_product,
+                                 .properties = {.takes_bf16 = true}};
+
+bool multiplies_bf16(Isa isa) {
+  __builtin_cpu_init();
+  return isa == Isa::avx512 && __builtin_cpu_supports("avx512bf16");
+}
 
 bool suits_packing(const Graph& graph, const Node& node, bool as_bf16) {
   if (node.op != &matmul_def || !is_float(node.outputs[0].dtype) || node.attributes.get<bool>("transpose_a"))

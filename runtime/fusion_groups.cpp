@@ -2,6 +2,7 @@
 // pass needs is computed there, from values that exist anyway, and is never stored. Two groups are merged unless some
 // path leads from one to the other through a third, which would close a circle.
 #include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/reduce.hpp>
@@ -95,10 +96,14 @@ int FusionGroups::product_of(int group) const {
   return products.empty() ? -1 : products[0];
 }
 
+bool FusionGroups::rounds_at_end(int id, DType lane) const {
+  return lane == DType::f32 && graph_.node(id).op == &to_bf16_def;
+}
+
 bool FusionGroups::fits_product(int id, DType lane) const {
   const Node& node = graph_.node(id);
   const auto fits = [&](DType dtype) { return dtype == lane || dtype == DType::boolean; };
-  if (!fits(node.outputs[0].dtype)) return false;
+  if (!fits(node.outputs[0].dtype) && !rounds_at_end(id, lane)) return false;
   return is_product(id) || std::all_of(node.inputs.begin(), node.inputs.end(), [&](const Value& value) {
            const TensorType& input = type_of(value);
            if (!fits(input.dtype)) return false;
@@ -277,7 +282,7 @@ bool FusionGroups::fits_rows(int id, const RowSpace& space, DType lane) const {
   };
   const auto shape_of = [&](const Value& value) -> const Shape& { return type_of(value).shape; };
   const Shape& own = node.outputs[0].shape;
-  if (node.output_count() != 1 || !fits(node.outputs[0].dtype)) return false;
+  if (node.output_count() != 1 || (!fits(node.outputs[0].dtype) && !rounds_at_end(id, lane))) return false;
   if (node.op->fused_reduce >= 0) {
     const auto seen = row_space(node, shape_of(node.inputs[0]));
     return seen && type_of(node.inputs[0]).dtype == lane && seen->shape == space.shape &&

@@ -58,6 +58,8 @@ class FusionGroups {
   [[nodiscard]] bool is_read_by(int group, int reader) const;
   [[nodiscard]] int count_reductions(int group) const;
   [[nodiscard]] bool sums_reach(int from, int to) const;
+  /// Is it bf16 of what a program of f32 has in registers, which it stores?
+  [[nodiscard]] bool rounds_at_end(int id, DType lane) const;
   [[nodiscard]] bool fits_rows(int id, const RowSpace& space, DType lane) const;
   [[nodiscard]] bool reaches_around(int from, int to) const;
   void merge(int a, int b);

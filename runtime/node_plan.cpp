@@ -1,6 +1,7 @@
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
 #include <gradloom/ops/cond.hpp>
+#include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/pointwise_table.hpp>
 #include <gradloom/ops/scan.hpp>
 #include <gradloom/ops/while_loop.hpp>
@@ -130,6 +131,19 @@ void run_plan(const KernelPlan& plan, std::span<const void* const> inputs, std::
     call.chunk = 0;
     if (step.again != nullptr && step.again(call)) i -= static_cast<size_t>(step.back) + 1;
   }
+}
+
+Literal computed_value(const KernelRequest& request, std::span<const void* const> inputs) {
+  const TensorType& type = request.output();
+  Literal literal{type.dtype, type.shape.sizes(), {}};
+  const size_t bytes = static_cast<size_t>(type.shape.element_count().value()) * size_of(type.dtype);
+  ProductBuffer aligned;  // as kernels want their outputs
+  aligned.allocate(bytes);
+  void* const outputs[] = {aligned.data()};
+  run_plan(plan_node(request), inputs, outputs, {});
+  const auto* const begin = static_cast<const std::byte*>(aligned.data());
+  literal.bytes.assign(begin, begin + bytes);
+  return literal;
 }
 
 }  // namespace gradloom::inline v0

@@ -88,18 +88,30 @@ class Narrowing {
     if (type.dtype != DType::f32 || is_given(producer) || results_.contains(value)) return;
     if (type.shape.element_count().value() < least_elements || !may_store(producer, value.output)) return;
     const auto is_far = [&](const Use& use) { return position(use.node) - position(value.node) >= long_lived; };
-    if (std::none_of(uses.begin(), uses.end(), is_far)) return;
+    if (std::none_of(uses.begin(), uses.end(), is_far) &&
+        !(is_region(producer) && rounded_output(body_of(producer), value.output) >= 0))
+      return;
     const bool as_made =
         std::any_of(uses.begin(), uses.end(), [&](const Use& use) { return !is_far(use) && !loads(use); });
     std::map<Use, Reading> readings;
     for (const Use& use : uses) {
-      const bool far = is_far(use), loaded = loads(use) && (far || !as_made);
+      const bool far = is_far(use), loaded = loads(use) && (far || !as_made || rounds(use));
       // The copy would live as long; or, of what a loop reads, be there all at once.
       if (far && !loaded && (late_input(use) < 0 || graph_.node(use.node).op->properties.runs_bodies)) return;
       readings[use] = loaded ? Reading::stored : far ? Reading::copied : Reading::as_made;
     }
     readings_.merge(readings);
     narrowed_[value] = as_made;
+  }
+
+  // The output of a region that is bf16 of another one already, for a product that reads bf16, or -1.
+  static int rounded_output(const Subgraph& body, int output) {
+    for (size_t i = 0; i < body.outputs.size(); ++i) {
+      const Node& rounded = body.outputs[i].node();
+      if (rounded.op == &to_bf16_def && rounded.inputs[0].node == body.outputs[static_cast<size_t>(output)].node_id())
+        return static_cast<int>(i);
+    }
+    return -1;
   }
 
   // Other kernels than regions and products store f32, and a node follows that makes bf16 of it.
@@ -113,8 +125,12 @@ class Narrowing {
     return !space || !space->along_rows || node.outputs[0].shape == space->shape;
   }
 
+  // Is it for bf16 of the value, which it is then already?
+  bool rounds(const Use& use) const { return graph_.node(use.node).op == &to_bf16_def; }
+
   // Does a region read it element by element?
   bool loads(const Use& use) const {
+    if (rounds(use)) return true;
     const Node& region = graph_.node(use.node);
     if (!is_region(region)) return false;
     const Graph& body = body_of(region).graph;
@@ -186,6 +202,10 @@ class Narrowing {
     for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
       if (reading({node.id, i}) == Reading::copied) inputs[static_cast<size_t>(i)] = copied({node.id, i}, inputs);
     }
+    if (rounds({node.id, 0}) && inputs[0].dtype() == DType::bf16) {
+      made_[{node.id, 0}] = inputs[0];
+      return;
+    }
     const bool narrows = narrowed_.contains({node.id, 0}) && !is_region(node) && is_fusible_product(graph_, node);
     if (is_region(node)) {
       emit_region(node, inputs, body_of(node));
@@ -250,7 +270,7 @@ class Narrowing {
         body->outputs.push_back(output);
         exported.emplace_back(value, false);
       }
-      if (narrowed != narrowed_.end()) {
+      if (narrowed != narrowed_.end() && rounded_output(from, value.output) < 0) {
         body->outputs.push_back(add_cast(body->graph, node, output, to_bf16_def));
         exported.emplace_back(value, true);
       }
@@ -260,6 +280,10 @@ class Narrowing {
     for (size_t i = 0; i < exported.size(); ++i) {
       const auto& [value, is_stored] = exported[i];
       (is_stored ? stored_ : made_)[value] = result_.graph.tensor(region.node_id(), static_cast<int>(i));
+    }
+    for (int i = 0; i < static_cast<int>(from.outputs.size()); ++i) {
+      const int rounded = rounded_output(from, i);
+      if (rounded >= 0 && narrowed_.contains({node.id, i})) stored_[{node.id, i}] = made_.at({node.id, rounded});
     }
   }
 

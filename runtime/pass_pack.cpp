@@ -1,8 +1,8 @@
 // pack: weights that serve many products are packed once: those that stay the same in all steps of a scan before it,
 // those that are constants now.
+#include <gradloom/graph/bfloat16.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/ops/constant.hpp>
-#include <gradloom/ops/fusible_product_internal.hpp>
 #include <gradloom/ops/packed_product_internal.hpp>
 #include <gradloom/ops/scan_internal.hpp>
 #include <gradloom/runtime/bodies_internal.hpp>
@@ -114,32 +114,24 @@ class Packer final : public Rewriter {
     if (!is_new) return known->second;
     // The plan wants the node in its graph; as nobody reads it, the next pass removes it.
     const Tensor made = pack_weights(graph(), product, weights);
-    Literal literal{made.dtype(), made.shape().sizes(), {}};
-    literal.bytes.resize(static_cast<size_t>(made.shape().element_count().value()) * size_of(made.dtype()));
-    ProductBuffer aligned;  // as kernels want their outputs
-    aligned.allocate(literal.bytes.size());
     const void* const from[] = {literal_of(weights.node()).bytes.data()};
-    void* const to[] = {aligned.data()};
-    run_plan(plan_node({graph(), made.node(), options_.isa}), from, to, {});
-    if (options_.narrow && literal.dtype == DType::f32) {
-      round_to_bf16(literal, static_cast<const float*>(aligned.data()));
-    } else {
-      std::memcpy(literal.bytes.data(), aligned.data(), literal.bytes.size());
-    }
+    Literal literal = computed_value({graph(), made.node(), options_.isa}, from);
+    if (options_.narrow && literal.dtype == DType::f32) literal = rounded_to_bf16(literal);
     Node constant = made.node();
     constant.op = &constant_def;
     return known->second =
                graph().add_copy(constant, {}, {{"literal", std::make_shared<const Literal>(std::move(literal))}});
   }
 
-  static void round_to_bf16(Literal& literal, const float* from) {
-    const size_t count = literal.bytes.size() / sizeof(float);
-    literal.dtype = DType::bf16;
-    literal.bytes.resize(count * sizeof(BFloat16));
-    for (size_t i = 0; i < count; ++i) {
-      const BFloat16 rounded(from[i]);
+  static Literal rounded_to_bf16(const Literal& from) {
+    Literal literal{DType::bf16, from.sizes, std::vector<std::byte>(from.bytes.size() / 2)};
+    for (size_t i = 0; i < literal.bytes.size() / sizeof(BFloat16); ++i) {
+      float x = 0;
+      std::memcpy(&x, &from.bytes[i * sizeof(float)], sizeof(float));
+      const BFloat16 rounded(x);
       std::memcpy(&literal.bytes[i * sizeof(BFloat16)], &rounded, sizeof(BFloat16));
     }
+    return literal;
   }
 
   const Graph& from_;

@@ -110,8 +110,8 @@ class Simplifier final : public Rewriter {
     for (const Tensor& input : inputs) {
       const Literal& literal = literal_of(source_of(input).node());
       const bool is_repeated = !is_constant(input.node());
-      from.push_back(
-          (is_repeated ? repeated.emplace_back(value_of(input, {literal.bytes.data()})) : literal).bytes.data());
+      const void* const source[] = {literal.bytes.data()};
+      from.push_back((is_repeated ? repeated.emplace_back(value_of(input, source)) : literal).bytes.data());
     }
     // The kernel plan wants the node in its new graph; a node that is then not used is removed by the next pass.
     const Tensor copied = copy(node, inputs, node.attributes)[0];
@@ -120,12 +120,8 @@ class Simplifier final : public Rewriter {
     return graph().add_copy(folded, {}, {{"literal", std::make_shared<const Literal>(value_of(copied, from))}});
   }
 
-  Literal value_of(const Tensor& x, const std::vector<const void*>& inputs) {
-    const size_t bytes = static_cast<size_t>(x.shape().element_count().value()) * size_of(x.dtype());
-    Literal literal{x.dtype(), x.shape().sizes(), std::vector<std::byte>(bytes)};
-    void* const to[] = {literal.bytes.data()};
-    run_plan(plan_node({graph(), x.node(), options_.isa}), inputs, to, {});
-    return literal;
+  [[nodiscard]] Literal value_of(const Tensor& x, std::span<const void* const> inputs) {
+    return computed_value({graph(), x.node(), options_.isa}, inputs);
   }
 
   const PassOptions& options_;

@@ -39,6 +39,8 @@ struct PassOptions {
 [[nodiscard]] Module fold(const Module& module);
 /// Convolutions that Winograd's algorithm makes faster are marked to run by it.
 [[nodiscard]] Module choose_winograd(const Module& module, const PassOptions& options);
+/// Products of f32 become such of bf16, added as f32: for instruction sets that multiplies_bf16().
+[[nodiscard]] Module halve(const Module& module, const PassOptions& options);
 /// Weights that stay the same in all steps of a scan, or in all runs, are packed once for their products.
 [[nodiscard]] Module pack(const Module& module, const PassOptions& options);
 /// Where a region would read several values that another one computes from fewer, the nodes that compute them are

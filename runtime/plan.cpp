@@ -204,6 +204,8 @@ class Planner {
 
   // Whoever touches a large value has done so before nodes that come much later in the sequence begin: else a gradient
   // of the weights, which nothing waits for, could come last of all, and all that it reads would be kept until then.
+  // Nor does it begin before nodes that come much earlier have ended: else weights, which wait for nothing, could all
+  // be packed first of all.
   void bound_lifetimes() {
     constexpr size_t large = size_t{256} << 10;
     constexpr int64_t window = 128;  // chunks: two each for 64 threads, if none depended on another
@@ -218,17 +220,23 @@ class Planner {
       for (const KernelStep& step : plan_.kernels[static_cast<size_t>(id)].steps) most = std::max(most, step.chunks);
       return most;
     };
+    const auto fewer = [&](int a, int b) { return order.descendant_count(a) < order.descendant_count(b); };
     size_t later = 0;
     int64_t chunks = 0;  // of running[i] ... running[later - 1]
     for (size_t i = 0; i < running.size(); ++i) {
       while (later < running.size() && chunks < window) chunks += chunks_of(running[later++]);
-      if (later + candidates > running.size()) break;
-      // That of the next few that most others wait for: what follows it is what comes later, side by side or not.
-      const auto first = running.begin() + static_cast<int64_t>(later);
-      const int next = *std::max_element(first, first + candidates, [&](int a, int b) {
-        return order.descendant_count(a) < order.descendant_count(b);
-      });
-      if (touches(running[i], large) && !order.precedes(running[i], next)) order_.add(running[i], next);
+      if (later == running.size()) break;
+      // Of the next few that which most others wait for: what follows it is what comes later, side by side or not.
+      const auto here = running.begin() + static_cast<int64_t>(i),
+                 there = running.begin() + static_cast<int64_t>(later);
+      if (later + candidates <= running.size() && touches(*here, large)) {
+        const int next = *std::max_element(there, there + candidates, fewer);
+        if (!order.precedes(*here, next)) order_.add(*here, next);
+      }
+      if (touches(*there, large)) {
+        const int last = *std::max_element(std::max(running.begin(), here - candidates), here + 1, fewer);
+        if (!order.precedes(last, *there)) order_.add(last, *there);
+      }
       chunks -= chunks_of(running[i]);
     }
   }

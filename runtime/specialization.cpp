@@ -1,6 +1,7 @@
 // A Program's specialisations: the graph after all passes and its plan, for the sizes that a run's inputs have.
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
+#include <gradloom/ops/packed_product_internal.hpp>
 #include <gradloom/runtime/bodies_internal.hpp>
 #include <gradloom/runtime/program_internal.hpp>
 
@@ -116,6 +117,10 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
     }
     if (fixed_weights_) pass("fold", [&] { return fold(module); });
     if (fast_convolution_) pass("winograd", [&] { return choose_winograd(module, options); });
+    if (narrow_ && multiplies_bf16(isa_)) {
+      pass("halve", [&] { return halve(module, options); });
+      pass("simplify", [&] { return simplify(module, options); });
+    }
     pass("pack", [&] { return pack(module, options); });
     pass("recompute", [&] { return recompute(module, options); });
     pass("fuse", [&] { return fuse(module); });

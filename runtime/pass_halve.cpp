@@ -1,0 +1,96 @@
+// halve: products of f32 become products of bf16, added as f32, where the CPU multiplies these at twice the speed. What
+// the network computes is rounded where it is made, once for all products that read it; parameters are where they are
+// packed.
+#include <gradloom/graph/builtin_ops.hpp>
+#include <gradloom/ops/bf16_pair_internal.hpp>
+#include <gradloom/ops/cast.hpp>
+#include <gradloom/ops/constant.hpp>
+#include <gradloom/ops/matmul.hpp>
+#include <gradloom/ops/movement.hpp>
+#include <gradloom/ops/packed_product_internal.hpp>
+#include <gradloom/ops/patterns.hpp>
+#include <gradloom/runtime/node_plan_internal.hpp>
+#include <gradloom/runtime/passes_internal.hpp>
+
+#include <memory>
+
+namespace gradloom::inline v0 {
+
+namespace {
+
+class Halver final : public Rewriter {
+ public:
+  Halver(const Module& from, const PassOptions& options) : Rewriter(from), from_(from.graph), options_(options) {}
+
+ protected:
+  std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
+    if (!is_halved(node)) return Rewriter::rewrite(node, inputs);
+    const bool transpose_a = node.attributes.get<bool>("transpose_a");
+    const int64_t k = inputs[0].shape()[transpose_a ? -2 : -1].value();
+    Tensor rows = rounded(node, inputs[0]);
+    if (transpose_a || k % 2 != 0) {
+      rows = add(node, pair_rows_def, {&rows, 1}, {{"transpose", transpose_a}});
+    } else if (rows.dtype() == DType::f32) {
+      rows = add(node, to_bf16_def, {&rows, 1}, {});
+    }
+    const Tensor operands[] = {rows, panels(node, rounded(node, inputs[1]))};
+    Node product = node;
+    product.op = &paired_matmul_def;
+    return {graph().add_copy(product, operands, {{"columns", node.outputs[0].shape[-1].value()}})};
+  }
+
+ private:
+  /// Is it a product of one matrix on the right, with so many rows that packing it pays?
+  [[nodiscard]] bool is_halved(const Node& node) const {
+    constexpr int64_t least_rows = 32, least_rows_of_constants = 8, least_columns = 16, least_depth = 32;
+    if (node.op != &matmul_def || node.outputs[0].dtype != DType::f32) return false;
+    const auto shape = [&](size_t i) -> const Shape& {
+      return from_.node(node.inputs[i].node).outputs[static_cast<size_t>(node.inputs[i].output)].shape;
+    };
+    const Shape &a = shape(0), &b = shape(1), &c = node.outputs[0].shape;
+    const bool transpose_a = node.attributes.get<bool>("transpose_a");
+    if (b.rank() != 2 || (transpose_a && a.rank() > 2) || !a.known() || !b.known()) return false;
+    const int64_t k = a[transpose_a ? -2 : -1].value(), n = c[-1].value();
+    const int64_t m = n == 0 ? 0 : c.element_count().value() / n;
+    const bool packed_once = is_constant(from_.node(node.inputs[1].node));
+    return m >= (packed_once ? least_rows_of_constants : least_rows) && n >= least_columns && k >= least_depth;
+  }
+
+  /// What a product reads of x: parameters and constants as they are, and bf16 of all else, whatever shape it has
+  /// there.
+  Tensor rounded(const Node& product, const Tensor& x) {
+    if (made_by(x, reshape_def)) {
+      const Tensor from = rounded(product, input_of(x));
+      return from.dtype() == x.dtype() ? x : graph().add_copy(x.node(), {&from, 1}, x.node().attributes);
+    }
+    if (made_by(x, to_f32_def) && input_of(x).dtype() == DType::bf16) return input_of(x);
+    if (is_parameter(x.node()) || is_constant(x.node())) return x;
+    return add(product, to_bf16_def, {&x, 1}, {});
+  }
+
+  /// What a product reads of its right-hand side: made now, if that is a constant.
+  Tensor panels(const Node& product, const Tensor& weights) {
+    const Tensor made =
+        add(product, pair_panels_def, {&weights, 1}, {{"transpose", product.attributes.get<bool>("transpose_b")}});
+    if (!is_constant(weights.node())) return made;
+    const void* const from[] = {literal_of(weights.node()).bytes.data()};
+    const auto literal = std::make_shared<const Literal>(computed_value({graph(), made.node(), options_.isa}, from));
+    return add(product, constant_def, {}, {{"literal", literal}});
+  }
+
+  Tensor add(const Node& like, const OpDef& op, std::span<const Tensor> inputs, const Attributes& attributes) {
+    Node node = like;  // its line and path
+    node.op = &op;
+    node.name.clear();
+    return graph().add_copy(node, inputs, attributes);
+  }
+
+  const Graph& from_;
+  const PassOptions& options_;
+};
+
+}  // namespace
+
+Module halve(const Module& module, const PassOptions& options) { return Halver(module, options).run(); }
+
+}  // namespace gradloom::inline v0
