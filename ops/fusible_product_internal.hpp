@@ -36,7 +36,8 @@ struct ProductMemory {
   int64_t block_row = 0;  ///< not 0: `result` has room for the chunk's block alone, in rows so far apart
   void* scratch = nullptr;
   void* shared = nullptr;
-  bool continues = false;  ///< KernelCall::continues
+  bool continues = false;      ///< KernelCall::continues
+  bool scratch_has_a = false;  ///< what finish() of a product beside this one made there of the same operand
   const GemmEpilogue<T>* epilogue = nullptr;
 };
 

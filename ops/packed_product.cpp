@@ -5,6 +5,7 @@
 #include <gradloom/ops/packed_product_internal.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace gradloom::inline v0 {
@@ -84,14 +85,15 @@ std::vector<TensorType> product_shape(const ShapeContext& context) {
   return {{context.dtype(0), Shape(std::move(dims))}};
 }
 
-/// What packed weights are; with pairs of bf16, so is the left-hand side, and both count as floats.
+/// What packed weights are. Of pairs of bf16, so is the left-hand side, and both count as floats; it may be f32 in
+/// memory still, of so many terms.
 enum class Packed : uint8_t { as_computed, bf16, pairs };
 
 template <class T>
 class PackedProduct final : public FusibleProduct<T> {
  public:
-  PackedProduct(int64_t m, int64_t n, int64_t k, Packed weights, const PackedGemm<T>& kernels)
-      : k_(k), weights_(weights), kernels_(kernels) {
+  PackedProduct(int64_t m, int64_t n, int64_t k, Packed weights, const PackedGemm<T>& kernels, int64_t terms = 0)
+      : k_(k), rounded_terms_(terms), weights_(weights), kernels_(kernels) {
     this->rows = m;
     this->columns = n;
     if (m == 0 || n == 0) return;
@@ -106,6 +108,7 @@ class PackedProduct final : public FusibleProduct<T> {
     // At 120 GFLOP/s, or as memory delivers the weights, 80 bytes in a nanosecond.
     const double weight_bytes = static_cast<double>(n * k) * (weights == Packed::bf16 ? 2.0 : sizeof(T));
     this->nanoseconds = 100 + std::max(static_cast<double>(m * n) * static_cast<double>(k) / 60, weight_bytes / 80);
+    this->scratch_bytes = rounded_bytes();
   }
 
   // As many blocks as the grid would have for the work of all, down a column first: the weights of a column stay in the
@@ -118,6 +121,7 @@ class PackedProduct final : public FusibleProduct<T> {
     row_blocks_ = std::min(chunk_count(wanted, col_blocks_), chunk_count(this->rows, row_unit));
     by_columns_ = true;
     this->chunks = row_blocks_ * col_blocks_;
+    this->scratch_bytes = rounded_bytes();
   }
 
   void prepare(int64_t, const ProductMemory<T>&) const override {}
@@ -130,7 +134,7 @@ class PackedProduct final : public FusibleProduct<T> {
     GemmArgs<T> args{.m = block.rows,
                      .n = block.cols,
                      .k = k_,
-                     .a = memory.a + block.row * k_,
+                     .a = rounded_terms_ > 0 ? rounded_rows(block, memory) : memory.a + block.row * k_,
                      .a_row = k_,
                      .a_col = 1,
                      .b = nullptr,
@@ -167,16 +171,30 @@ class PackedProduct final : public FusibleProduct<T> {
 
   [[nodiscard]] ProductTraffic traffic(int64_t chunk) const override {
     const ProductBlock block = this->block(chunk);
-    const int64_t weights = block.row == 0 ? k_ * block.cols : 0, a = block.col == 0 ? k_ * block.rows : 0;
+    const int64_t row_elements = rounded_terms_ > 0 ? rounded_terms_ : k_;
+    const int64_t weights = block.row == 0 ? k_ * block.cols : 0, a = block.col == 0 ? row_elements * block.rows : 0;
     return {a + (weights_ == Packed::bf16 ? weights / 2 : weights), block.rows * block.cols, a};
   }
 
  private:
+  [[nodiscard]] size_t rounded_bytes() const {  // the first block is the largest
+    return rounded_terms_ > 0 ? static_cast<size_t>(block(0).rows * k_) * sizeof(T) : 0;
+  }
+
+  const T* rounded_rows(const ProductBlock& block, const ProductMemory<T>& memory) const {
+    if (!memory.scratch_has_a) {
+      const TermMatrix from{memory.a + block.row * rounded_terms_, false, rounded_terms_, 1, rounded_terms_};
+      avx512::pair_packing.pack_rows(from, {0, k_, 0, block.rows}, static_cast<BFloat16Pair*>(memory.scratch));
+    }
+    return static_cast<const T*>(memory.scratch);
+  }
+
   /// Rows are cut as those of any product: epilogues that sum columns add groups of 16 rows in a fixed order.
   static constexpr int64_t row_unit = 16, most_parts = 32;
 
   int64_t k_ = 0, row_blocks_ = 1, col_blocks_ = 1;
   bool by_columns_ = false;
+  int64_t rounded_terms_ = 0;
   Packed weights_;
   const PackedGemm<T>& kernels_;
 };
@@ -190,9 +208,11 @@ std::shared_ptr<FusibleProduct<T>> packed_product(const KernelRequest& request) 
 }
 
 std::shared_ptr<FusibleProduct<float>> paired_product(const KernelRequest& request) {
-  const Shape& a = request.input(0).shape;
-  return std::make_shared<PackedProduct<float>>(rows_of(a), request.attributes().get<int64_t>("columns"),
-                                                a[-1].value() / 2, Packed::pairs, packed_gemm<float>(request.isa()));
+  const TensorType& a = request.input(0);
+  const int64_t terms = a.shape[-1].value();
+  return std::make_shared<PackedProduct<float>>(rows_of(a.shape), request.attributes().get<int64_t>("columns"),
+                                                pairs_for(terms), Packed::pairs, packed_gemm<float>(request.isa()),
+                                                a.dtype == DType::f32 ? terms : 0);
 }
 
 bool side_by_side(const Graph& graph, const Node& a, const Node& b) {
@@ -214,7 +234,7 @@ std::vector<TensorType> panels_shape(const ShapeContext& context) {
   if (weights.rank() != 2 || !weights.known()) context.fail("the weights are no matrix of known sizes");
   const bool transpose = context.attributes().get<bool>("transpose");
   const int64_t k = weights[transpose ? 1 : 0].value(), n = weights[transpose ? 0 : 1].value();
-  return {{DType::bf16, {2 * packed_elements(pairs_for(k), n)}}};
+  return {{DType::i32, {packed_elements(pairs_for(k), n)}}};
 }
 
 std::vector<TensorType> pair_rows_shape(const ShapeContext& context) {
@@ -230,8 +250,10 @@ std::vector<TensorType> pair_rows_shape(const ShapeContext& context) {
 std::vector<TensorType> paired_shape(const ShapeContext& context) {
   const Shape& a = context.shape(0);
   const int64_t n = context.attributes().get<int64_t>("columns");
-  if (a.rank() < 2 || !a.known() || a[-1].value() % 2 != 0) context.fail("lhs has no rows of pairs");
-  (void)context.require_equal(2 * packed_elements(a[-1].value() / 2, n), context.shape(1)[0], "the packed elements");
+  if (a.rank() < 2 || !a.known()) context.fail("lhs is no matrix of known sizes");
+  const int64_t terms = a[-1].value();
+  if (context.dtype(0) == DType::bf16 && terms % 2 != 0) context.fail("a row of lhs has half a pair");
+  (void)context.require_equal(packed_elements(pairs_for(terms), n), context.shape(1)[0], "the packed pairs");
   std::vector<Dim> dims = a.dims();
   dims.back() = n;
   return {{DType::f32, Shape(std::move(dims))}};
@@ -338,49 +360,73 @@ const OpDef pair_rows_def = {.name = "pair_rows",
                              .plan = plan_pair_rows,
                              .properties = {.takes_bf16 = true}};
 
-const OpDef paired_matmul_def = {.name = "paired_matmul",
-                                 .inputs = {"lhs", "packed"},
-                                 .rule = "paired_matmul needs rows and panels of pairs of bf16",
-                                 .shape = paired_shape,
-                                 .no_gradient = "it is made after differentiation",
-                                 .product = &paired_table,
-                                 .plan = plan_product,
-                                 .properties = {.takes_bf16 = true}};
+const OpDef paired_matmul_def = {
+    .name = "paired_matmul",
+    .inputs = {"lhs", "packed"},
+    .rule = "paired_matmul needs lhs [..., m, k] of bf16, or of f32 to round, and panels of pairs",
+    .shape = paired_shape,
+    .no_gradient = "it is made after differentiation",
+    .product = &paired_table,
+    .plan = plan_product,
+    .properties = {.takes_bf16 = true}};
 
 bool multiplies_bf16(Isa isa) {
   __builtin_cpu_init();
   return isa == Isa::avx512 && __builtin_cpu_supports("avx512bf16");
 }
 
+namespace {
+
+const Shape& shape_of(const Graph& graph, const Value& value) {
+  return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape;
+}
+
+/// The sizes of a product of floats that has one matrix on the right.
+struct ProductSizes {
+  int64_t m, n, k;
+};
+std::optional<ProductSizes> sizes_of(const Graph& graph, const Node& node) {
+  if (node.op != &matmul_def || !is_float(node.outputs[0].dtype)) return std::nullopt;
+  const Shape &a = shape_of(graph, node.inputs[0]), &b = shape_of(graph, node.inputs[1]);
+  const bool transpose_a = node.attributes.get<bool>("transpose_a");
+  if (b.rank() != 2 || (transpose_a && a.rank() > 2) || !a.known() || !b.known()) return std::nullopt;
+  const Shape& c = node.outputs[0].shape;
+  return ProductSizes{rows_of(c), c[-1].value(), a[transpose_a ? -2 : -1].value()};
+}
+
+}  // namespace
+
+bool suits_pairs(const Graph& graph, const Node& node, bool packed_once) {
+  constexpr int64_t least_rows = 32, least = 32;
+  const auto sizes = sizes_of(graph, node);
+  return sizes && node.outputs[0].dtype == DType::f32 && (packed_once || sizes->m >= least_rows) && sizes->n >= least &&
+         sizes->k >= least;
+}
+
 bool suits_packing(const Graph& graph, const Node& node, bool as_bf16) {
-  if (node.op != &matmul_def || !is_float(node.outputs[0].dtype) || node.attributes.get<bool>("transpose_a"))
-    return false;
-  const auto shape = [&](size_t i) -> const Shape& {
-    const Value& value = node.inputs[i];
-    return graph.node(value.node).outputs[static_cast<size_t>(value.output)].shape;
-  };
-  if (shape(1).rank() != 2 || !shape(0).known() || !shape(1).known()) return false;
+  const auto sizes = sizes_of(graph, node);
+  if (!sizes || node.attributes.get<bool>("transpose_a")) return false;
   // Panels lie in memory in the order in which they are read, which is fastest. As they are, few rows would run through
   // all of k for a few columns at a time, several times as long from memory, and one row through many rows of weights
   // side by side. Where the weights lie along k, few rows are summed in lanes, in another order.
   constexpr int64_t most_rows = 512, least_columns = 16, least_depth = 16;
   constexpr int64_t from_memory = int64_t{1} << 20;  // elements
-  const int64_t m = rows_of(shape(0)), n = node.outputs[0].shape[-1].value(), k = shape(0)[-1].value();
+  const auto& [m, n, k] = *sizes;
   const bool in_lanes = node.attributes.get<bool>("transpose_b") && m <= kGemmVectors;
   const bool suits = !in_lanes || (as_bf16 && n * k >= from_memory);
   return suits && m >= 1 && m <= most_rows && n >= least_columns && k >= least_depth;
 }
 
-Tensor pack_weights(Graph& graph, const Node& matmul, const Tensor& weights) {
+Tensor pack_weights(Graph& graph, const Node& matmul, const Tensor& weights, bool pairs) {
   Node node = matmul;
-  node.op = &pack_weights_def;
+  node.op = pairs ? &pair_panels_def : &pack_weights_def;
   node.name.clear();
   return graph.add_copy(node, {&weights, 1}, {{"transpose", matmul.attributes.get<bool>("transpose_b")}});
 }
 
 Tensor packed_matmul(Graph& graph, const Node& matmul, const Tensor& a, const Tensor& packed) {
   Node node = matmul;
-  node.op = &packed_matmul_def;
+  node.op = packed.dtype() == DType::i32 ? &paired_matmul_def : &packed_matmul_def;
   const Tensor operands[] = {a, packed};
   return graph.add_copy(node, operands, {{"columns", matmul.outputs[0].shape[-1].value()}});
 }

@@ -16,12 +16,13 @@ extern const OpDef pack_weights_def;
 /// bf16.
 extern const OpDef packed_matmul_def;
 
-/// [k, n] (transposed: [n, k]) of f32 or bf16 -> a row of 2 * packed_elements(pairs_for(k), n) of bf16: panels of pairs.
+/// [k, n] (transposed: [n, k]) of f32 or bf16 -> a row of packed_elements(pairs_for(k), n) of i32: panels of pairs.
 extern const OpDef pair_panels_def;
 /// [..., m, k] (transposed: [k, m]) of f32 or bf16 -> [..., m, 2 * pairs_for(k)] of bf16. Of an even k, not transposed,
 /// that is a cast.
 extern const OpDef pair_rows_def;
-/// Rows [..., m, 2 p] of bf16 and panels for p pairs and n columns -> [..., m, n] of f32: products of bf16, added as f32.
+/// [..., m, k] of bf16 (then k is even), or of f32, which it rounds, and pair_panels of [k, n] -> [..., m, n] of f32:
+/// products of bf16, added as f32.
 extern const OpDef paired_matmul_def;
 
 /// Has the CPU instructions for products of bf16, and may this instruction set use them?
@@ -30,8 +31,11 @@ extern const OpDef paired_matmul_def;
 /// Is this a matmul for which it pays that its second operand is packed apart, if that stays the same? `as_bf16`: and
 /// then rounded.
 [[nodiscard]] bool suits_packing(const Graph& graph, const Node& node, bool as_bf16 = false);
-/// Where suits_packing(): the node that packs, and the product with what it made.
-[[nodiscard]] Tensor pack_weights(Graph& graph, const Node& matmul, const Tensor& weights);
+/// Is this a matmul for which products of bf16 are faster, with what it takes to round and pack the operands?
+/// `packed_once`: the second one is for many products.
+[[nodiscard]] bool suits_pairs(const Graph& graph, const Node& node, bool packed_once);
+/// Where that holds: the node that packs, as f32 or f64 or as pairs of bf16, and the product with what it made.
+[[nodiscard]] Tensor pack_weights(Graph& graph, const Node& matmul, const Tensor& weights, bool pairs = false);
 [[nodiscard]] Tensor packed_matmul(Graph& graph, const Node& matmul, const Tensor& a, const Tensor& packed);
 
 }  // namespace gradloom::inline v0

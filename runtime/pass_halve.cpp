@@ -24,7 +24,9 @@ class Halver final : public Rewriter {
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
-    if (!is_halved(node)) return Rewriter::rewrite(node, inputs);
+    if (node.op != &matmul_def) return Rewriter::rewrite(node, inputs);
+    const Tensor right = rounded(node, inputs[1]);
+    if (!suits_pairs(from_, node, is_constant(right.node()))) return Rewriter::rewrite(node, inputs);
     const bool transpose_a = node.attributes.get<bool>("transpose_a");
     const int64_t k = inputs[0].shape()[transpose_a ? -2 : -1].value();
     Tensor rows = rounded(node, inputs[0]);
@@ -33,29 +35,10 @@ class Halver final : public Rewriter {
     } else if (rows.dtype() == DType::f32) {
       rows = add(node, to_bf16_def, {&rows, 1}, {});
     }
-    const Tensor operands[] = {rows, panels(node, rounded(node, inputs[1]))};
-    Node product = node;
-    product.op = &paired_matmul_def;
-    return {graph().add_copy(product, operands, {{"columns", node.outputs[0].shape[-1].value()}})};
+    return {packed_matmul(graph(), node, rows, panels(node, right))};
   }
 
  private:
-  /// Is it a product of one matrix on the right, with so many rows that packing it pays?
-  [[nodiscard]] bool is_halved(const Node& node) const {
-    constexpr int64_t least_rows = 32, least_rows_of_constants = 8, least_columns = 16, least_depth = 32;
-    if (node.op != &matmul_def || node.outputs[0].dtype != DType::f32) return false;
-    const auto shape = [&](size_t i) -> const Shape& {
-      return from_.node(node.inputs[i].node).outputs[static_cast<size_t>(node.inputs[i].output)].shape;
-    };
-    const Shape &a = shape(0), &b = shape(1), &c = node.outputs[0].shape;
-    const bool transpose_a = node.attributes.get<bool>("transpose_a");
-    if (b.rank() != 2 || (transpose_a && a.rank() > 2) || !a.known() || !b.known()) return false;
-    const int64_t k = a[transpose_a ? -2 : -1].value(), n = c[-1].value();
-    const int64_t m = n == 0 ? 0 : c.element_count().value() / n;
-    const bool packed_once = is_constant(from_.node(node.inputs[1].node));
-    return m >= (packed_once ? least_rows_of_constants : least_rows) && n >= least_columns && k >= least_depth;
-  }
-
   /// What a product reads of x: parameters and constants as they are, and bf16 of all else, whatever shape it has
   /// there.
   Tensor rounded(const Node& product, const Tensor& x) {

@@ -22,8 +22,8 @@ namespace {
 /// Copies the body of a scan with packed weights as further constants.
 class BodyPacker {
  public:
-  BodyPacker(const ScanForm& form, Graph& graph, std::span<const Tensor> operands)
-      : form_(form), from_(*form.body), graph_(graph), operands_(operands.begin(), operands.end()) {
+  BodyPacker(const ScanForm& form, Graph& graph, std::span<const Tensor> operands, bool pairs)
+      : form_(form), from_(*form.body), graph_(graph), operands_(operands.begin(), operands.end()), pairs_(pairs) {
     const std::vector<Tensor> inputs = from_.graph.inputs();
     for (size_t i = static_cast<size_t>(form.carried + form.sequences); i < inputs.size(); ++i) {
       constant_of_[inputs[i].node_id()] = static_cast<int>(i);
@@ -74,7 +74,8 @@ class BodyPacker {
     const int constant = constant_of_.at(product.inputs[1].node);
     const auto [known, is_new] = inputs_.try_emplace({constant, product.attributes.get<bool>("transpose_b")});
     if (is_new) {
-      const Tensor packed = pack_weights(graph_, product, operands_[static_cast<size_t>(constant)]);
+      const bool pairs = pairs_ && suits_pairs(from_.graph, product, true);
+      const Tensor packed = pack_weights(graph_, product, operands_[static_cast<size_t>(constant)], pairs);
       operands_.push_back(packed);
       known->second = body.graph.input("packed_" + std::to_string(inputs_.size()), packed.shape(), packed.dtype(),
                                        product.location);
@@ -86,6 +87,7 @@ class BodyPacker {
   const Subgraph& from_;
   Graph& graph_;
   std::vector<Tensor> operands_;
+  const bool pairs_;
   std::map<int, int> constant_of_;                 // node of the body -> operand of the scan
   std::map<std::pair<int, bool>, Tensor> inputs_;  // by operand, and whether it is transposed
 };
@@ -102,7 +104,7 @@ class Packer final : public Rewriter {
     }
     if (is_scan(node)) {
       const ScanForm form(node);
-      BodyPacker packer(form, graph(), inputs);
+      BodyPacker packer(form, graph(), inputs, options_.pairs);
       if (const auto packed = packer.run()) return copy(node, packer.operands(), packed->attributes());
     }
     return Rewriter::rewrite(node, inputs);

@@ -17,6 +17,7 @@ struct PassOptions {
   Isa isa = Isa::baseline;
   const State* constants = nullptr;
   bool narrow = false;  ///< constant weights of f32 are stored as bf16
+  bool pairs = false;   ///< products may be of bf16
 };
 
 /// What the options ask for, copied out of the user's graph, with the graph's side updates in training mode.
@@ -39,7 +40,7 @@ struct PassOptions {
 [[nodiscard]] Module fold(const Module& module);
 /// Convolutions that Winograd's algorithm makes faster are marked to run by it.
 [[nodiscard]] Module choose_winograd(const Module& module, const PassOptions& options);
-/// Products of f32 become such of bf16, added as f32: for instruction sets that multiplies_bf16().
+/// Products of f32 become such of bf16, added as f32; in loops, pack() makes these.
 [[nodiscard]] Module halve(const Module& module, const PassOptions& options);
 /// Weights that stay the same in all steps of a scan, or in all runs, are packed once for their products.
 [[nodiscard]] Module pack(const Module& module, const PassOptions& options);

@@ -362,6 +362,7 @@ void prepare_product(const KernelCall& call) {
 template <class T>
 void finish_product(const KernelCall& call) {
   const auto& region = *static_cast<const ProductRegion<T>*>(call.params);
+  int last_a = -1;
   for (const BesideProduct<T>& other : region.beside) {
     other.product->finish(call.chunk,
                           {.a = static_cast<const T*>(call.inputs[other.a]),
@@ -369,13 +370,16 @@ void finish_product(const KernelCall& call) {
                            .result = reinterpret_cast<T*>(static_cast<std::byte*>(call.scratch) + other.offset),
                            .block_row = region.beside_stride,
                            .scratch = call.scratch,
-                           .shared = call.shared});
+                           .shared = call.shared,
+                           .scratch_has_a = other.a == last_a});
+    last_a = other.a;
   }
   Epilogue<T> epilogue(region, call);
   const GemmEpilogue<T> hook = epilogue.hook();
   region.count_traffic(call);
   ProductMemory<T> memory = memory_of(region, call);
   memory.epilogue = &hook;
+  memory.scratch_has_a = region.a == last_a;
   if (region.partial_output >= 0) memory.result = static_cast<T*>(call.outputs[region.partial_output]);
   if (region.partial_offset >= 0)
     memory.result = reinterpret_cast<T*>(static_cast<std::byte*>(call.shared) + region.partial_offset);

@@ -56,8 +56,9 @@ struct CompileOptions {
   /// f32, or bf16: then what a run keeps for long, such as the activations that the gradients need, takes half the
   /// memory. It is rounded to bf16 where it is stored, and computed with as f32; explain() shows where (`to_bf16`), and
   /// nothing is if the arena would not be smaller. So are the matrices among `constants` whose products have up to 512
-  /// rows. Where the CPU has AVX512_BF16, products of matrices with at least 32 rows (8 with constants), 16 columns and
-  /// 32 terms round both operands and multiply them at twice the speed (`paired_matmul`). Sums are f32 all the same.
+  /// rows. Where the CPU has AVX512_BF16, products of matrices with at least 32 rows (any number with constants), 32
+  /// columns and 32 terms round both operands and multiply them at twice the speed (`paired_matmul`). Sums are f32 all
+  /// the same.
   /// Parameters, updates, inputs and outputs stay what they are. The loss needs no scaling, for bf16 has the range of
   /// f32. Optimize::none rounds nothing.
   DType storage = DType::f32;

@@ -106,7 +106,8 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
       module = apply();
       add_to_log(name);
     };
-    const PassOptions options{.isa = isa_, .narrow = narrow_};
+    const PassOptions options{
+        .isa = isa_, .narrow = narrow_, .pairs = narrow_ && multiplies_bf16(isa_) && !leaves_out("halve")};
     const bool loops = runs_bodies(module.graph);
     if (loops) pass("prune", [&] { return prune(module); });
     pass("stabilize", [&] { return stabilize(module); });
@@ -117,7 +118,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
     }
     if (fixed_weights_) pass("fold", [&] { return fold(module); });
     if (fast_convolution_) pass("winograd", [&] { return choose_winograd(module, options); });
-    if (narrow_ && multiplies_bf16(isa_)) {
+    if (options.pairs) {
       pass("halve", [&] { return halve(module, options); });
       pass("simplify", [&] { return simplify(module, options); });
     }
