@@ -34,13 +34,13 @@ std::vector<Update> adadelta(const Operand& loss, const AdadeltaOptions& options
   OptimizerBuilder optimizer("adadelta", loss, options);
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
-    const Tensor& p = item.parameter;
+    const Tensor& p = item.value;
     const Tensor g = item.decayed(options.weight_decay);
-    const Tensor v = average(optimizer, optimizer.slot(p, "v"), options.decay, square(g));
-    const Tensor u_slot = optimizer.slot(p, "u");
+    const Tensor v = average(optimizer, optimizer.slot(item, "v"), options.decay, square(g));
+    const Tensor u_slot = optimizer.slot(item, "u");
     const Tensor d = sqrt(u_slot + options.epsilon) / sqrt(v + options.epsilon) * g;
     (void)average(optimizer, u_slot, options.decay, square(d));
-    optimizer.update(p, p - item.scaled(rate) * d);
+    optimizer.update(item, p - item.scaled(rate) * d);
   }
   return optimizer.finish();
 }
@@ -50,13 +50,13 @@ std::vector<Update> adamax(const Operand& loss, const AdamaxOptions& options) {
   const Tensor t = optimizer.step_number();
   SharedScalar corrected_rate(optimizer.learning_rate() / bias_correction(options.beta1, t));
   for (const auto& item : optimizer.items()) {
-    const Tensor& p = item.parameter;
+    const Tensor& p = item.value;
     const Tensor g = item.decayed(options.weight_decay);
-    const Tensor m = average(optimizer, optimizer.slot(p, "m"), options.beta1, g);
-    const Tensor u_slot = optimizer.slot(p, "u");
+    const Tensor m = average(optimizer, optimizer.slot(item, "m"), options.beta1, g);
+    const Tensor u_slot = optimizer.slot(item, "u");
     const Tensor u = maximum(options.beta2 * u_slot, abs(g) + options.epsilon);
     optimizer.update(u_slot, u);
-    optimizer.update(p, p - item.scaled(corrected_rate) * m / u);
+    optimizer.update(item, p - item.scaled(corrected_rate) * m / u);
   }
   return optimizer.finish();
 }
@@ -77,12 +77,12 @@ std::vector<Update> nadam(const Operand& loss, const NadamOptions& options) {
   SharedScalar gradient_rate(learning_rate * (1 - mu) / (1 - product));
   SharedScalar scale(rsqrt(bias_correction(options.beta2, t)));
   for (const auto& item : optimizer.items()) {
-    const Tensor& p = item.parameter;
+    const Tensor& p = item.value;
     const Tensor g = item.decayed(options.weight_decay);
-    const Tensor m = average(optimizer, optimizer.slot(p, "m"), options.beta1, g);
-    const Tensor v = average(optimizer, optimizer.slot(p, "v"), options.beta2, square(g));
+    const Tensor m = average(optimizer, optimizer.slot(item, "m"), options.beta1, g);
+    const Tensor v = average(optimizer, optimizer.slot(item, "v"), options.beta2, square(g));
     const Tensor step = item.scaled(momentum_rate) * m + item.scaled(gradient_rate) * g;
-    optimizer.update(p, p - step / (sqrt(v) * scale.as(p.dtype()) + options.epsilon));
+    optimizer.update(item, p - step / (sqrt(v) * scale.as(p.dtype()) + options.epsilon));
   }
   return optimizer.finish();
 }
@@ -101,12 +101,12 @@ std::vector<Update> radam(const Operand& loss, const RadamOptions& options) {
   SharedScalar corrected_rate(optimizer.learning_rate() / bias_correction(options.beta1, t));
   SharedScalar rectified(factor);
   for (const auto& item : optimizer.items()) {
-    const Tensor& p = item.parameter;
+    const Tensor& p = item.value;
     const Tensor g = item.decayed(options.weight_decay);
-    const Tensor m = average(optimizer, optimizer.slot(p, "m"), options.beta1, g);
-    const Tensor v = average(optimizer, optimizer.slot(p, "v"), options.beta2, square(g));
+    const Tensor m = average(optimizer, optimizer.slot(item, "m"), options.beta1, g);
+    const Tensor v = average(optimizer, optimizer.slot(item, "v"), options.beta2, square(g));
     const Tensor adapted = rectified.as(p.dtype()) / (sqrt(v) + options.epsilon);
-    optimizer.update(p, p - item.scaled(corrected_rate) * m * where(is_known, adapted, 1));
+    optimizer.update(item, p - item.scaled(corrected_rate) * m * where(is_known, adapted, 1));
   }
   return optimizer.finish();
 }
@@ -115,12 +115,12 @@ std::vector<Update> lion(const Operand& loss, const LionOptions& options) {
   OptimizerBuilder optimizer("lion", loss, options);
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
-    const Tensor &p = item.parameter, &g = item.gradient;
-    const Tensor slot = optimizer.slot(p, "m");
+    const Tensor &p = item.value, &g = item.gradient;
+    const Tensor slot = optimizer.slot(item, "m");
     Tensor step = sign(options.beta1 * slot + (1 - options.beta1) * g);
     if (const double decay = options.weight_decay * item.decay; decay != 0) step = step + decay * p;
     (void)average(optimizer, slot, options.beta2, g);
-    optimizer.update(p, p - item.scaled(rate) * step);
+    optimizer.update(item, p - item.scaled(rate) * step);
   }
   return optimizer.finish();
 }
@@ -131,14 +131,14 @@ std::vector<Update> lamb(const Operand& loss, const LambOptions& options) {
   SharedScalar rate(optimizer.learning_rate());
   SharedScalar m_scale(1 / bias_correction(options.beta1, t)), v_scale(rsqrt(bias_correction(options.beta2, t)));
   for (const auto& item : optimizer.items()) {
-    const Tensor &p = item.parameter, &g = item.gradient;
-    const Tensor m = average(optimizer, optimizer.slot(p, "m"), options.beta1, g);
-    const Tensor v = average(optimizer, optimizer.slot(p, "v"), options.beta2, square(g));
+    const Tensor &p = item.value, &g = item.gradient;
+    const Tensor m = average(optimizer, optimizer.slot(item, "m"), options.beta1, g);
+    const Tensor v = average(optimizer, optimizer.slot(item, "v"), options.beta2, square(g));
     Tensor u = m_scale.as(p.dtype()) * m / (sqrt(v) * v_scale.as(p.dtype()) + options.epsilon);
     if (const double decay = options.weight_decay * item.decay; decay != 0) u = u + decay * p;
     const Tensor p_norm = norm(p), u_norm = norm(u);
     const Tensor trust = where(logical_and(p_norm > 0, u_norm > 0), p_norm / u_norm, 1);
-    optimizer.update(p, p - item.scaled(rate) * trust * u);
+    optimizer.update(item, p - item.scaled(rate) * trust * u);
   }
   return optimizer.finish();
 }
@@ -150,7 +150,7 @@ std::vector<Update> adafactor(const Operand& loss, const AdafactorOptions& optio
   SharedScalar rate(learning_rate), relative_rate(minimum(learning_rate, rsqrt(t)));
   SharedScalar newest(exp(-options.beta2_decay * log(t)));  // 1 - b, the share of this step in the averages
   for (const auto& item : optimizer.items()) {
-    const Tensor &p = item.parameter, &g = item.gradient;
+    const Tensor &p = item.value, &g = item.gradient;
     const Tensor squares = square(g) + options.epsilon1;
     const auto averaged = [&](const Tensor& slot, const Tensor& x) {
       Tensor value = slot + newest.as(p.dtype()) * (x - slot);
@@ -159,13 +159,13 @@ std::vector<Update> adafactor(const Operand& loss, const AdafactorOptions& optio
     };
     Tensor u;
     if (p.rank() < 2) {
-      u = g / sqrt(averaged(optimizer.slot(p, "v"), squares));
+      u = g / sqrt(averaged(optimizer.slot(item, "v"), squares));
     } else {
       std::vector<Dim> rows = p.shape().dims(), columns = rows;
       rows.back() = 1;
       columns[columns.size() - 2] = 1;
       const auto slot_of = [&](std::string_view name, std::vector<Dim> dims) {
-        return optimizer.slot(p, name, Shape(std::move(dims)));
+        return optimizer.slot(item, name, Shape(std::move(dims)));
       };
       const Tensor of_rows = averaged(slot_of("rows", rows), mean(squares, {.axes = {-1}, .keepdims = true}));
       const Tensor of_columns = averaged(slot_of("columns", columns), mean(squares, {.axes = {-2}, .keepdims = true}));
@@ -175,7 +175,7 @@ std::vector<Update> adafactor(const Operand& loss, const AdafactorOptions& optio
     const Tensor size = maximum(root_mean_square(p), options.epsilon2);
     const Tensor step = item.scaled(relative_rate) * size / maximum(root_mean_square(u) / options.clip, 1) * u;
     const double decay = options.weight_decay * item.decay;
-    optimizer.update(p, (decay == 0 ? p : p * (1 - decay * item.scaled(rate))) - step);
+    optimizer.update(item, (decay == 0 ? p : p * (1 - decay * item.scaled(rate))) - step);
   }
   return optimizer.finish();
 }

@@ -23,9 +23,14 @@ constexpr std::string_view rule = "dense needs x [..., in], with in a number tha
 
 Dense::Dense(int64_t units, DenseOptions options, SourceLocation location)
     : units_(units), options_(std::move(options)) {
-  if (units_ > 0) return;
-  refuse("dense", Operand(units_, location), fmt::format("{} units were asked for", units_), {},
-         "a layer has at least one unit");
+  if (units_ <= 0) {
+    refuse("dense", Operand(units_, location), fmt::format("{} units were asked for", units_), {},
+           "a layer has at least one unit");
+  }
+  if (options_.storage != DType::f32 && options_.storage != DType::bf16) {
+    refuse("dense", Operand(units_, location), fmt::format("storage is {}", to_string(options_.storage)), {},
+           "the weight is stored as what is computed, f32 or f64, or as bf16");
+  }
 }
 
 Tensor Dense::operator()(const Operand& x) {
@@ -46,7 +51,7 @@ Tensor Dense::operator()(const Operand& x) {
   }
   const auto at = [&](const Tensor& tensor) { return Operand(tensor, x.location()); };
   const bool is_vector = input.rank() == 1;  // a batch of one for matmul
-  Tensor rows = cast(x, weight_.dtype());
+  Tensor rows = cast(x, computed_as(weight_.dtype()));
   if (is_vector) rows = reshape(at(rows), {1, input.dim(0)});
   Tensor y = matmul(at(rows), at(weight_));
   if (is_vector) y = reshape(at(y), {units_});
@@ -57,7 +62,9 @@ void Dense::make_parameters(const Operand& x) {
   Graph& graph = x.tensor().graph();
   const Scope scope = options_.name.empty() ? graph.numbered_scope("dense") : graph.scope(options_.name);
   const ParameterOptions options{.dtype = promote(x.tensor().dtype(), DType::f32), .trainable = options_.trainable};
-  weight_ = graph.parameter("weight", {x.tensor().dim(-1), units_}, options_.weight, options, x.location());
+  ParameterOptions stored = options;
+  if (options_.storage == DType::bf16 && options.dtype == DType::f32) stored.dtype = DType::bf16;
+  weight_ = graph.parameter("weight", {x.tensor().dim(-1), units_}, options_.weight, stored, x.location());
   if (options_.bias) bias_ = graph.parameter("bias", {units_}, options_.bias_init, options, x.location());
 }
 

@@ -13,8 +13,9 @@ struct DenseOptions {
   bool bias = true;
   Initializer weight = glorot();
   Initializer bias_init = zeros();
-  bool trainable = true;  ///< false freezes the layer: optimisers leave it alone
-  std::string name{};     ///< the scope of its parameters; empty: "dense_1", "dense_2", ...
+  DType storage = DType::f32;  ///< of the weight: bf16 takes half the memory; else that of the bias
+  bool trainable = true;       ///< false freezes the layer: optimisers leave it alone
+  std::string name{};          ///< the scope of its parameters; empty: "dense_1", "dense_2", ...
 };
 
 /// A fully connected layer: y = x weight + bias, [..., in] -> [..., units]. The first call makes the parameters, in the
@@ -25,7 +26,7 @@ struct DenseOptions {
 ///     Tensor distance = norm(encode(a) - encode(b));
 class GRADLOOM_API Dense {
  public:
-  /// Throws Error if `units` is not positive.
+  /// Throws Error if `units` is not positive, or the storage is neither f32 nor bf16.
   explicit Dense(int64_t units, DenseOptions options = {}, SourceLocation location = SourceLocation::current());
 
   /// Throws Error for a scalar, for a last axis of unknown size or of another size than in the first call, and for a

@@ -258,6 +258,10 @@ Lbfgs::Lbfgs(const Operand& loss, const LbfgsOptions& options) : options_(option
   check(loss, options);
   CompileOptions wanted{.outputs = {loss.tensor()}};
   for (const Differentiated& item : differentiate("lbfgs", loss, options.parameters)) {
+    if (item.parameter.dtype() == DType::bf16) {
+      refuse("lbfgs", loss, fmt::format("\"{}\" is bf16", item.parameter.name()), {{"parameters", item.parameter}},
+             "lbfgs needs parameters of f32 or f64: a line search compares losses that differ by less than bf16 can");
+    }
     wanted.outputs.push_back(item.gradient);
     names_.push_back(item.parameter.node().name);
   }

@@ -55,12 +55,6 @@ std::vector<Differentiated> differentiate(std::string_view optimizer, const Oper
       refuse(optimizer, loss, fmt::format("\"{}\" is not a parameter", parameter.name()), {{"parameters", parameter}},
              rule);
     }
-    if (parameter.dtype() == DType::bf16 && is_trainable(parameter.node())) {
-      refuse(optimizer, loss,
-             fmt::format("\"{}\" is bf16, whose 8 bits most updates are too small for", parameter.name()),
-             {{"parameters", parameter}},
-             "an optimiser needs parameters of f32 or f64; cast(parameter, DType::bf16) is stored");
-    }
   }
   std::erase_if(parameters, [](const Tensor& parameter) { return !is_trainable(parameter.node()); });
   if (parameters.empty()) {
@@ -125,6 +119,18 @@ void OptimizerBuilder::set_groups(const std::vector<ParameterGroup>& groups) {
   std::erase_if(items_, [](const Differentiated& item) { return item.rate == 0; });
 }
 
+// Most updates are smaller than the last of the 8 bits of bf16. What rounding leaves of a parameter is kept beside it,
+// in 8 bits more, and the sum of both is what the optimiser sees: as Kahan's sums do (Zamirai et al. 2020, Revisiting
+// BFloat16 Training, algorithm 1).
+void OptimizerBuilder::widen() {
+  for (Differentiated& item : items_) {
+    if (item.parameter.dtype() != DType::bf16) continue;
+    item.rest = graph_.parameter(fmt::format("{}/rest", item.parameter.node().name), item.parameter.shape(), zeros(),
+                                 {.dtype = DType::bf16, .trainable = false}, loss_.location());
+    item.value = item.parameter + item.rest;
+  }
+}
+
 void OptimizerBuilder::accumulate(int64_t steps) {
   if (steps < 1) {
     refuse(name_, loss_, fmt::format("accumulate is {}", steps), {}, "accumulate is the number of steps of one update");
@@ -135,7 +141,7 @@ void OptimizerBuilder::accumulate(int64_t steps) {
   last_ = equal(count, steps - 1);
   accumulation_.push_back({count, where(last_, 0, count + 1)});
   for (Differentiated& item : items_) {
-    const Tensor so_far = slot(item.parameter, "gradient");
+    const Tensor so_far = slot(item, "gradient");
     const Tensor sum = so_far + item.gradient;
     accumulation_.push_back({so_far, where(last_, 0, sum)});
     item.gradient = sum / static_cast<double>(steps);
@@ -173,22 +179,29 @@ Tensor OptimizerBuilder::learning_rate() {
 }
 
 Tensor Differentiated::scaled(SharedScalar& shared) const {
-  const Tensor& rate_of_all = shared.as(parameter.dtype());
+  const Tensor& rate_of_all = shared.as(value.dtype());
   return rate == 1 ? rate_of_all : rate * rate_of_all;
 }
 
 Tensor Differentiated::decayed(double weight_decay) const {
   const double factor = weight_decay * decay;
-  return factor == 0 ? gradient : gradient + factor * parameter;
+  return factor == 0 ? gradient : gradient + factor * value;
 }
 
-Tensor OptimizerBuilder::slot(const Tensor& parameter, std::string_view name, double initial) {
-  return slot(parameter, name, parameter.shape(), initial);
+Tensor OptimizerBuilder::slot(const Differentiated& item, std::string_view name, double initial) {
+  return slot(item, name, item.value.shape(), initial);
 }
 
-Tensor OptimizerBuilder::slot(const Tensor& parameter, std::string_view name, const Shape& shape, double initial) {
-  return graph_.parameter(fmt::format("{}/{}", parameter.node().name, name), shape, nn::constant(initial),
-                          {.dtype = parameter.dtype(), .trainable = false}, loss_.location());
+Tensor OptimizerBuilder::slot(const Differentiated& item, std::string_view name, const Shape& shape, double initial) {
+  return graph_.parameter(fmt::format("{}/{}", item.parameter.node().name, name), shape, nn::constant(initial),
+                          {.dtype = item.value.dtype(), .trainable = false}, loss_.location());
+}
+
+void OptimizerBuilder::update(const Differentiated& item, const Tensor& value) {
+  if (!item.rest.valid()) return update(item.parameter, value);
+  const Tensor rounded = cast(value, DType::bf16);
+  update(item.parameter, rounded);
+  update(item.rest, cast(value - rounded, DType::bf16));
 }
 
 Tensor OptimizerBuilder::scalar_slot(std::string_view name, double initial) {
@@ -198,7 +211,7 @@ Tensor OptimizerBuilder::scalar_slot(std::string_view name, double initial) {
 std::vector<Update> OptimizerBuilder::finish() {
   if (step_.valid()) update(step_, step_ + 1);
   if (last_.valid()) {
-    for (Update& made : updates_) made.value = where(last_, made.value, made.parameter);
+    for (Update& made : updates_) made.value = cast(where(last_, made.value, made.parameter), made.parameter.dtype());
     updates_.insert(updates_.end(), accumulation_.begin(), accumulation_.end());
   }
   return std::move(updates_);

@@ -27,10 +27,12 @@ class SharedScalar {
 struct Differentiated {
   Tensor parameter;
   Tensor gradient;
-  double rate = 1;  ///< the group's factor of the learning rate
+  Tensor value = parameter;  ///< what is computed with: f32 where the parameter is bf16
+  Tensor rest{};             ///< of a bf16 parameter, a slot: what rounding left of the value, also bf16
+  double rate = 1;           ///< the group's factor of the learning rate
   double decay = 1;
 
-  /// A rate as the parameter's group has it, in the parameter's dtype.
+  /// A rate as the parameter's group has it, in the value's dtype.
   [[nodiscard]] Tensor scaled(SharedScalar& shared) const;
   /// The gradient with that of weight_decay / 2 |p|^2 added, as the group has it.
   [[nodiscard]] Tensor decayed(double weight_decay) const;
@@ -51,6 +53,7 @@ class OptimizerBuilder {
   OptimizerBuilder(std::string_view name, const Operand& loss, const Options& options)
       : OptimizerBuilder(name, loss, options.learning_rate, options.parameters) {
     set_groups(options.groups);
+    widen();
     accumulate(options.accumulate);
     clip(options.clip_value, options.clip_global_norm);
   }
@@ -60,13 +63,16 @@ class OptimizerBuilder {
   [[nodiscard]] Tensor step_number();
   /// As an f64 scalar.
   [[nodiscard]] Tensor learning_rate();
-  /// A value that is kept between steps, beside the parameter: "adam/dense_1/weight/m".
-  [[nodiscard]] Tensor slot(const Tensor& parameter, std::string_view name, double initial = 0);
+  /// A value that is kept between steps, beside the parameter: "adam/dense_1/weight/m", in the dtype of what is
+  /// computed.
+  [[nodiscard]] Tensor slot(const Differentiated& item, std::string_view name, double initial = 0);
   /// The same of another shape than the parameter's.
-  [[nodiscard]] Tensor slot(const Tensor& parameter, std::string_view name, const Shape& shape, double initial = 0);
+  [[nodiscard]] Tensor slot(const Differentiated& item, std::string_view name, const Shape& shape, double initial = 0);
   /// An f64 scalar that is kept between steps: "nadam/momentum_product".
   [[nodiscard]] Tensor scalar_slot(std::string_view name, double initial);
-  void update(const Tensor& parameter, const Tensor& value) { updates_.push_back({parameter, value}); }
+  void update(const Tensor& slot, const Tensor& value) { updates_.push_back({slot, value}); }
+  /// The parameter's new value, in two parts where that is bf16.
+  void update(const Differentiated& item, const Tensor& value);
   /// Everything handed to update(), and the count of steps if it was used.
   [[nodiscard]] std::vector<Update> finish();
 
@@ -74,6 +80,7 @@ class OptimizerBuilder {
   OptimizerBuilder(std::string_view name, const Operand& loss, const Schedule& schedule,
                    const std::vector<Tensor>& parameters);
   void set_groups(const std::vector<ParameterGroup>& groups);
+  void widen();
   void accumulate(int64_t steps);
   void clip(double value, double global_norm);
   [[nodiscard]] const Tensor& step();

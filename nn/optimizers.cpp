@@ -18,13 +18,13 @@ std::vector<Update> with_velocity(std::string_view name, const Operand& loss, co
   OptimizerBuilder optimizer(name, loss, options);
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
-    const Tensor& p = item.parameter;
+    const Tensor& p = item.value;
     const Tensor g = item.decayed(options.weight_decay);
-    const Tensor slot = optimizer.slot(p, "velocity");
+    const Tensor slot = optimizer.slot(item, "velocity");
     const Tensor velocity = options.momentum * slot + g;
     const Tensor direction = lookahead == Lookahead::yes ? g + options.momentum * velocity : velocity;
     optimizer.update(slot, velocity);
-    optimizer.update(p, p - item.scaled(rate) * direction);
+    optimizer.update(item, p - item.scaled(rate) * direction);
   }
   return optimizer.finish();
 }
@@ -39,15 +39,16 @@ std::vector<Update> with_moments(std::string_view name, const Operand& loss, con
   SharedScalar corrected_rate(learning_rate / bias_correction(options.beta1, t));
   SharedScalar scale(rsqrt(bias_correction(options.beta2, t)));
   for (const auto& item : optimizer.items()) {
-    const Tensor &p = item.parameter, &g = item.gradient;
-    const Tensor m_slot = optimizer.slot(p, "m"), v_slot = optimizer.slot(p, "v");
+    const Tensor &p = item.value, &g = item.gradient;
+    const Tensor m_slot = optimizer.slot(item, "m"), v_slot = optimizer.slot(item, "v");
     const Tensor m = options.beta1 * m_slot + (1 - options.beta1) * g;
     const Tensor v = options.beta2 * v_slot + (1 - options.beta2) * square(g);
-    const double decay = item.decay * decay_of(p);
+    const double decay = item.decay * decay_of(item.parameter);
     const Tensor decayed = decay == 0 ? p : p * (1 - decay * item.scaled(rate));
     optimizer.update(m_slot, m);
     optimizer.update(v_slot, v);
-    optimizer.update(p, decayed - item.scaled(corrected_rate) * m / (sqrt(v) * scale.as(p.dtype()) + options.epsilon));
+    optimizer.update(item,
+                     decayed - item.scaled(corrected_rate) * m / (sqrt(v) * scale.as(p.dtype()) + options.epsilon));
   }
   return optimizer.finish();
 }
@@ -58,8 +59,8 @@ std::vector<Update> gradient_descent(const Operand& loss, const GradientDescentO
   OptimizerBuilder optimizer("gradient_descent", loss, options);
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
-    const Tensor& p = item.parameter;
-    optimizer.update(p, p - item.scaled(rate) * item.decayed(options.weight_decay));
+    const Tensor& p = item.value;
+    optimizer.update(item, p - item.scaled(rate) * item.decayed(options.weight_decay));
   }
   return optimizer.finish();
 }
@@ -76,11 +77,11 @@ std::vector<Update> rmsprop(const Operand& loss, const RmspropOptions& options) 
   OptimizerBuilder optimizer("rmsprop", loss, options);
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
-    const Tensor &p = item.parameter, &g = item.gradient;
-    const Tensor slot = optimizer.slot(p, "v");
+    const Tensor &p = item.value, &g = item.gradient;
+    const Tensor slot = optimizer.slot(item, "v");
     const Tensor v = options.decay * slot + (1 - options.decay) * square(g);
     optimizer.update(slot, v);
-    optimizer.update(p, p - item.scaled(rate) * g / (sqrt(v) + options.epsilon));
+    optimizer.update(item, p - item.scaled(rate) * g / (sqrt(v) + options.epsilon));
   }
   return optimizer.finish();
 }
@@ -89,11 +90,11 @@ std::vector<Update> adagrad(const Operand& loss, const AdagradOptions& options) 
   OptimizerBuilder optimizer("adagrad", loss, options);
   SharedScalar rate(optimizer.learning_rate());
   for (const auto& item : optimizer.items()) {
-    const Tensor &p = item.parameter, &g = item.gradient;
-    const Tensor slot = optimizer.slot(p, "sum", options.initial_accumulator);
+    const Tensor &p = item.value, &g = item.gradient;
+    const Tensor slot = optimizer.slot(item, "sum", options.initial_accumulator);
     const Tensor squares = slot + square(g);
     optimizer.update(slot, squares);
-    optimizer.update(p, p - item.scaled(rate) * g / (sqrt(squares) + options.epsilon));
+    optimizer.update(item, p - item.scaled(rate) * g / (sqrt(squares) + options.epsilon));
   }
   return optimizer.finish();
 }

@@ -18,6 +18,9 @@
 // pieces of the same size. Until then parameters and slots keep their values; the sums are slots too
 // ("adam/W/gradient").
 //
+// Of a parameter of bf16, what rounding leaves is a slot of bf16 too ("adam/W/rest"): in the formulas p is the sum of
+// both, and all else is f32.
+//
 // Every optimiser updates `parameters`, or if none are given the parameters that the loss depends on; frozen ones are
 // left out. Throws Error if none is left, if one is no parameter, if the loss is not a scalar, and as gradients() does;
 // for a parameter in two groups or a factor below 0; and if `accumulate` is not positive.

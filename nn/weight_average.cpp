@@ -1,3 +1,4 @@
+#include <gradloom/graph/bfloat16.hpp>
 #include <gradloom/graph/builtin_ops.hpp>
 #include <gradloom/graph/describe_internal.hpp>
 #include <gradloom/graph/error.hpp>
@@ -15,6 +16,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gradloom::inline v0::nn {
 
 namespace {
@@ -23,6 +26,13 @@ namespace {
                                  SourceLocation location) {
   throw Error(
       {.problem = problem, .op = std::string(name), .location = to_string(location), .rule = std::string(rule)});
+}
+
+Array rounded(const Array& x) {
+  Array y(x.sizes(), DType::bf16);
+  const auto from = x.data<const float>();
+  std::transform(from.begin(), from.end(), y.data<BFloat16>().begin(), [](float value) { return BFloat16(value); });
+  return y;
 }
 
 /// average += share (weight - average) for every trainable weight; `share_of` is given the number of the step, from 0.
@@ -43,8 +53,8 @@ WeightAverage averages(std::string_view name, std::vector<Update> updates, Sourc
   WeightAverage made{.updates = std::move(updates), .names = {}};
   for (const auto& [parameter, value] : weights) {
     const Tensor average = graph.parameter(parameter.node().name, parameter.shape(), zeros(),
-                                           {.dtype = parameter.dtype(), .trainable = false}, location);
-    made.updates.push_back({average, average + share.as(parameter.dtype()) * (value - average)});
+                                           {.dtype = computed_as(parameter.dtype()), .trainable = false}, location);
+    made.updates.push_back({average, average + share.as(average.dtype()) * (value - average)});
     made.names.emplace_back(parameter.node().name, average.node().name);
   }
   made.updates.push_back({step, step + 1});
@@ -55,7 +65,11 @@ WeightAverage averages(std::string_view name, std::vector<Update> updates, Sourc
 
 State WeightAverage::averaged(const State& state) const {
   State with_averages = state;
-  for (const auto& [weight, average] : names) with_averages.set(weight, state.get(average));
+  for (const auto& [weight, average] : names) {
+    const Array value = state.get(average);
+    const bool is_narrower = state.get(weight).dtype() == DType::bf16;
+    with_averages.set(weight, is_narrower ? rounded(value) : value);
+  }
   return with_averages;
 }
 

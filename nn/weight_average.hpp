@@ -33,8 +33,8 @@ struct ExponentialMovingAverageOptions {
 
 /// average = decay average + (1 - decay) weight after every step, of every trainable parameter among the updates; the
 /// first average is the first weight. With accumulated gradients every small batch is a step. Kept as frozen parameters
-/// "ema/dense_1/weight", in the weights' dtypes. Throws Error if there is no trainable parameter or if the decay is not
-/// in [0, 1].
+/// "ema/dense_1/weight", in the weights' dtypes (of bf16, in f32). Throws Error if there is no trainable parameter or
+/// if the decay is not in [0, 1].
 [[nodiscard]] GRADLOOM_API WeightAverage
 exponential_moving_average(std::vector<Update> updates, const ExponentialMovingAverageOptions& options = {},
                            SourceLocation location = SourceLocation::current());
