@@ -55,7 +55,7 @@ def gradloom(build, options):
     return Program("gradloom", [str(program)] + options, clean_env(), frozenset(list_of([str(program), "--list"])))
 
 
-def peers(build, configurations):
+def peers(build, configurations, bf16=False):
     """The configurations are explained in bench/peers/README.md."""
     found = []
     suite = build / "bench" / "peers" / "libtorch_suite"
@@ -66,9 +66,10 @@ def peers(build, configurations):
             print(f"# {OPENBLAS_OPENMP} is missing: install libopenblas0-openmp, or libtorch is slower than it could be",
                   file=sys.stderr)
         tuned = {"LD_LIBRARY_PATH": OPENBLAS_OPENMP}
-        keep = [str(suite), "--malloc", "keep"]
+        plain = [str(suite)] + (["--autocast", "bf16"] if bf16 else [])
+        keep = plain + ["--malloc", "keep"]
         known = {
-            "default": Program("libtorch default", [str(suite)], clean_env(), cases),
+            "default": Program("libtorch default", plain, clean_env(), cases),
             "tuned": Program("libtorch tuned", keep, clean_env(**tuned), cases),
             "nhwc": Program("libtorch nhwc", keep + ["--layout", "nhwc"], clean_env(**tuned), convolutions),
             "avx512": Program("libtorch avx512", keep, clean_env(**tuned, ATEN_CPU_CAPABILITY="avx512"), cases),
@@ -166,11 +167,11 @@ def markdown(rows):
     return "\n".join(lines) + "\n"
 
 
-def check_losses(case, figures):
+def check_losses(case, figures, tolerance):
     """All start from the same numbers (but dlib, which draws its own), so their first losses must agree."""
     first = {name: f.loss_first for name, f in figures.items() if name != "dlib"}
     low, high = min(first.values(), default=0), max(first.values(), default=0)
-    if high - low > 1e-4 * max(abs(low), abs(high)):
+    if high - low > tolerance * max(abs(low), abs(high)):
         print(f"# {case}: the first losses differ: {first}", file=sys.stderr)
 
 
@@ -187,16 +188,18 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.03,
                         help="for each product and library (default: %(default)s)")
     parser.add_argument("--exact", action="store_true", help="Gradloom without fast convolutions")
+    parser.add_argument("--bf16", action="store_true", help="Gradloom with storage as bf16, libtorch with autocast")
     parser.add_argument("--isa", choices=["baseline", "avx2", "avx512"], help="Gradloom's instruction set")
     parser.add_argument("--markdown", type=Path, metavar="FILE",
                         help="write machine, versions and the tables there too")
     parser.add_argument("cases", nargs="*", metavar="CASE", help="default: all")
     args = parser.parse_args()
 
-    options = (["--exact"] if args.exact else []) + (["--isa", args.isa] if args.isa else [])
+    options = [f"--{name}" for name in ("exact", "bf16") if getattr(args, name)]
+    options += ["--isa", args.isa] if args.isa else []
     programs = [] if args.only_peers else [gradloom(args.build, options)]
     if args.peers or args.only_peers:
-        programs += peers(args.build, args.configurations.split(","))
+        programs += peers(args.build, args.configurations.split(","), args.bf16)
     known = frozenset.union(*(p.cases for p in programs)) if args.only_peers else programs[0].cases
     products = [c for c in args.cases if PRODUCT.match(c) and c not in known]
     cases = [c for c in args.cases if c not in products]
@@ -217,7 +220,7 @@ def main():
         able = [p for p in programs if case in p.cases]
         for threads in map(int, args.threads.split(",")):
             figures = measure(able, case, threads, args)
-            check_losses(case, figures)
+            check_losses(case, figures, 1e-2 if args.bf16 else 1e-4)
             rows.append(table_row(case, threads, figures))
             print("\t".join(rows[-1]), flush=True)
     text = conditions(args.build, options) + (markdown(rows) if rows else "")

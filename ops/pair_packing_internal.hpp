@@ -66,7 +66,7 @@ inline int64_t terms_of(const TermMatrix& m, int64_t begin, int64_t end) {
 }
 
 /// So many pairs go through a buffer where they are to lie the other way round.
-inline constexpr int64_t kBufferedPairs = 128;
+inline constexpr int64_t kBufferedPairs = 512;
 
 template <class S>
 void pack_pair_panels(const TermMatrix& b, const PairBlock& block, float* to) {

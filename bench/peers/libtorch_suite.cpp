@@ -12,6 +12,7 @@
 #include "peer_data.hpp"
 #include "peer_run.hpp"
 
+#include <ATen/autocast_mode.h>
 #include <malloc.h>
 #include <torch/torch.h>
 
@@ -38,10 +39,35 @@ struct Options {
   Patience patience;
   int print_losses = 0;
   bool keep_memory = false;
+  bool bf16 = false;  // by autocast
   std::string data = "/usr/share/datasets/fashion-mnist";
 };
 
 double mean_of(const Tensor& t) { return t.to(torch::kFloat64).mean().item<double>(); }
+
+// Products and convolutions of what follows, on this thread, are of bf16. They keep what they round, parameters too,
+// until the cache is cleared: after each step, as the guard of the Python API does.
+void start_autocast() {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+#else
+  at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
+  at::autocast::set_cpu_enabled(true);
+#endif
+  at::autocast::increment_nesting();
+}
+
+// A case whose steps forget what the last one rounded.
+Case with_autocast(Case c) {
+  start_autocast();
+  c.step = [step = std::move(c.step)] {
+    Tensor result = step();
+    at::autocast::clear_cache();
+    return result;
+  };
+  return c;
+}
 
 Row measure(const Case& c, const Patience& patience) {
   // Where a case has no loss, its first element is the checksum: a mean of 16 Mi floats would fill the cache.
@@ -67,6 +93,7 @@ Row train_fashion(const Options& options, std::shared_ptr<Model> model, int64_t 
     Tensor y = torch::from_blob(const_cast<int64_t*>(set.labels.data()), {n}, torch::kInt64).clone();
     return std::make_pair(x, y);
   };
+  if (options.bf16) start_autocast();
   auto [x, y] = to_tensors("train");
   auto [test_x, test_y] = to_tensors("t10k");
   prepare(model);
@@ -88,6 +115,7 @@ Row train_fashion(const Options& options, std::shared_ptr<Model> model, int64_t 
       optimizer->zero_grad();
       loss.backward();
       optimizer->step();
+      if (options.bf16) at::autocast::clear_cache();
       if (e == 0 && at == 0) row.loss_first = loss.template item<double>();
       ++steps;
     }
@@ -117,7 +145,8 @@ Row train_fashion(const Options& options, std::shared_ptr<Model> model, int64_t 
 
 const char* const kUsage =
     "usage: libtorch_suite --case NAME [--threads T] [--seconds S] [--steps N] [--losses N]\n"
-    "                      [--layout nchw|nhwc] [--malloc default|keep] [--data FOLDER] [--print-params]\n"
+    "                      [--layout nchw|nhwc] [--malloc default|keep] [--autocast bf16] [--data FOLDER]\n"
+    "                      [--print-params]\n"
     "       libtorch_suite --list | --config | --header\n";
 
 [[noreturn]] void refuse(const std::string& why) {
@@ -141,6 +170,8 @@ void set_option(Options& options, const std::string& flag, const std::string& va
     g_model_options.channels_last = value == "nhwc";
   else if (flag == "--malloc")
     options.keep_memory = value == "keep";
+  else if (flag == "--autocast" && value == "bf16")
+    options.bf16 = true;
   else if (flag == "--data")
     options.data = value;
   else
@@ -165,7 +196,7 @@ void run_case(const Options& options, const std::map<std::string, std::function<
   } else {
     const auto found = cases.find(options.name);
     if (found == cases.end()) refuse("no case named '" + options.name + "'; --list tells them");
-    const Case c = found->second();
+    const Case c = options.bf16 ? with_autocast(found->second()) : found->second();
     if (options.print_losses > 0) {
       for (int i = 0; i < options.print_losses; ++i) std::printf("%.9g\n", mean_of(c.step()));
       return;
