@@ -26,12 +26,6 @@ constexpr std::string_view cache_rule =
     "a cache needs a capacity, the position as an i64 scalar, and x [..., tokens, width] of known sizes without a "
     "context";
 
-Tensor checked_position(const KeyValueCache& cache, int64_t tokens) {
-  // An index that is out of range is refused before the run writes anything.
-  const Tensor slots = iota(cache.position.graph(), {cache.capacity});
-  return gather(slots, gather(slots, cache.position) + (tokens - 1)) - (tokens - 1);
-}
-
 /// x with its last axis as [heads, depth].
 Tensor heads_of(const Tensor& x, int64_t heads, int64_t depth) {
   std::vector<Dim> dims(x.shape().begin(), x.shape().end() - 1);
@@ -112,16 +106,10 @@ MultiHeadAttention::Cached MultiHeadAttention::cached(const Operand& x, const Ke
   return {made("k"), made("v")};
 }
 
-// The row of a slot is that of the token that belongs there, if it is among the new ones.
 MultiHeadAttention::Parts MultiHeadAttention::with_cached(const Operand& x, const Parts& parts, const Cached& cached,
                                                           KeyValueCache& cache) const {
-  Graph& graph = x.tensor().graph();
-  const int64_t tokens = x.tensor().dim(-2).value();
-  const Tensor slot = iota(graph, {cache.capacity}), row = slot - checked_position(cache, tokens);
-  const Tensor is_new = reshape(logical_and(row >= 0, row < tokens), {cache.capacity, 1, 1});
-  const Tensor from = minimum(maximum(row, 0), tokens - 1);
   const auto joined_with = [&](const Tensor& fresh, const Tensor& kept) {
-    Tensor all = where(is_new, gather(fresh, from, -3), kept);
+    Tensor all = update_slice({kept, x.location()}, fresh, cache.position, -3);
     cache.updates.push_back({kept, all});
     return all;
   };

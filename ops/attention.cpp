@@ -78,11 +78,19 @@ Gradients vjp(const Vjp& v) {
 
 // ---- kernel
 
+bool has_few(const AttentionForm& form) { return form.queries <= attention_few_queries; }
+
+int64_t heads_together(const AttentionPlan& plan) {
+  return has_few(plan.form) ? attention_heads_together(plan.form, plan.element_bytes) : 1;
+}
+
 void run(const KernelCall& call) {
   const auto& plan = *static_cast<const AttentionPlan*>(call.params);
   const AttentionForm& form = plan.form;
-  const int64_t blocks = chunk_count(form.queries, attention_query_block);
-  const int64_t head = call.chunk / blocks, block = call.chunk % blocks;
+  const int64_t blocks = chunk_count(form.queries, attention_query_block), together = heads_together(plan);
+  const int64_t parts = chunk_count(form.heads, together), part = call.chunk / blocks % parts;
+  const int64_t block = call.chunk % blocks, batch = call.chunk / blocks / parts;
+  const int64_t head = part * together, last_head = std::min(form.heads, head + together);
   const int64_t begin = chunk_begin(form.queries, blocks, block), end = chunk_begin(form.queries, blocks, block + 1);
   plan.kernels.forward[plan.type](form,
                                   {.q = call.inputs[0],
@@ -92,13 +100,15 @@ void run(const KernelCall& call) {
                                    .key = form.dropout > 0 ? *static_cast<const int64_t*>(call.inputs[key_input]) : 0,
                                    .output = call.outputs[0],
                                    .lse = call.outputs[1],
-                                   .batch = head / form.heads,
-                                   .head = head % form.heads,
+                                   .batch = batch,
+                                   .head = head,
+                                   .last_head = last_head,
                                    .begin = begin,
                                    .end = end,
                                    .scratch = call.scratch});
   const bool first = block == 0 && head % form.group() == 0;  // k and v are counted once
-  const int64_t rows = end - begin, shared = first ? form.keys : 0;
+  const int64_t heads = last_head - head, rows = heads * (end - begin);
+  const int64_t shared = first ? form.keys * std::max<int64_t>(1, heads / form.group()) : 0;
   call.count((rows * form.depth + shared * (form.depth + form.value_depth)) * plan.element_bytes,
              rows * (form.value_depth + 1) * plan.element_bytes);
 }
@@ -109,7 +119,8 @@ KernelPlan plan(const KernelRequest& request) {
   KernelPlan plan;
   const int64_t rows = form.batch * form.heads * form.queries;
   if (rows == 0) return plan;
-  plan.steps = {{run, form.batch * form.heads * chunk_count(form.queries, attention_query_block)}};
+  plan.steps = {{run, form.batch * chunk_count(form.heads, heads_together(*params)) *
+                          chunk_count(form.queries, attention_query_block)}};
   plan.scratch_bytes = params->kernels.forward_scratch[params->type](form);
   const double scores = static_cast<double>(rows) * static_cast<double>(form.keys) * (form.causal ? 0.5 : 1);
   plan.nanoseconds = 100 + scores * (1 + static_cast<double>(form.depth + form.value_depth) / 40);

@@ -9,6 +9,7 @@
 // Dropout multiplies the probabilities P with factors D that AttentionDropout draws anew for every block: o = (P D) v,
 // so that dP = (dout v^T) D and dv = (P D)^T dout; the sums are those without it.
 #include <gradloom/ops/attention_dropout_internal.hpp>
+#include <gradloom/ops/attention_few_internal.hpp>
 #include <gradloom/ops/attention_scores_internal.hpp>
 #include <gradloom/ops/reduce_functors_internal.hpp>
 
@@ -110,13 +111,15 @@ void add_row(const ScoreRow<T>& score, T* row, int64_t seen, int64_t keys, RowSu
   }
 }
 
+/// The queries of one head, of which row `first` of scratch is that of the first one.
 template <class T>
-void write_rows(const AttentionForm& form, const AttentionCall& call, const ForwardScratch<T>& scratch) {
+void write_rows(const AttentionForm& form, const AttentionCall& call, int64_t head, const ForwardScratch<T>& scratch,
+                int64_t first = 0) {
   using V = Batch<T>;
   const int64_t row = form.heads * form.value_depth, rows = call.end - call.begin;
-  T* out = head_of(static_cast<T*>(call.output), form.queries, form.heads, form.value_depth, call.batch, call.head) +
+  T* out = head_of(static_cast<T*>(call.output), form.queries, form.heads, form.value_depth, call.batch, head) +
            call.begin * row;
-  for (int64_t i = 0; i < rows; ++i, out += row) {
+  for (int64_t i = first; i < first + rows; ++i, out += row) {
     const bool empty = scratch.totals[i] == T{0};
     const V total(scratch.totals[i]);
     for (int64_t j = 0; j < form.value_depth; j += lanes<T>) {
@@ -128,18 +131,69 @@ void write_rows(const AttentionForm& form, const AttentionCall& call, const Forw
       }
     }
   }
-  T* const lse = head_of(static_cast<T*>(call.lse), form.queries, form.heads, 1, call.batch, call.head);
+  T* const lse = head_of(static_cast<T*>(call.lse), form.queries, form.heads, 1, call.batch, head);
   for (int64_t i = 0; i < rows; i += lanes<T>) {
     alignas(64) T y[lanes<T>];
-    (V::load_aligned(scratch.largest + i) + math::log(V::load_aligned(scratch.totals + i))).store_aligned(y);
+    (load(scratch.largest + first + i) + math::log(load(scratch.totals + first + i))).store_aligned(y);
     for (int64_t j = 0; j < lanes<T> && i + j < rows; ++j) lse[(call.begin + i + j) * form.heads] = y[j];
   }
+}
+
+/// A row of products becomes factors of the values: exp(score - largest), dropped or not.
+template <class T>
+void add_scores(const AttentionForm& form, const AttentionCall& call, int64_t head, const ScoreBlock& block, int64_t i,
+                const ForwardScratch<T>& scratch, int64_t row, AttentionDropout<T>& dropout) {
+  T* const scores = scratch.scores + i * kScoreStride;
+  const ScoreRow<T> score(form, call.bias, call.batch, head, block.begin + i, block.first);
+  add_row(score, scores, keys_of(form, block, i), block.keys,
+          {scratch.largest[row], scratch.totals[row], scratch.sums + row * scratch.sums_row, scratch.sums_row});
+  if (AttentionDropout<T>::drops(form.dropout, call.key))
+    dropout(scores, form.row_of(call.batch, head, block.begin + i), block.first / attention_key_block);
+}
+
+/// A few queries of several heads. What they are waiting for lies side by side.
+template <class T>
+void forward_few(const AttentionForm& form, const AttentionCall& call, const ForwardScratch<T>& scratch,
+                 AttentionDropout<T>& dropout) noexcept {
+  const int64_t q_row = form.heads * form.depth, k_row = form.kv_heads * form.depth;
+  const int64_t v_row = form.kv_heads * form.value_depth, queries = call.end - call.begin;
+  set_zero(scratch.sums, scratch.sums_row, (call.last_head - call.head) * queries, scratch.sums_row);
+  for (int64_t first = 0; first < form.keys; first += attention_key_block) {
+    const int64_t keys = form.keys - first < attention_key_block ? form.keys - first : attention_key_block;
+    for (int64_t head = call.head; head < call.last_head; ++head) {
+      if (hides_all(form, call.bias, call.batch, head, call.begin, call.end, first, keys)) continue;
+      const ScoreBlock block = score_block(form, call.begin, call.end, first, keys);  // of all the queries
+      if (block.keys == 0) continue;
+      const int64_t kv_head = head / form.group();
+      const T* const q =
+          head_of(static_cast<const T*>(call.q), form.queries, form.heads, form.depth, call.batch, head) +
+          call.begin * q_row;
+      const T* const k =
+          head_of(static_cast<const T*>(call.k), form.keys, form.kv_heads, form.depth, call.batch, kv_head);
+      const T* const v =
+          head_of(static_cast<const T*>(call.v), form.keys, form.kv_heads, form.value_depth, call.batch, kv_head);
+      for (int64_t i = 0; i < queries; ++i) {
+        dot_keys(q + i * q_row, k + first * k_row, k_row, block.keys, form.depth, scratch.scores + i * kScoreStride);
+        const int64_t row = (head - call.head) * queries + i;
+        add_scores(form, call, head, block, i, scratch, row, dropout);
+        add_values(scratch.scores + i * kScoreStride, v + first * v_row, v_row, block.keys, form.value_depth,
+                   scratch.sums + row * scratch.sums_row);
+      }
+    }
+  }
+  for (int64_t head = call.head; head < call.last_head; ++head)
+    write_rows(form, call, head, scratch, (head - call.head) * queries);
 }
 
 template <class T>
 void forward(const AttentionForm& form, const AttentionCall& call) noexcept {
   const ForwardScratch<T> scratch(form, call.scratch);
   AttentionDropout<T> dropout(form.dropout, call.key, form.keys);
+  for (int64_t i = 0; i < attention_query_block; ++i) {
+    scratch.largest[i] = -math::infinity<T>;
+    scratch.totals[i] = T{0};
+  }
+  if (form.queries <= attention_few_queries) return forward_few(form, call, scratch, dropout);
   const int64_t kv_head = call.head / form.group();
   const int64_t q_row = form.heads * form.depth, k_row = form.kv_heads * form.depth;
   const int64_t v_row = form.kv_heads * form.value_depth;
@@ -149,13 +203,15 @@ void forward(const AttentionForm& form, const AttentionCall& call) noexcept {
   const T* const v =
       head_of(static_cast<const T*>(call.v), form.keys, form.kv_heads, form.value_depth, call.batch, kv_head);
 
-  for (int64_t i = 0; i < attention_query_block; ++i) {
-    scratch.largest[i] = -math::infinity<T>;
-    scratch.totals[i] = T{0};
-  }
   const int64_t last_seen = form.seen_by(call.end - 1), seen = last_seen < form.keys ? last_seen : form.keys;
+  bool has_sums = false;
   for (int64_t first = 0; first < seen; first += attention_key_block) {
     const int64_t keys = seen - first < attention_key_block ? seen - first : attention_key_block;
+    if (hides_all(form, call.bias, call.batch, call.head, call.begin, call.end, first, keys)) {
+      if (!has_sums) set_zero(scratch.sums, scratch.sums_row, call.end - call.begin, scratch.sums_row);
+      has_sums = true;
+      continue;
+    }
     const Panels<T> k_columns = pack_panels(k + first * k_row, 1, k_row, form.depth, keys, scratch.keys);
     const Panels<T> v_rows = pack_panels(v + first * v_row, v_row, 1, keys, form.value_depth, scratch.values);
     for (int64_t begin = call.begin; begin < call.end;) {
@@ -164,23 +220,16 @@ void forward(const AttentionForm& form, const AttentionCall& call) noexcept {
         multiply_panels<ALayout::along_k, Tail::padded>(q + begin * q_row, q_row, block.rows, form.depth, k_columns,
                                                         block.keys, scratch.scores, kScoreStride, false);
         T* const sums = scratch.sums + (begin - call.begin) * scratch.sums_row;
-        for (int64_t i = 0; i < block.rows; ++i) {
-          const int64_t row = begin - call.begin + i;
-          const ScoreRow<T> score(form, call.bias, call.batch, call.head, begin + i, first);
-          add_row(score, scratch.scores + i * kScoreStride, keys_of(form, block, i), block.keys,
-                  {scratch.largest[row], scratch.totals[row], sums + i * scratch.sums_row, scratch.sums_row});
-          if (AttentionDropout<T>::drops(form.dropout, call.key)) {
-            dropout(scratch.scores + i * kScoreStride, form.row_of(call.batch, call.head, begin + i),
-                    first / attention_key_block);
-          }
-        }
+        for (int64_t i = 0; i < block.rows; ++i)
+          add_scores(form, call, call.head, block, i, scratch, begin - call.begin + i, dropout);
         multiply_panels<ALayout::along_k, Tail::padded>(scratch.scores, kScoreStride, block.rows, block.keys, v_rows,
-                                                        form.value_depth, sums, scratch.sums_row, first > 0);
+                                                        form.value_depth, sums, scratch.sums_row, has_sums);
       }
       begin += block.rows;
     }
+    has_sums = true;
   }
-  write_rows(form, call, scratch);
+  write_rows(form, call, call.head, scratch);
 }
 
 // ---- gradient
@@ -319,6 +368,8 @@ void gradient(const AttentionForm& form, const AttentionGradientCall& call) noex
         .dk = dk,
         .dv = dv};
     for (head.head = call.kv_head * group; head.head < (call.kv_head + 1) * group; ++head.head) {
+      if (hides_all(form, call.bias, call.batch, head.head, form.first_to_see(first), form.queries, first, keys))
+        continue;
       head.run(query(static_cast<const T*>(call.q), form.depth, head.head),
                query(static_cast<const T*>(call.dout), form.value_depth, head.head),
                query(static_cast<T*>(call.dq), form.depth, head.head));

@@ -45,6 +45,20 @@ inline Mask<T> first_of(int64_t n) {
   return Batch<T>::load_aligned(index) < Batch<T>(static_cast<T>(n));
 }
 
+/// Does a mask hide the keys first .. first + keys - 1 from all the queries begin .. end - 1 of a head? Of a cache most
+/// may be empty, of a batch of texts the end.
+inline bool hides_all(const AttentionForm& form, const void* bias, int64_t batch, int64_t head, int64_t begin,
+                      int64_t end, int64_t first, int64_t keys) {
+  if (form.bias != AttentionBias::mask) return false;
+  const bool* mask = static_cast<const bool*>(bias) + form.bias_batch[batch] + head * form.bias_head +
+                     begin * form.bias_query + first * form.bias_key;
+  const int64_t rows = form.bias_query == 0 ? 1 : end - begin, columns = form.bias_key == 0 ? 1 : keys;
+  for (int64_t i = 0; i < rows; ++i, mask += form.bias_query) {
+    if (__builtin_memchr(mask, 1, static_cast<size_t>(columns)) != nullptr) return false;
+  }
+  return true;
+}
+
 /// Scores of one query, as softmax takes them: scale * products + bias.
 template <class T>
 class ScoreRow {

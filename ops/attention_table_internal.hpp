@@ -52,13 +52,25 @@ inline constexpr int64_t attention_key_block = 128;
   return (form.keys + attention_key_block - 1) / attention_key_block;
 }
 
-/// The forward pass of queries begin .. end - 1 of one head. Pointers are those of whole tensors.
+/// So few queries, as in generation, wait for keys and values: these are read where they lie, those of several heads
+/// side by side.
+inline constexpr int64_t attention_few_queries = 4;
+/// How many heads one forward chunk of few queries has, of tensors of such elements: as many as have 1 KiB of a row of
+/// keys or more, and no more rows than other chunks.
+[[nodiscard]] inline int64_t attention_heads_together(const AttentionForm& form, int64_t element_bytes) {
+  constexpr int64_t wanted = 1024, most = attention_query_block / attention_few_queries;
+  const int64_t row = form.depth * element_bytes, kv_heads = row == 0 ? 1 : (wanted + row - 1) / row;
+  return form.group() * kv_heads < most ? form.group() * kv_heads : most;
+}
+
+/// The forward pass of queries begin .. end - 1 of a head; if they are few, of heads up to last_head - 1. Pointers are
+/// those of whole tensors.
 struct AttentionCall {
   const void *q, *k, *v, *bias;
   int64_t key;   ///< of the dropout
   void* output;  ///< [batch, queries, heads, value_depth]
   void* lse;     ///< [batch, queries, heads]
-  int64_t batch, head, begin, end;
+  int64_t batch, head, last_head, begin, end;
   void* scratch;
 };
 

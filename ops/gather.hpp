@@ -15,6 +15,8 @@ GRADLOOM_API extern const OpDef scatter_add_def;
 GRADLOOM_API extern const OpDef take_along_axis_def;
 GRADLOOM_API extern const OpDef add_along_axis_def;
 GRADLOOM_API extern const OpDef one_hot_def;
+GRADLOOM_API extern const OpDef slice_start_def;
+GRADLOOM_API extern const OpDef update_slice_def;
 
 /// The slices of x that the indices name: x's shape with `axis` replaced by the shape of the indices.
 ///   gather(table, words)  // [vocabulary, width], [batch, time] -> [batch, time, width]
@@ -39,5 +41,12 @@ GRADLOOM_API extern const OpDef one_hot_def;
 /// 1 at the index, 0 elsewhere, along a new last axis of `classes`: [n] -> [n, classes]. Of any dtype. An index that is
 /// no class is an Error, as above.
 [[nodiscard]] GRADLOOM_API Tensor one_hot(const Operand& indices, const Dim& classes, DType dtype = DType::f32);
+
+/// x with `update` in the place of as many of its slices along `axis`, those from `start` on, an i32 or i64 scalar. The
+/// shapes are the same but for that axis. A start that is negative, or leaves too few slices, is an Error, as above. As
+/// the update of a parameter that nobody else reads, it writes these slices and nothing else.
+///   update_slice(cache, keys, position)  // [capacity, width], [tokens, width], [] -> [capacity, width]
+[[nodiscard]] GRADLOOM_API Tensor update_slice(const Operand& x, const Tensor& update, const Tensor& start,
+                                               int axis = 0);
 
 }  // namespace gradloom::inline v0

@@ -9,6 +9,7 @@ namespace gradloom::inline v0 {
 namespace {
 
 std::string place_of(const IndexCheck& check, int64_t position) {
+  if (check.sizes.empty()) return "the index";
   std::vector<int64_t> at(check.sizes.size());
   for (size_t axis = at.size(); axis-- > 0;) {
     at[axis] = position % check.sizes[axis];

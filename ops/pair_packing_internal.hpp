@@ -98,6 +98,14 @@ void pack_pair_panels(const TermMatrix& b, const PairBlock& block, float* to) {
   }
 }
 
+/// Up to a vector of pairs of each line, which lie across, to rows. (Inlined, g++ 12 takes the buffer to be read in
+/// front of its beginning.)
+[[gnu::noinline]] inline void store_rows(const float* across, int64_t pairs, int64_t lines, float* to, int64_t row) {
+  const LaneMask<float> mask(pairs);
+  for_each_column(across, kLanes<float>, pairs, lines,
+                  [&](int64_t i, Batch<float> x) { store_lanes(to + i * row, x, mask); });
+}
+
 template <class S>
 void pack_pair_rows(const TermMatrix& a, const PairBlock& block, float* to) {
   constexpr int64_t lanes = kLanes<float>;
@@ -116,9 +124,7 @@ void pack_pair_rows(const TermMatrix& a, const PairBlock& block, float* to) {
       const int64_t end = block.end - begin < lanes ? block.end : begin + lanes;
       alignas(64) float buffer[kLanes<float> * kLanes<float>];
       pair_across(from + 2 * begin * a.term, a.term, terms_of(a, begin, end), count, buffer, lanes);
-      const LaneMask<float> mask(end - begin);
-      for_each_column(buffer, lanes, end - begin, count,
-                      [&](int64_t i, Batch<float> x) { store_lanes(out + i * pairs + begin, x, mask); });
+      store_rows(buffer, end - begin, count, out + begin, pairs);
     }
   }
 }

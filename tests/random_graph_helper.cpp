@@ -125,8 +125,18 @@ class Maker {
   Tensor chosen(const Tensor& x) {
     const Dim size = x.dim(-1);
     const Tensor indices = mod(iota(made_.graph, {size}) * 3 + 1, static_cast<long>(size.value()));
-    if (below(2) == 0) return gather(x, indices, -1);
-    return take_along_axis(x, broadcast(indices, x.shape()));
+    switch (below(3)) {
+      case 0:
+        return gather(x, indices, -1);
+      case 1:
+        return take_along_axis(x, broadcast(indices, x.shape()));
+      default: {
+        const int64_t updated = (size.value() + 1) / 2,
+                      start = below(static_cast<uint64_t>(size.value() - updated + 1));
+        return update_slice(x, slice(-x, -1, {0, updated}),
+                            constant(made_.graph, static_cast<double>(start), DType::i64), -1);
+      }
+    }
   }
 
   bool broadcasts(const Tensor& a, const Tensor& b) const {

@@ -186,6 +186,18 @@ BOOST_AUTO_TEST_CASE(causal_attention_agrees_with_its_definition) {
   check_against_reference({1, 1, 200, 4, 2, 16, 16, true});  // the next word
 }
 
+// They are multiplied as the keys lie, several heads in a chunk.
+BOOST_AUTO_TEST_CASE(a_few_queries_agree_with_the_definition) {
+  for (const int64_t queries : {1, 2, 3, 4, 5}) {
+    check_against_reference({2, queries, 300, 6, 2, 70, 66});
+    check_against_reference({1, queries, 129, 9, 9, 16, 100}, true);
+    check_against_reference({1, queries, 131, 2, 1, 33, 1, true});
+  }
+  check_against_reference({1, 4, 2, 3, 3, 5, 7, true});  // the first two see nothing
+  check_against_reference({1, 3, 140, 140, 2, 4, 4});    // more heads of one group than a chunk has
+  check_against_reference({1, 1, 16, 3, 1, 300, 20, true});
+}
+
 BOOST_AUTO_TEST_CASE(a_bias_is_added_to_the_scores) {
   check_against_reference({2, 37, 141, 2, 2, 8, 8}, true);
   check_against_reference({1, 150, 150, 2, 1, 8, 8, true}, true);
@@ -232,6 +244,45 @@ BOOST_AUTO_TEST_CASE(a_mask_says_what_is_seen) {
   for (const Isa isa : supported_isas()) {
     const std::vector<Values> a = evaluate(masked, inputs, isa), b = evaluate(biased, inputs, isa);
     for (size_t i = 0; i < a.size(); ++i) check_close("masked", a[i], b[i].as_doubles(), 1e-6);
+  }
+}
+
+// Blocks of keys that a mask hides from all queries are not read: what is there does not matter, be it nan.
+BOOST_AUTO_TEST_CASE(hidden_blocks_do_not_matter) {
+  constexpr int64_t keys = 420;
+  const auto is_hidden = [](int64_t key) { return key < 128 || (key >= 256 && key < 384); };
+  for (const int64_t queries : {1, 4, 20, 300}) {
+    for (const bool each : {false, true}) {
+      Graph g;
+      const Tensor q = g.input("q", {2, queries, 2, 8}), k = g.input("k", {2, keys, 2, 8}),
+                   v = g.input("v", {2, keys, 2, 5});
+      const int64_t rows = each ? queries : 1;
+      const Tensor y = attention(q, k, v, {.mask = g.input("mask", {rows, keys}, DType::boolean)});
+      std::vector<Tensor> results = gradients(sum(square(y)), {q, k, v});
+      results.push_back(y);
+      std::vector<double> seen;
+      for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t j = 0; j < keys; ++j) seen.push_back(!is_hidden(j) && (i + j) % 3 != 0 ? 1 : 0);
+      }
+      const auto with = [&](double value) {
+        std::map<std::string, Values> inputs;
+        inputs["q"] = Values::from_doubles(DType::f32, {2, queries, 2, 8}, random_values(product({2, queries, 16}), 1));
+        inputs["mask"] = Values::from_doubles(DType::boolean, {rows, keys}, seen);
+        for (const auto& [name, width] : {std::pair("k", int64_t{16}), {"v", int64_t{10}}}) {
+          std::vector<double> values = random_values(product({2, keys, width}), 2);
+          for (size_t i = 0; i < values.size(); ++i) {
+            if (is_hidden(static_cast<int64_t>(i) / width % keys)) values[i] = value;
+          }
+          inputs[name] = Values::from_doubles(DType::f32, {2, keys, 2, width / 2}, values);
+        }
+        return inputs;
+      };
+      for (const Isa isa : supported_isas()) {
+        const std::vector<Values> got = evaluate(results, with(std::nan("")), isa);
+        const std::vector<Values> expected = evaluate(results, with(0.5), isa);
+        for (size_t i = 0; i < got.size(); ++i) BOOST_TEST(got[i].as_doubles() == expected[i].as_doubles());
+      }
+    }
   }
 }
 
