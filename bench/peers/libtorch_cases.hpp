@@ -218,6 +218,8 @@ std::map<std::string, std::function<Case()>> all_cases() {
   m["resnet20_b1"] = [] { return inference(std::make_shared<ResNet20>(1, false), input({1, 3, 32, 32})); };
   m["resnet20_b64"] = [] { return inference(std::make_shared<ResNet20>(64, false), input({64, 3, 32, 32})); };
 
+  m["gpt_token"] = [] { return inference(std::make_shared<GptToken>(512, 8, 8, 2048, 1000), input({1, 1, 512})); };
+
   m["ew_chain8"] = [] { return forward_only(input({kMany}), chain8, 2); };
   m["ew_chain8_inplace"] = [] {
     Tensor y = torch::zeros({kMany});

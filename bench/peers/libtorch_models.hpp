@@ -223,6 +223,19 @@ struct GptBlock : nn::Module {
     Tensor y = x + proj(mixed.transpose(1, 2).contiguous().view({batch, length, width}));
     return y + down(torch::gelu(up(norm2(y))));
   }
+  // One token x [1, 1, width] at a position; keys and values [1, heads, capacity, head] of those before it.
+  Tensor next(const Tensor& x, const Tensor& keys, const Tensor& values, int64_t position) {
+    const int64_t width = x.size(2), head = width / heads_;
+    auto parts = qkv(norm1(x)).chunk(3, 2);
+    const auto split = [&](const Tensor& t) { return t.view({1, 1, heads_, head}).transpose(1, 2); };
+    keys.narrow(2, position, 1).copy_(split(parts[1]));
+    values.narrow(2, position, 1).copy_(split(parts[2]));
+    Tensor scores = torch::matmul(split(parts[0]), keys.narrow(2, 0, position + 1).transpose(2, 3));
+    scores = torch::softmax(scores * (1.0 / std::sqrt(static_cast<double>(head))), 3);
+    Tensor mixed = torch::matmul(scores, values.narrow(2, 0, position + 1));
+    Tensor y = x + proj(mixed.transpose(1, 2).contiguous().view({1, 1, width}));
+    return y + down(torch::gelu(up(norm2(y))));
+  }
   int64_t heads_;
   nn::LayerNorm norm1{nullptr}, norm2{nullptr};
   nn::Linear qkv{nullptr}, proj{nullptr}, up{nullptr}, down{nullptr};
@@ -251,6 +264,29 @@ struct Gpt : nn::Module {
   nn::LayerNorm norm{nullptr};
   nn::Linear head{nullptr};
   Tensor places, blocked;
+};
+
+// Blocks in use, with their caches, filled as if there had been tokens before.
+struct GptToken : nn::Module {
+  GptToken(int64_t width, int64_t heads, int64_t layers, int64_t capacity, int64_t before) : position(before) {
+    uint64_t seed = kTargetSeed;
+    const auto cache = [&] {
+      return uniform({1, capacity, heads, width / heads}, -1.0f, 1.0f, seed++).transpose(1, 2).contiguous();
+    };
+    for (int64_t i = 0; i < layers; ++i) {
+      blocks.push_back(register_module("block" + std::to_string(i), std::make_shared<GptBlock>(width, heads, 1, 1)));
+      keys.push_back(cache());
+      values.push_back(cache());
+    }
+    g_flops = 2.0 * layers * width * (12 * width + 2 * (position + 1));
+  }
+  Tensor forward(Tensor x) {
+    for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i]->next(x, keys[i], values[i], position);
+    return x;
+  }
+  std::vector<std::shared_ptr<GptBlock>> blocks;
+  std::vector<Tensor> keys, values;
+  int64_t position;
 };
 
 struct WideDag : nn::Module {
