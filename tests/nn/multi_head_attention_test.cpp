@@ -94,6 +94,27 @@ BOOST_AUTO_TEST_CASE(cross_attention_looks_at_a_context) {
 }
 
 // Token by token, and two at a time, what the whole sequence gives.
+BOOST_AUTO_TEST_CASE(what_a_mask_hides_is_as_if_it_were_not_there) {
+  Graph g;
+  nn::MultiHeadAttention self({.heads = 2}), cross({.heads = 2});
+  const Tensor x = g.input("x", {2, 5, 8}), context = g.input("context", {2, 7, 6});
+  // Of five tokens the first three; of seven of a context the last four.
+  const Tensor mask = g.input("mask", {1, 1, 1, 5}, DType::boolean), seen = g.input("seen", {7}, DType::boolean);
+  const Tensor masked = self(x, {.mask = mask}), of_context = cross(x, {.context = context, .mask = seen});
+  const std::vector<Tensor> outputs{slice(masked, 1, {0, 3}), self(slice(x, 1, {0, 3})), of_context,
+                                    cross(x, {.context = slice(context, 1, {3, 7})})};
+  State state;
+  const Array first = Array::from<bool>({true, true, true, false, false}).reshaped({1, 1, 1, 5}),
+              last = Array::from<bool>({false, false, false, true, true, true, true});
+  const std::vector<Array> got = compile({.outputs = outputs})
+                                     .run(state, {{"x", random_array({2, 5, 8}, 1)},
+                                                  {"context", random_array({2, 7, 6}, 2)},
+                                                  {"mask", first},
+                                                  {"seen", last}});
+  BOOST_TEST(all_close(got[0], got[1], 1e-5, 1e-6));
+  BOOST_TEST(all_close(got[2], got[3], 1e-5, 1e-6));
+}
+
 BOOST_AUTO_TEST_CASE(a_cache_gives_what_recomputing_gives) {
   for (const bool rotary : {false, true}) {
     for (const int64_t tokens : {1, 2}) {

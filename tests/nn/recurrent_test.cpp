@@ -7,6 +7,7 @@
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/power.hpp>
 #include <gradloom/ops/reduce.hpp>
+#include <gradloom/ops/stop_gradient.hpp>
 #include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -252,6 +253,53 @@ BOOST_AUTO_TEST_CASE(a_state_goes_on_where_another_sequence_ended) {
   }
   const Vector got = results[0].to_vector<double>();
   check_close(Vector(got.begin(), got.begin() + units), h);
+}
+
+// Steps 0 to 2 and 3 to 4: the second window's state is that of the first, but no gradient goes back to it.
+BOOST_AUTO_TEST_CASE(truncated_gradients_end_at_a_window) {
+  for (const CellKind kind : kinds) {
+    Graph g;
+    const Tensor x = g.input("x", {steps, batch, in}, DType::f64);
+    nn::Recurrent whole(kind, units, {.truncate = 3});
+    const Tensor y = whole(x).outputs, of_last = sum(square(slice(y, 0, {3, 5})));
+    const std::vector<Tensor> weights = g.parameters();
+    Graph by_windows;  // two calls of the same layer
+    const Tensor first = by_windows.input("first", {3, batch, in}, DType::f64),
+                 second = by_windows.input("second", {2, batch, in}, DType::f64);
+    nn::Recurrent net(kind, units);
+    nn::CellState between = net(first).final[0];
+    between = {stop_gradient(between.hidden), between.cell.valid() ? stop_gradient(between.cell) : Tensor()};
+    const Tensor expected = sum(square(net(second, {.initial = {between}}).outputs));
+    State state = drawn(g);
+    const Array values = numbers({steps, batch, in}, 0.2);
+    std::vector<Tensor> wanted = gradients(of_last, weights);
+    wanted.push_back(gradient(of_last, x));
+    const std::vector<Array> got = compile({.outputs = wanted}).run(state, {{"x", values}});
+    const std::vector<Array> truth = compile({.outputs = gradients(expected, by_windows.parameters())})
+                                         .run(state, {{"first", values.rows(0, 3)}, {"second", values.rows(3, 5)}});
+    BOOST_REQUIRE(truth.size() + 1 == got.size());
+    for (size_t i = 0; i < truth.size(); ++i) check_close(got[i].to_vector<double>(), truth[i].to_vector<double>());
+    const Vector slope = got.back().to_vector<double>();  // by x
+    for (size_t i = 0; i < slope.size(); ++i) BOOST_TEST((slope[i] == 0) == (i < 3 * batch * in));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(dropout_is_between_layers_and_in_training_only) {
+  for (const int64_t layers : {1, 2}) {
+    Graph g;
+    const Tensor x = g.input("x", {4, 64, 3});
+    const Tensor y = nn::gru(x, 16, {.layers = layers, .dropout = 0.5}).outputs;
+    State state;
+    Array values({4, 64, 3});
+    for (size_t i = 0; i < 768; ++i) values.data<float>()[i] = std::sin(static_cast<float>(i));
+    const Program train = compile({.outputs = {y}, .mode = Mode::training}),
+                  use = compile({.outputs = {y}, .mode = Mode::inference});
+    const Array trained = train.run(state, {{"x", values}})[0], used = use.run(state, {{"x", values}})[0];
+    BOOST_TEST(same_bits(trained, used) == (layers == 1));
+    if (layers == 1) continue;
+    // What is dropped is put in by the second layer's weights, in time as well: no output itself is 0.
+    for (const float value : trained.data<const float>()) BOOST_TEST(value != 0);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {

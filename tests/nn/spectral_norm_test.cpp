@@ -1,6 +1,9 @@
 #include "message_helper.hpp"
+#include <gradloom/autodiff/gradients.hpp>
 #include <gradloom/graph/graph.hpp>
 #include <gradloom/nn/spectral_norm.hpp>
+#include <gradloom/ops/arithmetic.hpp>
+#include <gradloom/ops/reduce.hpp>
 #include <gradloom/runtime/program.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -25,6 +28,31 @@ BOOST_AUTO_TEST_CASE(the_estimate_converges_to_the_largest_singular_value) {
   BOOST_TEST(std::fabs(made.data<const double>()[0] - 3 / std::sqrt(45)) < 1e-9);
   BOOST_TEST(std::fabs(made.data<const double>()[3] - 5 / std::sqrt(45)) < 1e-9);
   BOOST_TEST(same_bits(before.get("spectral_norm_1/u"), state.get("spectral_norm_1/u")));
+}
+
+// Once u and v are the singular vectors, treating them as constants is exact: w / s has the slope of differences.
+BOOST_AUTO_TEST_CASE(its_gradient_agrees_with_differences) {
+  Graph g;
+  const Tensor w = g.input("w", {3, 4}, DType::f64), weights = g.input("weights", {3, 4}, DType::f64);
+  const Tensor loss = sum(nn::spectral_norm(w, {.iterations = 200}) * weights);
+  const Program program = compile({.outputs = {loss, gradient(loss, w)}});
+  Array at({3, 4}, DType::f64), factors({3, 4}, DType::f64);
+  for (size_t i = 0; i < 12; ++i) {
+    at.data<double>()[i] = std::sin(3.0 * static_cast<double>(i));
+    factors.data<double>()[i] = std::cos(5.0 * static_cast<double>(i));
+  }
+  State state;
+  const auto run = [&](const Array& value) { return program.run(state, {{"w", value}, {"weights", factors}}); };
+  (void)run(at);
+  const Array slope = run(at)[1];
+  for (size_t i = 0; i < 12; ++i) {
+    const auto loss_at = [&](double change) {
+      Array varied = at.clone();
+      varied.data<double>()[i] += change;
+      return run(varied)[0].item<double>();
+    };
+    BOOST_TEST(std::fabs(slope.data<const double>()[i] - (loss_at(1e-5) - loss_at(-1e-5)) / 2e-5) < 1e-8);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(errors_have_the_users_line) {

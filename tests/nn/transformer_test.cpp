@@ -114,6 +114,24 @@ struct Digits {
   }
 };
 
+BOOST_AUTO_TEST_CASE(masks_of_tokens_and_of_a_context_hide_them) {
+  Graph g;
+  nn::TransformerBlock block({.heads = 2, .cross = true});
+  const Tensor x = g.input("x", {2, 5, 8}), context = g.input("context", {2, 6, 8});
+  const Tensor mask = g.input("mask", {5}, DType::boolean), seen = g.input("seen", {6}, DType::boolean);
+  const Tensor masked = block(x, {.mask = mask, .context = context, .context_mask = seen}),
+               shorter = block(slice(x, 1, {0, 4}), {.context = slice(context, 1, {2, 6})});
+  State state;
+  const std::vector<Array> got =
+      compile({.outputs = {slice(masked, 1, {0, 4}), shorter, slice(block(x, {.context = context}), 1, {0, 4})}})
+          .run(state, {{"x", random_array({2, 5, 8}, 1)},
+                       {"context", random_array({2, 6, 8}, 2)},
+                       {"mask", Array::from<bool>({true, true, true, true, false})},
+                       {"seen", Array::from<bool>({false, false, true, true, true, true})}});
+  BOOST_TEST(all_close(got[0], got[1], 1e-5, 1e-6));
+  BOOST_TEST(!all_close(got[2], got[1], 1e-2, 1e-2));
+}
+
 BOOST_AUTO_TEST_CASE(a_language_model_learns_and_goes_on_by_its_cache) {
   Graph g;
   Digits model;

@@ -284,6 +284,33 @@ BOOST_AUTO_TEST_CASE(conv_transpose_is_the_transpose) {
                                                                    {"w", small_integers(DType::f64, {3, 2, 3, 5}, 2)},
                                                                    {"b", small_integers(DType::f64, {2, 4, 4, 5}, 3)}});
   BOOST_TEST(values[0].as<double>()[0] == values[1].as<double>()[0]);
+  // Groups and dilations, over one to three axes.
+  for (const std::vector<int64_t>& spatial : {std::vector<int64_t>{13}, {9, 12}, {7, 8, 9}}) {
+    const size_t axes = spatial.size();
+    std::vector<int64_t> a_sizes{2}, w_sizes;
+    for (size_t i = 0; i < axes; ++i) {
+      a_sizes.push_back(spatial[i]);
+      w_sizes.push_back(i == 1 ? 2 : 3);
+    }
+    a_sizes.push_back(6);
+    w_sizes.insert(w_sizes.end(), {3, 4});  // two groups
+    const auto input = [&](const char* name, const std::vector<int64_t>& of) {
+      return g.input(name + std::to_string(axes), Shape(std::span<const int64_t>(of)), DType::f64);
+    };
+    const Tensor data = input("data", a_sizes), kernel = input("kernel", w_sizes);
+    const Tensor made = convolution(data, kernel, {.dilations = {2}, .groups = 2});
+    const std::vector<int64_t> made_sizes = made.shape().sizes();
+    const Tensor other = input("other", made_sizes);
+    const Tensor turned = conv_transpose(other, kernel, {.dilations = {2}, .groups = 2});
+    BOOST_TEST((turned.shape() == data.shape()));
+    const std::string number = std::to_string(axes);
+    const auto products = evaluate({sum(made * other), sum(data * turned)},
+                                   {{"data" + number, small_integers(DType::f64, a_sizes, 1)},
+                                    {"kernel" + number, small_integers(DType::f64, w_sizes, 2)},
+                                    {"other" + number, small_integers(DType::f64, made_sizes, 3)}});
+    BOOST_TEST(products[0].as<double>()[0] == products[1].as<double>()[0]);
+    BOOST_TEST(products[0].as<double>()[0] != 0);
+  }
   const auto sizes = [&](const ConvTransposeOptions& options) {
     return conv_transpose(b, w, options).shape().to_string();
   };
