@@ -8,6 +8,7 @@
 #include <gradloom/runtime/trace.hpp>
 
 #include <boost/test/unit_test.hpp>
+#include <malloc.h>
 
 #include <random>
 
@@ -134,5 +135,34 @@ BOOST_AUTO_TEST_CASE(products_of_one_shape_are_one_kernel) {
   check_gates<double>(33, 700, 40);
   check_gates<double>(64, 24, 144);
 }
+
+#ifndef GRADLOOM_SANITIZED  // whose memory is not malloc's
+BOOST_AUTO_TEST_CASE(constant_weights_are_kept_once) {
+  const auto in_use = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return static_cast<int64_t>(info.uordblks + info.hblkhd);
+  };
+  constexpr int64_t n = 1024, bytes = 3 * 4 * n * n;
+  for (const bool symbolic : {false, true}) {
+    Graph g;
+    const Dim batch = symbolic ? Dim("batch") : Dim(4);
+    Tensor h = g.input("x", {batch, n});
+    State weights;
+    for (const char* name : {"u", "v", "w"}) {
+      h = matmul(h, g.parameter(name, {n, n}));
+      weights.set(name, random_array<float>({n, n}, 1));
+    }
+    State none;
+    const int64_t before = in_use();
+    const Program program = compile({.outputs = {h}, .mode = Mode::inference, .constants = &weights});
+    const Batch inputs{{"x", random_array<float>({4, n}, 2)}};
+    (void)program.run(none, inputs);
+    // As the Program runs with them, and where another batch size may come, as they were.
+    BOOST_TEST(in_use() - before < (symbolic ? 9 : 5) * bytes / 4);
+    (void)program.run(none, inputs);
+    if (symbolic) (void)program.run(none, {{"x", random_array<float>({5, n}, 3)}});
+  }
+}
+#endif
 
 BOOST_AUTO_TEST_SUITE_END()
