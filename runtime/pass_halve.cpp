@@ -24,7 +24,7 @@ class Halver final : public Rewriter {
 
  protected:
   std::vector<Tensor> rewrite(const Node& node, std::span<const Tensor> inputs) override {
-    if (node.op != &matmul_def) return Rewriter::rewrite(node, inputs);
+    if (node.op != &matmul_def || node.outputs[0].dtype != DType::f32) return Rewriter::rewrite(node, inputs);
     const Tensor right = rounded(node, inputs[1]);
     if (!suits_pairs(from_, node, is_constant(right.node()))) return Rewriter::rewrite(node, inputs);
     const bool transpose_a = node.attributes.get<bool>("transpose_a");

@@ -234,7 +234,8 @@ class Planner {
         if (!order.precedes(*here, next)) order_.add(*here, next);
       }
       if (touches(*there, large)) {
-        const int last = *std::max_element(std::max(running.begin(), here - candidates), here + 1, fewer);
+        const int64_t before = std::min<int64_t>(candidates, static_cast<int64_t>(i));
+        const int last = *std::max_element(here - before, here + 1, fewer);
         if (!order.precedes(last, *there)) order_.add(last, *there);
       }
       chunks -= chunks_of(running[i]);

@@ -531,6 +531,8 @@ KernelPlan plan_region(const KernelRequest& request, const Subgraph& body, const
 
   const FusedProgram& program = region->program;
   region->frame_offset = cache_aligned(region->product->scratch_bytes);
+  for (const BesideProduct<T>& other : region->beside)
+    region->frame_offset = std::max(region->frame_offset, cache_aligned(other.product->scratch_bytes));
   size_t bytes = region->frame_offset + cache_aligned(region->layout.end);
   region->strip_offsets.resize(program.places.size());
   region->edge_offsets.resize(program.places.size());
