@@ -51,7 +51,8 @@ struct UpdateParams {
 
 int64_t start_of(const UpdateParams& params, const void* start) {
   const int64_t given = params.wide ? *static_cast<const int64_t*>(start) : *static_cast<const int32_t*>(start);
-  return std::clamp(given * params.slice, int64_t{0}, params.row - params.part);
+  const int64_t last = params.slice == 0 ? 0 : (params.row - params.part) / params.slice;
+  return std::clamp(given, int64_t{0}, last) * params.slice;
 }
 
 // Where the result has the memory of x, there is only the update to write.

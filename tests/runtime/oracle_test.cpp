@@ -87,6 +87,32 @@ void check_graphs(Make make, uint64_t graphs, const std::vector<std::string>& pa
   }
 }
 
+/// With storage as bf16: any number of threads gives the same bits, and fusion changes none where nothing is rounded
+/// for being kept. (How close all that is to f32 depends on the graph: see narrow_test.cpp.)
+template <class Make>
+void check_bf16(Make make, uint64_t graphs) {
+  const tbb::global_control more(tbb::global_control::max_allowed_parallelism, 8);
+  const Executor one{{.threads = 1}}, eight{{.threads = 8}};
+  int wrong = 0;
+  for (uint64_t seed = 0; seed < graphs && wrong < 5; ++seed) {
+    const RandomGraph made = make(seed);
+    const auto results = [&](std::vector<std::string> without_passes, const Executor& executor) {
+      return results_of(compile({.outputs = made.outputs,
+                                 .updates = made.updates,
+                                 .storage = DType::bf16,
+                                 .without_passes = std::move(without_passes)}),
+                        made, executor);
+    };
+    const auto check = [&](const char* what, const std::string& found) {
+      if (found.empty()) return;
+      ++wrong;
+      BOOST_ERROR("seed " << seed << ", " << what << ": " << found);
+    };
+    check("threads", difference(results({}, one), results({}, eight), true));
+    check("unfused", difference(results({"narrow"}, one), results({"narrow", "fuse", "recompute"}, eight), true));
+  }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(runtime_oracle)
@@ -104,6 +130,12 @@ BOOST_AUTO_TEST_CASE(optimised_loops_agree_with_loops_as_written) {
 BOOST_AUTO_TEST_CASE(optimised_networks_over_images_agree_with_networks_as_written) {
   check_graphs(test::random_image_graph, test::random_cases(150, 3000),
                {"winograd", "fold", "fuse", "simplify", "recompute", "pack"});
+}
+
+BOOST_AUTO_TEST_CASE(bf16_has_the_same_bits_on_any_number_of_threads_and_unfused) {
+  check_bf16([](uint64_t seed) { return random_graph(seed); }, test::random_cases(300, 5000));
+  check_bf16([](uint64_t seed) { return random_graph(seed, {.loops = true}); }, test::random_cases(50, 1500));
+  check_bf16(test::random_image_graph, test::random_cases(50, 1000));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
