@@ -60,6 +60,7 @@ std::vector<GradientMutation> mutations() {
   const Array square = reshaped({2, 2}, {0.5, -1, 2, 0.3});
   const Array indices = Array::from<int64_t>({2, 0, 2}), lower = Array::from<int64_t>({1, 0, 1, 1}).reshaped({2, 2});
   const Array seen = Array::from<int32_t>({0, 0, 1, 1, 1, 2, 3, 2}).reshaped({1, 4, 2});
+  const Array one = Array::from(std::vector<int64_t>{1}, {});
   const Attributes first{{"axis", int64_t{0}}}, sized{{"axis", int64_t{0}}, {"size", Dim(3)}};
   return {
       {"max_pool: every element of the window gets it",
@@ -124,6 +125,20 @@ std::vector<GradientMutation> mutations() {
        },
        {square, lower},
        {{"axis", int64_t{0}}, {"size", Dim(2)}}},
+      {"update_slice: what was replaced gets a gradient as well",
+       update_slice_def,
+       [](const Vjp& v) -> Gradients {
+         return {v.cotangent(), update_slice_def.vjp(v)[1], Gradient::none()};
+       },
+       {x, Array::from<double>({0.2, 0.4}), one},
+       first},
+      {"update_slice: the update gets what is meant for the first slices",
+       update_slice_def,
+       [](const Vjp& v) -> Gradients {
+         return {update_slice_def.vjp(v)[0], slice(v.cotangent(), 0, {0, 2}), Gradient::none()};
+       },
+       {x, Array::from<double>({0.2, 0.4}), one},
+       first},
       {"resample: the weights are not transposed",
        resample_def,
        [](const Vjp& v) { return node(v, resample_def, v.cotangent(), resampling()); },

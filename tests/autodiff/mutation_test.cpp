@@ -3,11 +3,13 @@
 #include <gradloom/graph/node.hpp>
 #include <gradloom/ops/arithmetic.hpp>
 #include <gradloom/ops/attention.hpp>
+#include <gradloom/ops/cond.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/convolution.hpp>
 #include <gradloom/ops/exponential.hpp>
 #include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/hyperbolic.hpp>
+#include <gradloom/ops/logic.hpp>
 #include <gradloom/ops/matmul.hpp>
 #include <gradloom/ops/movement.hpp>
 #include <gradloom/ops/power.hpp>
@@ -21,6 +23,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <utility>
+#include <vector>
 
 using namespace gradloom;
 
@@ -78,18 +82,31 @@ Attributes loop_attributes() {
   return scan(body, {.carried = {h}, .sequences = {x}}).carried[0].node().attributes;
 }
 
-/// The gradient of a scan made by a scan like the right one, but for its attributes.
+/// The gradients that an op makes by one node of itself, as another node makes them.
 template <class Change>
-Gradients changed_loop(const Vjp& v, Change change) {
-  Gradients gradients = scan_def.vjp(v);
-  const Node& right = gradients[0].tensor().node();
+Gradients changed_node(const Vjp& v, const OpDef& op, Change change) {
+  Gradients gradients = op.vjp(v);
+  const Node& right = gradients.back().tensor().node();
   std::vector<Tensor> operands;
   for (const Value& value : right.inputs) operands.push_back(v.graph().tensor(value.node, value.output));
   Attributes attributes = right.attributes;
-  change(attributes);
-  const Tensor wrong = v.graph().add(scan_def, operands, attributes, {});
-  for (Gradient& gradient : gradients) gradient = v.graph().tensor(wrong.node_id(), gradient.tensor().output());
+  change(operands, attributes);
+  const Tensor wrong = v.graph().add(op, operands, attributes, {});
+  for (Gradient& gradient : gradients) {
+    if (gradient.kind() == Gradient::Kind::tensor)
+      gradient = v.graph().tensor(wrong.node_id(), gradient.tensor().output());
+  }
   return gradients;
+}
+
+/// x sin(y), or x + y: operands the choice, x, y.
+Attributes choice_attributes() {
+  Graph g;
+  const Tensor choice = g.input("choice", {}, DType::boolean);
+  const Tensor x = g.input("x", {3}, DType::f64), y = g.input("y", {3}, DType::f64);
+  const auto then = [&] { return std::vector{x * sin(y)}; };
+  const auto otherwise = [&] { return std::vector{x + y}; };
+  return cond(choice, then, otherwise)[0].node().attributes;
 }
 
 std::vector<test::GradientMutation> mutations() {
@@ -239,6 +256,40 @@ std::vector<test::GradientMutation> mutations() {
        {cube, cube, cube},
        attention_attributes,
        "second order"},
+      {"biased_attention: the bias gets it without the softmax's part",
+       biased_attention_def,
+       [](const Vjp& v) -> Gradients {
+         const Gradients right = biased_attention_def.vjp(v);
+         return {right[0], right[1], right[2], right[3].tensor() + mean(v.cotangent(0))};
+       },
+       {cube, cube, cube, reshaped({2, 2, 2}, {0.2, -0.3, 0.5, 0.1, -0.4, 0.6, 0.3, -0.2})},
+       {{"scale", 0.8}, {"causal", false}}},
+      {"attention_gradient: to q, what is meant for k",
+       attention_gradient_def,
+       [](const Vjp& v) -> Gradients {
+         Gradients wrong = attention_gradient_def.vjp(v);
+         std::swap(wrong[0], wrong[1]);
+         return wrong;
+       },
+       {cube, cube, cube, reshaped({2, 2}, {0.9, 1.1, 1.2, 0.8}), reshaped({2, 2}, {0.1, -0.2, 0.3, 0.2}), cube},
+       {{"scale", 0.8}, {"causal", false}}},
+      {"attention_gradient: delta is a constant",
+       attention_gradient_def,
+       [](const Vjp& v) -> Gradients {
+         Gradients wrong = attention_gradient_def.vjp(v);
+         wrong[4] = zeros_like(v.input(4));
+         return wrong;
+       },
+       {cube, cube, cube, reshaped({2, 2}, {0.9, 1.1, 1.2, 0.8}), reshaped({2, 2}, {0.1, -0.2, 0.3, 0.2}), cube},
+       {{"scale", 0.8}, {"causal", false}}},
+      {"cond: back through the other branch",
+       cond_def,
+       [](const Vjp& v) {
+         return changed_node(
+             v, cond_def, [](std::vector<Tensor>& operands, Attributes&) { operands[0] = logical_not(operands[0]); });
+       },
+       {Array::from<bool>({true}).reshaped({}), x, y},
+       choice_attributes()},
       {"transpose: not turned back",
        transpose_def,
        [](const Vjp& v) -> Gradients {
@@ -248,7 +299,10 @@ std::vector<test::GradientMutation> mutations() {
        {{"permutation", Axes{1, 2, 0}}}},
       {"scan: back in the order of the steps",
        scan_def,
-       [](const Vjp& v) { return changed_loop(v, [](Attributes& attributes) { attributes.set("reverse", false); }); },
+       [](const Vjp& v) {
+         return changed_node(v, scan_def,
+                             [](std::vector<Tensor>&, Attributes& attributes) { attributes.set("reverse", false); });
+       },
        {Array::from(std::vector<double>{0.4}, {}), x, Array::from(std::vector<double>{0.8}, {})},
        loop_attributes()},
       {"scan: a constant's gradient as a mean over the steps",
