@@ -128,7 +128,7 @@ ProgramData::ProgramData(const CompileOptions& options)
     log("constants");
   }
   for (const Tensor& input : module_.graph.inputs()) {
-    inputs_.push_back({input.node().name, input.node().outputs[0], input.node().location});
+    inputs_.push_back({input.node().name, input.node().outputs[0], to_string(input.node().location)});
   }
   for (const Tensor& parameter : module_.graph.parameters()) {
     const Node& node = parameter.node();

@@ -21,7 +21,7 @@ namespace gradloom::inline v0 {
 struct DeclaredInput {
   std::string name;
   TensorType type;
-  SourceLocation location;
+  std::string location;  // in words: the graph may be gone
 };
 
 /// A plan, with the exact inputs it is for.

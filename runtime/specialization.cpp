@@ -44,7 +44,7 @@ std::vector<SymbolBinding> ProgramData::solve(const Batch& inputs) const {
   for (const bool expressions : {false, true}) {
     for (const DeclaredInput& input : inputs_) {
       const Array* const array = inputs.find(input.name);
-      const std::string declared = fmt::format("{}, declared at {}", to_string(input.type), to_string(input.location));
+      const std::string declared = fmt::format("{}, declared at {}", to_string(input.type), input.location);
       if (array == nullptr) {
         if (!expressions) problems.push_back(fmt::format("\"{}\" is missing: {}", input.name, declared));
         continue;
@@ -215,7 +215,7 @@ ProgramData::SpecializationPtr ProgramData::specialization_for(std::span<const S
          }()) {
       throw Error({.problem = fmt::format("no value is given for \"{}\", of input \"{}\"", symbol, input.name),
                    .op = "specialize",
-                   .location = to_string(input.location),
+                   .location = input.location,
                    .rule = "a Program is specialised to values for all of its symbols"});
     }
   }
