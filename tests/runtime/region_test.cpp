@@ -417,4 +417,20 @@ BOOST_AUTO_TEST_CASE(sums_over_short_rows) {
   }
 }
 
+// What no cache holds is stored past the caches, which wants whole vectors at their multiples: ends that are no such.
+BOOST_AUTO_TEST_CASE(results_larger_than_the_caches) {
+  constexpr int64_t n = (int64_t{2} << 20) + 13;  // 8 MiB of f32 and a little
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    Graph g;
+    const Tensor x = g.input("x", {n}, dtype), column = g.input("column", {4, 1}, dtype);
+    const Tensor y = x * 1.5 + tanh(x);
+    BOOST_TEST(check_fusion({y, exp(-y)}) == 1);
+    const Tensor all = x * column;  // 4 n elements: 8 MiB of masks, 16 of bf16
+    BOOST_TEST(check_fusion({all > 0.5, cast(all + 1, DType::bf16)}) >= 1);
+    const Tensor rows = g.input("rows", {9001, 241}, dtype);
+    const Tensor sums = sum(square(rows), {.axes = {1}, .keepdims = true});
+    BOOST_TEST(check_fusion({rows / (1 + sums), rows - sums}) >= 1);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
