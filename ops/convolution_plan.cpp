@@ -241,7 +241,7 @@ int64_t row_unit(const WindowShape& s, int64_t parts) {
   constexpr int64_t least = 16;
   if (!s.square_windows) return least;
   const int64_t rows = std::lcm(least, s.axes[kWindowAxes - 1].count);
-  return s.positions() / rows >= 2 * parts ? rows : least;
+  return s.positions() / rows >= parts ? rows : least;
 }
 
 /// How it runs, for explain().
