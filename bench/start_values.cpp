@@ -64,7 +64,7 @@ void set_parameters(gl::State& state, const gl::Graph& graph) {
     const std::vector<int64_t> sizes = parameter.shape().sizes();
     const std::string name = parameter.name();
     if (name.find("cache/") != std::string::npos) continue;  // is no weight
-    if (name.ends_with("/table")) {            // [count, width], here and there
+    if (name.ends_with("/table")) {                          // [count, width], here and there
       state.set(name, permuted(sizes, {0, 1}, 1.0F / std::sqrt(static_cast<float>(sizes[1])), seed));
     } else if (sizes.size() >= 2) {
       state.set(name, weights(sizes, sizes.size() == 2 ? channels : 1, seed));
