@@ -13,7 +13,7 @@ struct DenseOptions {
   bool bias = true;
   Initializer weight = glorot();
   Initializer bias_init = zeros();
-  DType storage = DType::f32;  ///< of the weight: bf16 takes half the memory; else that of the bias
+  DType storage = DType::f32;  ///< of the weight: f32 (f64 for an input of f64), or bf16 in half the memory
   bool trainable = true;       ///< false freezes the layer: optimisers leave it alone
   std::string name{};          ///< the scope of its parameters; empty: "dense_1", "dense_2", ...
 };

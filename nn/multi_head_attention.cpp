@@ -5,12 +5,10 @@
 #include <gradloom/ops/attention.hpp>
 #include <gradloom/ops/compare.hpp>
 #include <gradloom/ops/constant.hpp>
-#include <gradloom/ops/extrema.hpp>
 #include <gradloom/ops/gather.hpp>
 #include <gradloom/ops/iota.hpp>
 #include <gradloom/ops/logic.hpp>
 #include <gradloom/ops/movement.hpp>
-#include <gradloom/ops/where.hpp>
 
 #include <fmt/format.h>
 

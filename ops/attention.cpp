@@ -78,10 +78,9 @@ Gradients vjp(const Vjp& v) {
 
 // ---- kernel
 
-bool has_few(const AttentionForm& form) { return form.queries <= attention_few_queries; }
-
 int64_t heads_together(const AttentionPlan& plan) {
-  return has_few(plan.form) ? attention_heads_together(plan.form, plan.element_bytes) : 1;
+  const bool few = plan.form.queries <= attention_few_queries;
+  return few ? attention_heads_together(plan.form, plan.element_bytes) : 1;
 }
 
 void run(const KernelCall& call) {

@@ -58,8 +58,8 @@ int64_t start_of(const UpdateParams& params, const void* start) {
 // Where the result has the memory of x, there is only the update to write.
 void write_slices(const KernelCall& call) {
   const auto& params = *static_cast<const UpdateParams*>(call.params);
-  const auto *const x = static_cast<const std::byte*>(call.inputs[0]), *const update = static_cast<const std::byte*>(
-                                                                           call.inputs[1]);
+  const auto* const x = static_cast<const std::byte*>(call.inputs[0]);
+  const auto* const update = static_cast<const std::byte*>(call.inputs[1]);
   auto* const to = static_cast<std::byte*>(call.outputs[0]);
   const int64_t start = start_of(params, call.inputs[2]), total = params.outer * params.row;
   const int64_t begin = chunk_begin(total, call.chunks, call.chunk),

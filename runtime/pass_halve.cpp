@@ -2,7 +2,6 @@
 // the network computes is rounded where it is made, once for all products that read it; parameters are where they are
 // packed.
 #include <gradloom/graph/builtin_ops.hpp>
-#include <gradloom/ops/bf16_pair_internal.hpp>
 #include <gradloom/ops/cast.hpp>
 #include <gradloom/ops/constant.hpp>
 #include <gradloom/ops/matmul.hpp>
@@ -53,8 +52,7 @@ class Halver final : public Rewriter {
 
   /// What a product reads of its right-hand side: made now, if that is a constant.
   Tensor panels(const Node& product, const Tensor& weights) {
-    const Tensor made =
-        add(product, pair_panels_def, {&weights, 1}, {{"transpose", product.attributes.get<bool>("transpose_b")}});
+    const Tensor made = pack_weights(graph(), product, weights, true);
     if (!is_constant(weights.node())) return made;
     const void* const from[] = {literal_of(weights.node()).bytes.data()};
     const auto literal = std::make_shared<const Literal>(computed_value({graph(), made.node(), options_.isa}, from));

@@ -157,7 +157,7 @@ ProgramData::SpecializationPtr ProgramData::make(std::vector<SymbolBinding> bind
   latest_.store(made.get(), std::memory_order_release);
   if (specializations_.size() > most_specializations_) specializations_.pop_back();
   // Without symbols there is no other to come: nobody needs the constants as they were before they were packed.
-  if (bindings.empty() && !specializations_.empty()) module_ = Module();
+  if (bindings.empty()) module_ = Module();
   ++made_;
   return made;
 }
